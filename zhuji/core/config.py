@@ -1,0 +1,127 @@
+"""Settings: frozen, typed, unknown keys refused with the nearest valid name; read from and written to YAML."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from zhuji.core.errors import BadSetting, UnknownKey
+
+
+class Settings(BaseModel):
+    """A frozen group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, ser_json_inf_nan="strings")
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any], prefix: str = "") -> Self:
+        """Settings from plain data; errors name the key, the rule, the value and the nearest valid name."""
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise _translated(cls, error, prefix) from None
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data for YAML and JSON; `parse` is its inverse."""
+        return self.model_dump(mode="json")
+
+
+class Part(Settings):
+    """One component on a shelf; its name is the name of the module that it lives in."""
+
+    shelf: ClassVar[str] = "part"
+
+    @classmethod
+    def name(cls) -> str:
+        return cls.__module__.rpartition(".")[2]
+
+    def described(self) -> dict[str, Any]:
+        """`{"name": …, **settings}`: what a bundle and a run file hold."""
+        return {"name": self.name(), **self.plain()}
+
+
+def _settings_at(cls: type[BaseModel], path: Iterable[Any]) -> type[BaseModel]:
+    for key in path:
+        field = cls.model_fields.get(str(key))
+        inner = _model_in(field.annotation) if field else None
+        if inner is None:
+            return cls
+        cls = inner
+    return cls
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
+    return None
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """The choice most like `word`; all of them when none is like it."""
+    choices = sorted(choices)
+    return next(iter(difflib.get_close_matches(word, choices, n=1, cutoff=0.5)), ", ".join(choices))
+
+
+def _translated(cls: type[BaseModel], error: ValidationError, prefix: str) -> Exception:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(filter(None, [prefix, *path]))
+    if first["type"] == "extra_forbidden":
+        group = ".".join(filter(None, [prefix, *path[:-1]]))
+        names = _settings_at(cls, path[:-1]).model_fields
+        where = f" ({group})" if group else ""
+        return UnknownKey(key=path[-1], where=where, nearest=nearest(path[-1], names))
+    rule = first["msg"].removeprefix("Value error, ")
+    return BadSetting(key=key, rule=rule, value=None if first["type"] == "missing" else first["input"])
+
+
+def read_yaml(text: str, file: str = "") -> dict[str, Any]:
+    """A YAML mapping; safe loading only."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadSetting(file=file, key="YAML", rule=f"must be valid YAML: {' '.join(str(error).split())}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise BadSetting(file=file, key="YAML", rule="must be a mapping of settings", value=type(data).__name__)
+    return data
+
+
+def write_yaml(data: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+
+
+def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `over` laid on it, group by group. A part of another name replaces the whole part: its options are its own."""
+    merged = dict(base)
+    for key, value in over.items():
+        under = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            renamed = "name" in value and value["name"] != under.get("name")
+            merged[key] = dict(value) if renamed else overlay(under, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def assignments(pairs: Iterable[str]) -> dict[str, Any]:
+    """`["train.steps=500"]` -> `{"train": {"steps": 500}}`; values are read as YAML."""
+    tree: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not all(key.split(".")):
+            raise BadSetting(key=key or pair, rule="must be written as key=value", value=pair)
+        *groups, last = key.split(".")
+        leaf: dict[str, Any] = {last: yaml.safe_load(value)}
+        for group in reversed(groups):
+            leaf = {group: leaf}
+        tree = overlay(tree, leaf)
+    return tree

@@ -1,0 +1,193 @@
+"""The three shelves and what a part on each must be able to do.
+
+A part is a frozen object that is its own configuration (see `core/config.py`) and builds its piece of the network:
+`Modality.stem`, `Backbone.body`, `Task.head`. A task knows neither a modality nor a backbone; they meet in `zhuji.model` only.
+Shapes as in `core/units.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from torch import Tensor, nn
+
+from zhuji.core.config import Part
+from zhuji.core.records import Record
+from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
+
+Columns = Mapping[str, np.ndarray]
+"""Per-row evidence for metrics: every array's first axis is the row."""
+
+Corrupt = Callable[[Features], Features]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32, and the number of units
+    that were cut off because the row was too long."""
+
+    ids: np.ndarray | None = None
+    values: np.ndarray | None = None
+    cut: int = 0
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        if self.ids is not None:
+            return self.ids.shape
+        assert self.values is not None
+        return self.values.shape[:-1]
+
+    @property
+    def length(self) -> int:
+        """Number of units kept."""
+        return int(np.prod(self.grid))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """An answer as a person reads it. `answer`: label name, tuple of label names or number; `score` in [0, 1] where there is
+    one; `scores` by label name. All of it can be written as JSON."""
+
+    answer: Any
+    score: float | None = None
+    scores: Mapping[str, float] | None = None
+
+
+class Metric(Protocol):
+    """A number computed from the evidence of all rows at once; `columns` names the evidence it reads."""
+
+    columns: tuple[str, ...]
+    higher_is_better: bool
+
+    def __call__(self, evidence: Columns) -> float: ...
+
+
+class Encoder(Protocol):
+    """Stem and backbone. `corrupt` is the one hook between them: masking, views and noise for every modality at once."""
+
+    def __call__(self, units: Units, corrupt: Corrupt | None = None) -> Features: ...
+
+
+class Modality(Part, ABC):
+    """Raw input <-> `Units`. What it must learn from the training split (a vocabulary) it learns in `fit`."""
+
+    shelf: ClassVar[str] = "modality"
+
+    @property
+    @abstractmethod
+    def spec(self) -> UnitSpec: ...
+
+    @abstractmethod
+    def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
+        """A copy that has learned from these inputs; one that has nothing to learn hands itself back."""
+
+    @abstractmethod
+    def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
+        """Raw inputs to units, one each, in order; deterministic; never longer than the modality's limit."""
+
+    @abstractmethod
+    def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
+        """Rows padded to `grid` (B, *grid)."""
+
+    @abstractmethod
+    def stem(self, dim: int) -> nn.Module:
+        """A module from `Units` to `Features` with states (B, *grid, dim); padding is zero."""
+
+    def files(self) -> Mapping[str, bytes]:
+        """What `fit` learned, by file name, to travel in a bundle."""
+        return {}
+
+    def with_files(self, files: Mapping[str, bytes]) -> Self:
+        """A copy that knows what `files` says: the inverse of `files`."""
+        return self
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> tuple[Self, list[Any]]:
+        """A small fitted modality and a handful of inputs of unequal length: feeds the contract tests."""
+
+
+class Backbone(Part, ABC):
+    """`Features` -> `Features`: the states' width changes from `width` to `out`."""
+
+    shelf: ClassVar[str] = "backbone"
+    can_be_causal: ClassVar[bool] = True
+    strides: ClassVar[bool] = False
+    grids: ClassVar[tuple[int, ...]] = (1, 2)
+    """How many grid axes it can work on."""
+
+    @property
+    @abstractmethod
+    def stem_width(self) -> int:
+        """D of the states it reads."""
+
+    @property
+    @abstractmethod
+    def out_width(self) -> int:
+        """D of the states it gives."""
+
+    @abstractmethod
+    def body(self, causal: bool) -> nn.Module:
+        """A module from `Features` to `Features`. With `causal`, position i of the flattened grid sees positions <= i only.
+        States at padding are zero or ignored by everyone: padding never changes a real state."""
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> Self:
+        """A tiny one: feeds the contract tests."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Feeds the contract tests: a task and records for it (their `input` is replaced by each modality's own)."""
+
+    task: Task
+    records: Sequence[Record]
+
+
+class Task(Part, ABC):
+    """Head, loss, evidence and decoding. Pretraining is a task without human labels."""
+
+    shelf: ClassVar[str] = "task"
+    causal: ClassVar[bool] = False
+    """The backbone must not look ahead."""
+    per_unit: ClassVar[bool] = False
+    """The backbone must keep the grid."""
+
+    @abstractmethod
+    def fit(self, records: Sequence[Record]) -> Self:
+        """A copy that knows what the training records teach (class names, scale of the target)."""
+
+    @abstractmethod
+    def targets(self, record: Record) -> Mapping[str, Tensor]:
+        """Targets of one row, each of a fixed shape; they are stacked along a new first axis."""
+
+    @abstractmethod
+    def head(self, spec: UnitSpec, dim: int) -> nn.Module: ...
+
+    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> Any:
+        """What `loss`, `evidence` and `decode` read; may corrupt, or encode twice."""
+        return head(encoder(batch.units))
+
+    @abstractmethod
+    def loss(self, outputs: Any, batch: Batch) -> Ratio:
+        """(total, count) over the batch, never a mean."""
+
+    @abstractmethod
+    def evidence(self, outputs: Any, batch: Batch) -> Columns:
+        """Per-row columns that the metrics read."""
+
+    @abstractmethod
+    def metrics(self) -> Mapping[str, Metric]:
+        """By name; the first is the one by which the best checkpoint is chosen."""
+
+    @abstractmethod
+    def decode(self, outputs: Any) -> list[Prediction]: ...
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> Example: ...

@@ -1,0 +1,40 @@
+"""Numbers that carry their unit, as a person reads them."""
+
+from __future__ import annotations
+
+
+def bytes_text(count: float) -> str:
+    """1536 -> '1.5 KiB'."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def seconds_text(seconds: float) -> str:
+    """75.2 -> '1m15s'; below ten seconds one decimal is kept."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+def count_text(count: float) -> str:
+    """1234567 -> '1.2M'."""
+    for unit in ("", "k", "M"):
+        if abs(count) < 1000:
+            return f"{count:.0f}" if not unit else f"{count:.1f}{unit}"
+        count /= 1000
+    return f"{count:.1f}G"
+
+
+def fraction(text: str | float) -> float:
+    """'1%' or 0.01 -> 0.01; refuses what is not between 0 and 1."""
+    value = float(text[:-1]) / 100 if isinstance(text, str) and text.strip().endswith("%") else float(text)
+    if not 0 <= value <= 1:
+        raise ValueError(f"must be between 0 and 1 (or 0% and 100%), but is {text} instead")
+    return value

@@ -1,0 +1,96 @@
+"""The two types that cross the shelves, and what travels with them.
+
+Shapes: B rows, *grid the positions of a row ((T,) for text, speech and table cells, (H, W) for images), C channels of a
+value, D width of a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class UnitSpec:
+    """What a modality's units look like: how many grid axes, how many distinct ids, how many channels of a value."""
+
+    grid_ndim: int
+    num_ids: int = 0
+    num_values: int = 0
+
+
+@dataclass(frozen=True)
+class Units:
+    """What a modality makes of raw rows. `ids (B, *grid)` int64 and/or `values (B, *grid, C)` float32.
+
+    `mask (B, *grid)` is True where a unit is real; `ids_mask` and `values_mask (B, *grid)` say which of the two a cell of a
+    table holds (None: wherever `mask` is True).
+    """
+
+    mask: Tensor
+    ids: Tensor | None = None
+    values: Tensor | None = None
+    ids_mask: Tensor | None = None
+    values_mask: Tensor | None = None
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        return tuple(self.mask.shape[1:])
+
+    def __len__(self) -> int:
+        return self.mask.shape[0]
+
+    def to(self, device: torch.device | str) -> Self:
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: None if t is None else t.to(device, non_blocking=True) for k, t in moved.items()})
+
+
+@dataclass(frozen=True)
+class Features:
+    """What stems and backbones exchange: `states (B, *grid, D)`, `mask (B, *grid)`.
+
+    A backbone that strides changes the grid and the mask together; lengths always come from `mask`.
+    """
+
+    states: Tensor
+    mask: Tensor
+
+    def flat(self) -> tuple[Tensor, Tensor]:
+        """`(B, N, D)` and `(B, N)`: the grid unrolled row by row."""
+        rows, dim = self.states.shape[0], self.states.shape[-1]
+        return self.states.reshape(rows, -1, dim), self.mask.reshape(rows, -1)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Units and the task's targets, by name; every target's first axis is the row."""
+
+    units: Units
+    targets: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def to(self, device: torch.device | str) -> Self:
+        targets = {k: t.to(device, non_blocking=True) for k, t in self.targets.items()}
+        return replace(self, units=self.units.to(device), targets=targets)
+
+
+class Ratio(NamedTuple):
+    """A sum and what it is a sum over: a loss that adds up the same however rows are cut into batches or ranks.
+
+    `total` () float32 keeps its graph; `count` () float32 or int64 does not.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def mean(self) -> Tensor:
+        return self.total / self.count.clamp_min(1e-12)
+
+    def plus(self, other: Ratio) -> Ratio:
+        return Ratio(self.total + other.total, self.count + other.count)

@@ -1,0 +1,99 @@
+"""The row ledger: every row read has exactly one fate, and read = used + cut + dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Fate = Literal["used", "cut", "dropped"]
+FATES: tuple[Fate, ...] = ("used", "cut", "dropped")
+
+UNKNOWN = "(unknown)"
+"""Split or class of a row that was dropped before it could be read."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """What happened to a kind of row. `used`: whole; `cut`: used, but some of it cut off; `dropped`: not used.
+
+    `cause` names the rule (`empty text`, `too long`, …); it is empty for `used`.
+    """
+
+    fate: Fate
+    cause: str
+    split: str
+    label: str
+
+
+@dataclass
+class Ledger:
+    """`read` counts rows as they leave the source; `settle` gives each its fate. `changes` counts rows that a filter mended,
+    `moved` rows that changed split; neither is a fate. Units are counted over the rows that are used or cut.
+    """
+
+    read: int = 0
+    fates: Counter[Entry] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
+    moved: Counter[str] = field(default_factory=Counter)
+    added: Counter[str] = field(default_factory=Counter)
+    """Training rows made by oversampling or augmentation, by class: they were never read."""
+    units: int = 0
+    units_cut: int = 0
+
+    def settle(self, fate: Fate, cause: str = "", *, split: str | None, label: object, rows: int = 1) -> None:
+        name = UNKNOWN if label is None else "|".join(label) if isinstance(label, tuple) else str(label)
+        self.fates[Entry(fate, cause, split or UNKNOWN, name)] += rows
+
+    def drop(self, cause: str, *, split: str | None = None, label: object = None, rows: int = 1) -> None:
+        self.settle("dropped", cause, split=split, label=label, rows=rows)
+
+    def total(self, fate: Fate | None = None, **where: str) -> int:
+        """Rows with this fate (any if None) and these `cause`, `split`, `label`."""
+        return sum(
+            n
+            for entry, n in self.fates.items()
+            if (fate is None or entry.fate == fate) and all(getattr(entry, k) == v for k, v in where.items())
+        )
+
+    @property
+    def balanced(self) -> bool:
+        """The identity: read = used + cut + dropped."""
+        return self.read == self.total()
+
+    def causes(self, fate: Fate) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for entry, n in self.fates.items():
+            if entry.fate == fate:
+                found[entry.cause] += n
+        return found
+
+    def splits(self) -> Iterator[str]:
+        yield from sorted({entry.split for entry in self.fates})
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `ledger.json`, the report and `--json`; `from_dict` is its inverse."""
+        return {
+            "read": self.read,
+            **{fate: self.total(fate) for fate in FATES},
+            "balanced": self.balanced,
+            "causes": {fate: dict(sorted(self.causes(fate).items())) for fate in ("cut", "dropped")},
+            "changes": dict(sorted(self.changes.items())),
+            "moved": dict(sorted(self.moved.items())),
+            "added": dict(sorted(self.added.items())),
+            "units": self.units,
+            "units_cut": self.units_cut,
+            "rows": [
+                {"fate": e.fate, "cause": e.cause, "split": e.split, "label": e.label, "rows": n}
+                for e, n in sorted(self.fates.items())
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Ledger:
+        fates = Counter({Entry(r["fate"], r["cause"], r["split"], r["label"]): r["rows"] for r in data["rows"]})
+        return cls(
+            data["read"], fates, Counter(data["changes"]), Counter(data["moved"]), Counter(data["added"]),
+            data["units"], data["units_cut"],
+        )  # fmt: skip
