@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Self, Union, get_args, get_origin
+from typing import Any, ClassVar, Self, Union, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -92,7 +92,7 @@ def read_yaml(text: str, file: str = "") -> dict[str, Any]:
         return {}
     if not isinstance(data, dict):
         raise BadSetting(file=file, key="YAML", rule="must be a mapping of settings", value=type(data).__name__)
-    return data
+    return cast(dict[str, Any], data)
 
 
 def write_yaml(data: Mapping[str, Any]) -> str:
@@ -105,8 +105,9 @@ def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
         under = merged.get(key)
         if isinstance(value, Mapping) and isinstance(under, Mapping):
-            renamed = "name" in value and value["name"] != under.get("name")
-            merged[key] = dict(value) if renamed else overlay(under, value)
+            group, laid = cast(Mapping[str, Any], under), cast(Mapping[str, Any], value)
+            renamed = "name" in laid and laid["name"] != group.get("name")
+            merged[key] = dict(laid) if renamed else overlay(group, laid)
         else:
             merged[key] = value
     return merged
@@ -120,8 +121,15 @@ def assignments(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals or not all(key.split(".")):
             raise BadSetting(key=key or pair, rule="must be written as key=value", value=pair)
         *groups, last = key.split(".")
-        leaf: dict[str, Any] = {last: yaml.safe_load(value)}
+        leaf: dict[str, Any] = {last: _yaml_value(key, value)}
         for group in reversed(groups):
             leaf = {group: leaf}
         tree = overlay(tree, leaf)
     return tree
+
+
+def _yaml_value(key: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise BadSetting(key=key, rule="must be given a valid YAML value", value=text) from None

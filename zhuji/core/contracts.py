@@ -60,8 +60,11 @@ class Prediction:
 class Metric(Protocol):
     """A number computed from the evidence of all rows at once; `columns` names the evidence it reads."""
 
-    columns: tuple[str, ...]
-    higher_is_better: bool
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def higher_is_better(self) -> bool: ...
 
     def __call__(self, evidence: Columns) -> float: ...
 

@@ -193,7 +193,10 @@ class TooManyDropped(DataError):
 class LeakFound(DataError):
     en = ("no row may stand in two splits, but {rows} do ({kinds})",
           "let Zhuji move them (--leaks move), or keep them knowingly (--leaks allow)")  # fmt: skip
-    zh = ("同一数据不得出现在两个划分中，但有 {rows} 行如此（{kinds}）", "可让筑基移动它们（--leaks move），或明知而保留（--leaks allow）")
+    zh = (
+        "同一数据不得出现在两个划分中，但有 {rows} 行如此（{kinds}）",
+        "可让筑基移动它们（--leaks move），或明知而保留（--leaks allow）",
+    )
 
 
 # -------------------------------------------------------------------------------------------------------- bundle
@@ -250,13 +253,40 @@ class ChangedSinceStart(RunError):
 class TooManyBadSteps(RunError):
     en = ("at most {limit} steps may have a loss or gradient that is not finite, but {count} had by step {step}",
           "lower train.lr, set train.clip, or set train.precision=fp32")  # fmt: skip
-    zh = ("损失或梯度非有限值的步数最多 {limit} 次，但到第 {step} 步已有 {count} 次", "请降低 train.lr、设置 train.clip 或 train.precision=fp32")
+    zh = (
+        "损失或梯度非有限值的步数最多 {limit} 次，但到第 {step} 步已有 {count} 次",
+        "请降低 train.lr、设置 train.clip 或 train.precision=fp32",
+    )
 
 
 class WontFit(RunError):
     en = ("the run must fit this machine: it would take {needed} of {what}, and {free} are free",
           "{advice}")  # fmt: skip
     zh = ("运行必须能在本机完成：需要 {needed} 的 {what}，但只有 {free} 可用", "{advice}")
+
+
+class NotFinite(RunError):
+    en = ("'{what}' must hold finite numbers to be scored, but {rows} of {total} rows do not",
+          "the model has diverged: train again with a lower train.lr, or train.precision=fp32")  # fmt: skip
+    zh = ("「{what}」必须全为有限数值才能评分，但 {total} 行中有 {rows} 行不是", "模型已发散：请降低 train.lr 或设置 train.precision=fp32 后重新训练")
+
+
+class Interrupted(RunError):
+    en = ("the run was asked to stop (Ctrl-C) and stopped after step {step}; nothing is lost", "go on with: zhuji resume {run}")
+    zh = ("运行应要求（Ctrl-C）在第 {step} 步后停止，没有丢失任何内容", "继续运行：zhuji resume {run}")
+    exit_code = 130
+
+
+class Terminated(RunError):
+    en = ("the run was asked to stop (SIGTERM) and stopped after step {step}; nothing is lost", "go on with: zhuji resume {run}")
+    zh = ("运行应要求（SIGTERM）在第 {step} 步后停止，没有丢失任何内容", "继续运行：zhuji resume {run}")
+    exit_code = 143
+
+
+class DiskFull(RunError):
+    en = ("the disk must have room for what the run saves ({why}); the last good checkpoint is untouched",
+          "free some space, then: zhuji resume {run}")  # fmt: skip
+    zh = ("磁盘必须有空间保存运行内容（{why}）；上一个完好的检查点未受影响", "请释放磁盘空间，然后：zhuji resume {run}")
 
 
 def catalogue() -> dict[str, type[ZhujiError]]:

@@ -34,7 +34,8 @@ def count_text(count: float) -> str:
 
 def fraction(text: str | float) -> float:
     """'1%' or 0.01 -> 0.01; refuses what is not between 0 and 1."""
-    value = float(text[:-1]) / 100 if isinstance(text, str) and text.strip().endswith("%") else float(text)
+    percent = isinstance(text, str) and text.strip().endswith("%")
+    value = float(str(text).strip().removesuffix("%")) / 100 if percent else float(text)
     if not 0 <= value <= 1:
         raise ValueError(f"must be between 0 and 1 (or 0% and 100%), but is {text} instead")
     return value

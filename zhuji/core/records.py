@@ -28,4 +28,4 @@ class Record:
     split: str | None = None
     file: str = ""
     row: int = 0
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import NamedTuple, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -70,7 +70,7 @@ class Batch:
     """Units and the task's targets, by name; every target's first axis is the row."""
 
     units: Units
-    targets: Mapping[str, Tensor] = field(default_factory=dict)
+    targets: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def __len__(self) -> int:
         return len(self.units)
@@ -80,7 +80,8 @@ class Batch:
         return replace(self, units=self.units.to(device), targets=targets)
 
 
-class Ratio(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Ratio:
     """A sum and what it is a sum over: a loss that adds up the same however rows are cut into batches or ranks.
 
     `total` () float32 keeps its graph; `count` () float32 or int64 does not.

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from zhuji.core.records import Label
+
 Fate = Literal["used", "cut", "dropped"]
 FATES: tuple[Fate, ...] = ("used", "cut", "dropped")
 
@@ -34,19 +36,19 @@ class Ledger:
     """
 
     read: int = 0
-    fates: Counter[Entry] = field(default_factory=Counter)
-    changes: Counter[str] = field(default_factory=Counter)
-    moved: Counter[str] = field(default_factory=Counter)
-    added: Counter[str] = field(default_factory=Counter)
+    fates: Counter[Entry] = field(default_factory=Counter[Entry])
+    changes: Counter[str] = field(default_factory=Counter[str])
+    moved: Counter[str] = field(default_factory=Counter[str])
+    added: Counter[str] = field(default_factory=Counter[str])
     """Training rows made by oversampling or augmentation, by class: they were never read."""
     units: int = 0
     units_cut: int = 0
 
-    def settle(self, fate: Fate, cause: str = "", *, split: str | None, label: object, rows: int = 1) -> None:
+    def settle(self, fate: Fate, cause: str = "", *, split: str | None, label: Label, rows: int = 1) -> None:
         name = UNKNOWN if label is None else "|".join(label) if isinstance(label, tuple) else str(label)
         self.fates[Entry(fate, cause, split or UNKNOWN, name)] += rows
 
-    def drop(self, cause: str, *, split: str | None = None, label: object = None, rows: int = 1) -> None:
+    def drop(self, cause: str, *, split: str | None = None, label: Label = None, rows: int = 1) -> None:
         self.settle("dropped", cause, split=split, label=label, rows=rows)
 
     def total(self, fate: Fate | None = None, **where: str) -> int:
@@ -92,8 +94,8 @@ class Ledger:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Ledger:
-        fates = Counter({Entry(r["fate"], r["cause"], r["split"], r["label"]): r["rows"] for r in data["rows"]})
+        fates = Counter[Entry]({Entry(r["fate"], r["cause"], r["split"], r["label"]): r["rows"] for r in data["rows"]})
         return cls(
-            data["read"], fates, Counter(data["changes"]), Counter(data["moved"]), Counter(data["added"]),
+            data["read"], fates, Counter[str](data["changes"]), Counter[str](data["moved"]), Counter[str](data["added"]),
             data["units"], data["units_cut"],
         )  # fmt: skip

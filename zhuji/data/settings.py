@@ -62,7 +62,7 @@ class DataSettings(Settings):
     split: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
-    limit: int | None = Field(None, gt=0)
+    limit: int | None = Field(default=None, gt=0)
     """Read only the first rows of each file."""
     clean: CleanSettings = CleanSettings()
     splits: SplitSettings = SplitSettings()
