@@ -1,0 +1,212 @@
+import csv
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zhuji.core.errors import EmptyData, LeakFound, NoRole, OneClass, TooFewRows, TooManyDropped
+from zhuji.core.records import SPLITS
+from zhuji.core.seed import stream
+from zhuji.data.duplicates import near_groups
+from zhuji.data.ledger import Ledger
+from zhuji.data.prepare import limit_dropped, prepare
+from zhuji.data.settings import BalanceSettings, DataSettings, SplitSettings
+
+RNG = stream(0, "prepare test")
+TEXTS = [
+    "".join(chr(97 + c) for c in RNG.integers(0, 26, 60)) + " " + " ".join(map(str, RNG.integers(0, 99, 12))) for _ in range(60)
+]
+
+
+def write(folder, header, rows, name="data.csv"):
+    path = Path(folder) / name
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return str(path)
+
+
+def plain_rows(n=60):
+    return [[TEXTS[i], "ham" if i % 3 else "spam"] for i in range(n)]
+
+
+def test_a_plain_file_is_split_and_everything_is_told(tmp_path):
+    ready = prepare(DataSettings(path=write(tmp_path, ["text", "label"], plain_rows())), 0)
+    assert [r.row for r in ready.records] == list(range(1, 61))
+    assert {name: len(ready.split(name)) for name in SPLITS} == {"train": 42, "valid": 6, "test": 12}
+    assert {r.label for name in SPLITS for r in ready.split(name)} == {"ham", "spam"}
+    assert ready.ledger.read == 60
+    assert ready.leaks.clean
+    assert ready.source["columns"] == ["text", "label"]
+    assert ready.source["format"] == "csv"
+    assert len(ready.fingerprint["data.csv"]["sha256"]) == 64
+
+
+def test_the_seed_decides_and_a_seed_of_its_own_overrules_it(tmp_path):
+    path = write(tmp_path, ["text", "label"], plain_rows())
+
+    def splits(run_seed, **more):
+        return [r.split for r in prepare(DataSettings(path=path, splits=SplitSettings(**more)), run_seed).records]
+
+    assert splits(0) == splits(0) != splits(1)
+    assert splits(0, seed=5) == splits(1, seed=5)
+
+
+def test_copies_and_groups_stay_on_one_side_of_our_own_split(tmp_path):
+    rows = [[TEXTS[i % 40] + ("" if i < 40 else " 7"), "ab"[i % 2], f"g{i % 40 // 2}"] for i in range(80)]
+    ready = prepare(DataSettings(path=write(tmp_path, ["text", "label", "group"], rows), group="group"), 0)
+    assert ready.leaks.rows == ready.leaks.kept == 0
+    side = {}
+    for r in ready.records:
+        assert side.setdefault(r.group, r.split) == r.split
+    for cluster in near_groups([r.input for r in ready.records], 0.8, 0):
+        assert len({ready.records[i].split for i in cluster}) == 1
+
+
+def leaky(tmp_path):
+    rows = [[*row, "train" if i < 45 else "test"] for i, row in enumerate(plain_rows())]
+    rows += [[TEXTS[0].upper(), "spam", "test"], [TEXTS[1] + " 5", "ham", "test"]]
+    return write(tmp_path, ["text", "label", "split"], rows)
+
+
+def test_the_gate_moves_refuses_or_allows(tmp_path):
+    path = leaky(tmp_path)
+    moved = prepare(DataSettings(path=path, splits=SplitSettings(valid=0)), 0)
+    assert moved.leaks.leaked == ["row-61", "row-62"]
+    assert [r.split for r in moved.records[-2:]] == ["train", "train"]
+    assert moved.ledger.moved == {"test -> train": 2}
+    assert moved.leaks.found == {"exact": 1, "near": 1, "group": 0, "id": 0}
+    with pytest.raises(LeakFound, match="exact 1, near 1"):
+        prepare(DataSettings(path=path, leaks="refuse"), 0)
+    allowed = prepare(DataSettings(path=path, leaks="allow", splits=SplitSettings(valid=0)), 0)
+    assert allowed.leaks.leaked == ["row-61", "row-62"]
+    assert [r.split for r in allowed.records[-2:]] == ["test", "test"]
+
+
+def test_validation_is_cut_from_train_without_a_new_leak(tmp_path):
+    ready = prepare(DataSettings(path=leaky(tmp_path)), 0)
+    assert len(ready.split("test")) == 15
+    assert len(ready.split("valid")) in (4, 5, 6)
+    for cluster in near_groups([r.input for r in ready.records], 0.8, 0):
+        assert len({ready.records[i].split for i in cluster}) == 1
+
+
+def test_names_of_splits_and_unknown_ones(tmp_path):
+    names = ["training", "Dev", "TEST", "train", "", "bogus"]
+    rows = [[*row, names[i // 3 % 6]] for i, row in enumerate(plain_rows())]
+    path = write(tmp_path, ["text", "label", "split"], rows)
+    ready = prepare(DataSettings(path=path, split="split", max_dropped=0.5), 0)
+    assert {name: len(ready.split(name)) for name in SPLITS} == {"train": 21, "valid": 12, "test": 9}
+    assert ready.ledger.causes("dropped") == {"unknown split": 18}
+    with pytest.raises(TooManyDropped, match="unknown split 18"):
+        prepare(DataSettings(path=path, split="split", max_dropped=0.29), 0)
+
+
+def test_files_by_split(tmp_path):
+    train = write(tmp_path, ["text", "label"], plain_rows()[:50], "a.csv")
+    test = write(tmp_path, ["text", "label"], [*plain_rows()[50:], plain_rows()[0]], "b.csv")
+    ready = prepare(DataSettings(path=train, test_path=test), 0)
+    assert len(ready.split("test")) == 10
+    assert len(ready.leaks.leaked) == 1
+    assert len({r.id for r in ready.records}) == 61
+
+
+def test_time(tmp_path):
+    rows = [[*row, f"2024-01-{1 + i // 2:02}" if i else "long ago"] for i, row in enumerate(plain_rows())]
+    path = write(tmp_path, ["text", "label", "date"], rows)
+    ready = prepare(DataSettings(path=path, time="date"), 0)
+    assert ready.ledger.causes("dropped") == {"unreadable time": 1}
+    assert max(r.time for r in ready.split("train")) < min(r.time for r in ready.split("valid"))
+    assert max(r.time for r in ready.split("valid")) < min(r.time for r in ready.split("test"))
+
+
+def test_copies_across_a_split_by_time_pass_the_gate(tmp_path):
+    rows = [[*row, f"2024-01-{1 + i // 2:02}"] for i, row in enumerate(plain_rows())]
+    rows[59][0] = rows[0][0]
+    ready = prepare(DataSettings(path=write(tmp_path, ["text", "label", "date"], rows), time="date"), 0)
+    assert ready.leaks.leaked == ["row-60"]
+    assert ready.records[59].split == "train"
+
+
+def test_a_proxy_column_is_reported(tmp_path):
+    rows = [[*row, f"code {row[1]}"] for row in plain_rows()]
+    ready = prepare(DataSettings(path=write(tmp_path, ["text", "label", "verdict"], rows), text=("text",), label=("label",)), 0)
+    assert [p.column for p in ready.leaks.proxies] == ["verdict"]
+    assert ready.leaks.proxies[0].one_to_one
+
+
+def test_oversampling_adds_training_rows_at_the_end(tmp_path):
+    balance = BalanceSettings(sample="over", augment="words")
+    ready = prepare(DataSettings(path=write(tmp_path, ["text", "label"], plain_rows()), balance=balance), 0)
+    assert Counter(r.label for r in ready.split("train")) == {"ham": 28, "spam": 28}
+    assert ready.ledger.added == {"spam": 14}
+    assert ready.ledger.read == 60
+    assert all("+" in r.id for r in ready.records[60:])
+    assert len(ready.split("test")) == 12
+
+
+def test_a_task_can_be_insisted_on(tmp_path):
+    rows = [[TEXTS[i], str(i / 7)] for i in range(60)]
+    path = write(tmp_path, ["text", "label"], rows)
+    assert {type(r.label) for r in prepare(DataSettings(path=path), 0, task="regress").records} == {float}
+    rows = [[TEXTS[i], str(i % 2)] for i in range(60)]
+    path = write(tmp_path, ["text", "label"], rows, "b.csv")
+    assert {type(r.label) for r in prepare(DataSettings(path=path), 0, task="regress").records} == {float}
+    assert {type(r.label) for r in prepare(DataSettings(path=path), 0, task="classify").records} == {str}
+
+
+def test_what_cannot_be_trained_on(tmp_path):
+    with pytest.raises(OneClass):
+        prepare(
+            DataSettings(path=write(tmp_path, ["text", "label"], [[t, "a"] for t in TEXTS], "one.csv"), label=("label",)), 0
+        )
+    with pytest.raises(TooFewRows):
+        prepare(DataSettings(path=write(tmp_path, ["text", "label"], plain_rows(2), "two.csv")), 0)
+    with pytest.raises((EmptyData, TooManyDropped)):
+        prepare(DataSettings(path=write(tmp_path, ["text", "label"], [["", "a"]] * 9, "empty.csv"), text=("text",)), 0)
+    with pytest.raises(NoRole):
+        path = write(tmp_path, ["text"], [[t] for t in TEXTS], "bare.csv")
+        prepare(DataSettings(path=path), 0, task="classify")
+
+
+def test_the_limit_counts_exactly():
+    ledger = Ledger(read=1000)
+    ledger.drop("empty text", rows=10)
+    limit_dropped(ledger, DataSettings(path="x", max_dropped=0.01))
+    ledger.drop("empty text")
+    with pytest.raises(TooManyDropped, match=r"1% .*11 of 1000"):
+        limit_dropped(ledger, DataSettings(path="x", max_dropped=0.01))
+
+
+ROW = st.tuples(
+    st.one_of(st.sampled_from(TEXTS[:25]), st.sampled_from(TEXTS[:25]).map(str.upper), st.just(" ")),
+    st.sampled_from(["a", "b", "b", ""]),
+    st.sampled_from(["", "", *(f"g{i}" for i in range(12))]),
+    st.sampled_from(["train", "train", "train", "dev", "test", "?", ""]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROW, min_size=20, max_size=50), st.booleans())
+def test_every_row_has_one_fate_and_one_split(rows, with_split):
+    header = ["text", "label", "group", *(["split"] if with_split else [])]
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(folder, header, [row[: len(header)] for row in rows])
+        asked = DataSettings(path=path, text=("text",), label=("label",), group="group", max_dropped=1)
+        try:
+            ready = prepare(asked, 0)
+        except (TooFewRows, OneClass, EmptyData):
+            return
+    assert ready.ledger.read == len(rows)
+    assert len(ready.records) + ready.ledger.total("dropped") == len(rows)
+    assert {r.split for r in ready.records} <= set(SPLITS)
+    assert sum(len(ready.split(name)) for name in SPLITS) == len(ready.records)
+    assert len({r.id for r in ready.records}) == len(ready.records)
+    for cluster in near_groups([r.input for r in ready.records], 0.8, 0):
+        assert len({ready.records[i].split for i in cluster}) == 1
+    if not ready.leaks.kept:
+        side = {}
+        for r in ready.records:
+            assert r.group is None or side.setdefault(r.group, r.split) == r.split

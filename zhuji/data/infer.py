@@ -1,0 +1,248 @@
+"""What each column is for, found from names and from a bounded look at the content, with the reason in words.
+
+Names are hints; they count only where the content allows what they say. Where no name helps, the content decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any, Literal, cast
+
+from zhuji.core.config import nearest
+from zhuji.core.errors import BadSetting, EmptyData, MissingColumn, NoReadableRow, NoRole
+from zhuji.data import names
+from zhuji.data.cells import cell_text, is_flag, number, time_text
+from zhuji.data.settings import DataSettings
+from zhuji.data.sources import Source
+
+LOOK_ROWS = 5_000
+LOOK_CHARACTERS = 1 << 26
+_CELL = 50
+"""What an empty cell costs, in characters: a table may be wide."""
+
+Kind = Literal["classify", "classify_many", "regress", "unlabelled"]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Columns by role. `reasons`: role -> why, also for `kind`."""
+
+    text: tuple[str, ...]
+    label: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+    id: str | None = None
+    split: str | None = None
+    kind: Kind = "unlabelled"
+    label_separator: str | None = None
+    reasons: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass
+class Column:
+    """What a look at the first rows tells about one column."""
+
+    name: str
+    values: list[Any]
+
+    def __post_init__(self) -> None:
+        self.filled = [value for value in self.values if value is not None and value != ""]
+        self.texts = [_told(value).strip() for value in self.filled]
+        self.distinct = Counter(self.texts)
+        self.length = sum(map(len, self.texts)) / max(len(self.texts), 1)
+
+    def share(self, test: Callable[[Any], object]) -> float:
+        """Share of the filled cells that pass."""
+        return sum(bool(test(value)) for value in self.filled) / max(len(self.filled), 1)
+
+    @property
+    def numeric(self) -> bool:
+        return bool(self.filled) and self.share(lambda value: number(value) is not None) > 0.95
+
+    @property
+    def unique(self) -> bool:
+        return len(self.distinct) == len(self.values)
+
+
+def _told(value: Any) -> str:
+    try:
+        return cell_text(value)
+    except UnicodeDecodeError:  # bytes that are no text, such as a picture's
+        return ""
+
+
+Choice = tuple[str, str] | None
+"""(column, reason)."""
+
+
+def infer_roles(source: Source, settings: DataSettings) -> Roles:
+    """Roles of the columns; what `settings` names is taken as it is. Without a label column the kind is `unlabelled`.
+
+    Raises:
+        EmptyData: there are no rows.
+        NoReadableRow: none of the first rows can be read.
+        MissingColumn: a column named in the settings does not exist.
+        NoRole: no column looks like the text.
+        BadSetting: several label columns, but one holds more than 0 and 1.
+    """
+    given = _given(source.columns, settings)
+    columns = look(source)
+    reasons = dict.fromkeys(given, "given")
+    taken = {name for names_ in given.values() for name in names_}
+    found = dict(given)
+    for role, find in _FINDERS.items():
+        free = [column for column in columns if column.name not in taken]
+        if role not in found and (choice := find(free)):
+            found[role], reasons[role] = (choice[0],), choice[1]
+            taken.add(choice[0])
+    if "text" not in found:
+        raise NoRole(file=source.parts[0].path, role="text", columns=", ".join(source.columns))
+    label = [column for name in found.get("label", ()) for column in columns if column.name == name]
+    kind, reasons["kind"] = _kind(label, settings)
+    one = {role: found[role][0] if role in found else None for role in ("group", "time", "id", "split")}
+    return Roles(
+        found["text"], found.get("label", ()), **one, kind=kind, label_separator=settings.label_separator, reasons=reasons
+    )
+
+
+def look(source: Source) -> list[Column]:
+    """The columns as the first rows show them: at most `LOOK_ROWS` rows and `LOOK_CHARACTERS` characters over all parts."""
+    rows: list[dict[str, Any]] = []
+    lost = Counter[str]()
+    room, share = LOOK_CHARACTERS, max(LOOK_ROWS // len(source.parts), 1)
+    for raw in chain.from_iterable(islice(source.rows(part), share) for part in source.parts):
+        if raw.values is None:
+            lost[raw.problem] += 1
+        elif room > 0:
+            rows.append(raw.values)
+            room -= sum(_CELL + (len(value) if isinstance(value, str) else 0) for value in raw.values.values())
+    if not rows and lost:
+        causes = ", ".join(f"{cause} {count}" for cause, count in lost.most_common())
+        raise NoReadableRow(file=source.parts[0].path, rows=lost.total(), causes=causes)
+    if not rows:
+        raise EmptyData(file=source.parts[0].path)
+    return [Column(name, [row.get(name) for row in rows]) for name in source.columns]
+
+
+def _given(columns: tuple[str, ...], settings: DataSettings) -> dict[str, tuple[str, ...]]:
+    asked: dict[str, tuple[str, ...] | None] = {"text": settings.text, "label": settings.label}
+    for role in ("split", "group", "time", "id"):
+        name = cast(str | None, getattr(settings, role))
+        asked[role] = (name,) if name else None
+    given = {role: wanted for role, wanted in asked.items() if wanted}
+    for role, wanted in given.items():
+        for name in wanted:
+            if name not in columns:
+                like = nearest(name, columns)
+                listed = ", ".join(sorted(columns, key=lambda column: column not in like.split(", "))[:20])
+                raise MissingColumn(file=settings.path, role=role, name=name, columns=listed)
+    return given
+
+
+# ------------------------------------------------------------------------------------------------------ one finder a role
+
+
+def _best_named(columns: Iterable[Column], hints: tuple[str, ...]) -> Column | None:
+    ranked = [(rank, i, column) for i, column in enumerate(columns) if (rank := names.rank(column.name, hints)) is not None]
+    return min(ranked, key=lambda r: r[:2])[2] if ranked else None
+
+
+def _split(columns: list[Column]) -> Choice:
+    named = [c for c in columns if names.is_one(c.name, names.SPLIT) and c.share(lambda value: names.split_name(_told(value))) > 0.5]
+    fit = [c for c in columns if c.filled and c.share(lambda value: names.split_name(_told(value))) > 0.95]
+    column = _best_named(named or fit, names.SPLIT) or next((c for c in fit if len(c.distinct) > 1), None)
+    return (column.name, "values " + "/".join(sorted(column.distinct)[:6])) if column else None
+
+
+def _id(columns: list[Column]) -> Choice:
+    fit = [c for c in columns if len(c.filled) > 1 and c.unique and c.length <= 200]
+    if column := _best_named(fit, names.ID):
+        return column.name, f"named '{column.name}', every value differs"
+    for column in fit:
+        counted = [number(value) for value in column.values]
+        if counted[0] in (0, 1) and counted == list(range(int(counted[0]), int(counted[0]) + len(counted))):
+            return column.name, f"counts up from {int(counted[0])}"
+    return None
+
+
+_ISO_DATE = re.compile(r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}.*")
+
+
+def _time(columns: list[Column]) -> Choice:
+    fit = [c for c in columns if c.filled and c.share(lambda value: time_text(_told(value))) > 0.95]
+    if column := _best_named(fit, names.TIME):
+        return column.name, f"named '{column.name}', holds times such as {column.texts[0][:40]}"
+    column = next((c for c in fit if all(map(_ISO_DATE.fullmatch, c.texts))), None)
+    return (column.name, f"holds dates such as {column.texts[0][:40]}") if column else None
+
+
+def _group(columns: list[Column]) -> Choice:
+    fit = [c for c in columns if 1 < len(c.distinct) < len(c.filled) and c.length <= 200]
+    column = _best_named([c for c in fit if names.is_one(c.name, names.GROUP)], names.GROUP)
+    return (column.name, f"named '{column.name}', {len(column.distinct):,} distinct values") if column else None
+
+
+def _text(columns: list[Column]) -> Choice:
+    fit = [c for c in columns if c.filled and c.share(lambda value: isinstance(value, str)) > 0.5 and not c.numeric]
+    if not fit:
+        return None
+    longest = max(fit, key=lambda c: c.length)
+    named = _best_named([c for c in fit if c.length >= 0.2 * longest.length and _varied(c)], names.TEXT)
+    if named:
+        return named.name, f"named '{named.name}', {named.length:.0f} characters on average"
+    return longest.name, f"longest text on average: {longest.length:.0f} characters"
+
+
+def _varied(column: Column) -> bool:
+    return len(column.distinct) > 0.1 * len(column.filled) or len(column.filled) < 20
+
+
+def _label(columns: list[Column]) -> Choice:
+    fit = [c for c in columns if len(c.filled) > 0]
+    hinted = [c for c in fit if c.numeric or _classes(c) or (names.is_one(c.name, names.LABEL) and c.length <= 200)]
+    if column := _best_named(hinted, names.LABEL):
+        return column.name, f"named '{column.name}', {_counted(column)}"
+    few = [c for c in fit if len(c.distinct) > 1 and _classes(c)]
+    if column := few[-1] if few else None:
+        return column.name, f"few values that return: {_counted(column)}"
+    column = next((c for c in reversed(fit) if c.numeric and len(c.distinct) > 1), None)
+    return (column.name, f"the last column of numbers, {_counted(column)}") if column else None
+
+
+def _classes(column: Column) -> bool:
+    """Few distinct values, each short, most of them seen again; of a handful of rows nothing more can be asked."""
+    repeated = len(column.distinct) <= max(0.2 * len(column.filled), min(len(column.filled), 20))
+    return column.length <= 60 and (repeated or column.share(lambda value: isinstance(value, list)) > 0.5)
+
+
+def _counted(column: Column) -> str:
+    return f"{len(column.distinct):,} distinct values in {len(column.filled):,} rows"
+
+
+_FINDERS: dict[str, Callable[[list[Column]], Choice]] = {
+    "split": _split, "id": _id, "time": _time, "group": _group, "text": _text, "label": _label,
+}  # fmt: skip
+
+
+def _kind(label: list[Column], settings: DataSettings) -> tuple[Kind, str]:
+    if not label:
+        return "unlabelled", "no column looks like a label"
+    if len(label) > 1:
+        for column in label:
+            if wrong := next((value for value in column.filled if is_flag(value) is None), None):
+                rule = "must name columns that hold 0 and 1 when there are several"
+                raise BadSetting(file=settings.path, column=column.name, key="data.label", rule=rule, value=wrong)
+        return "classify_many", f"{len(label)} columns of 0 and 1"
+    column = label[0]
+    if settings.label_separator:
+        return "classify_many", f"labels separated by '{settings.label_separator}'"
+    if column.share(lambda value: isinstance(value, list)) > 0.5:
+        return "classify_many", "each cell is a list of labels"
+    many, fractional = len(column.distinct), column.share(lambda value: (number(value) or 0.0) % 1 != 0) > 0.05
+    if column.numeric and ((fractional and many > 20) or many > max(100, 0.2 * len(column.filled))):
+        return "regress", f"numbers with {_counted(column)}"
+    return "classify", _counted(column)

@@ -1,0 +1,72 @@
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyarrow ships no types.
+"""Parquet as a table, through pyarrow (an optional extra)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zhuji.core.errors import DamagedFile, MissingExtra
+from zhuji.data.tables import Row, distinct, flat
+
+BATCH_ROWS = 256
+
+
+class ParquetTable:
+    """Read by batches of rows through pyarrow.
+
+    Raises:
+        MissingExtra: pyarrow is not installed.
+        DamagedFile: the file is truncated or no Parquet at all.
+    """
+
+    format, encoding = "parquet", "utf-8"
+    delimiter: str | None = None
+
+    def __init__(self, path: Path) -> None:
+        try:
+            importlib.import_module("pyarrow.parquet")
+        except ImportError:
+            raise MissingExtra(what="Parquet", package="pyarrow", extra="parquet") from None
+        self.path = path
+        self.why = {"encoding": "Parquet is UTF-8 by definition"}
+        self.columns = distinct(self._open().schema_arrow.names, path)
+
+    def _open(self) -> Any:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+
+        try:
+            return ParquetFile(self.path)
+        except (ArrowException, OSError, ValueError) as error:
+            raise DamagedFile(file=self.path, format="Parquet", why=_first_line(error)) from None
+
+    def rows(self) -> Iterator[Row]:
+        from pyarrow import ArrowException
+
+        try:
+            for batch in self._open().iter_batches(BATCH_ROWS):
+                yield from _batch_rows(batch)
+        except (ArrowException, OSError) as error:
+            raise DamagedFile(file=self.path, format="Parquet", why=_first_line(error)) from None
+
+
+def _batch_rows(batch: Any) -> Iterator[Row]:
+    try:
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError: Parquet does not check its strings
+        if batch.num_rows == 1:
+            yield None, "undecodable bytes"
+        else:
+            for i in range(batch.num_rows):
+                yield from _batch_rows(batch.slice(i, 1))
+        return
+    for row in rows:
+        yield {key: flat(value) for key, value in row.items()}, ""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

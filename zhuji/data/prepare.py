@@ -1,0 +1,146 @@
+"""From a file to rows that can be trained on: read, cleaned, split, guarded against leaks, balanced, all rows accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from zhuji.core.errors import EmptyData, NoRole, OneClass, TooManyDropped
+from zhuji.core.records import SPLITS, Record
+from zhuji.data.balance import oversampled
+from zhuji.data.duplicates import cluster_of
+from zhuji.data.infer import Roles, infer_roles
+from zhuji.data.leaks import Leaks, blocks, gate, numbered
+from zhuji.data.ledger import Ledger
+from zhuji.data.names import split_name
+from zhuji.data.read import read_records
+from zhuji.data.settings import DataSettings
+from zhuji.data.sources import open_source
+from zhuji.data.split import Array, assign, method, moments, require
+
+
+@dataclass
+class Prepared:
+    """`records`: the rows kept, in file order, each with its split, then the rows made for balance. In `ledger` the dropped rows are
+    settled; the others are settled in training, once it is known which are cut."""
+
+    records: list[Record]
+    roles: Roles
+    ledger: Ledger
+    leaks: Leaks
+    fingerprint: dict[str, Any]
+    source: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def split(self, name: str) -> list[Record]:
+        """The rows of train, valid or test."""
+        return [r for r in self.records if r.split == name]
+
+
+def prepare(settings: DataSettings, seed: int, *, task: str = "auto") -> Prepared:
+    """Everything between a file and the first batch.
+
+    `task`: `auto` takes the labels as they look; `classify` and `regress` insist. Raises what reading raises, and EmptyData,
+    TooManyDropped, TooFewRows, OneClass, LeakFound.
+    """
+    source = open_source(settings)
+    roles = _insisted(infer_roles(source, settings), task, source.columns)
+    ledger = Ledger()
+    records = list(read_records(settings, roles, ledger, source=source))
+    records = _usable(records, settings, ledger)
+    limit_dropped(ledger, settings)
+    if not records:
+        raise EmptyData(file=settings.path)
+    records, leaks = divided(records, settings, seed)
+    ledger.moved.update(leaks.moved)
+    train = [r for r in records if r.split == "train"]
+    if roles.kind in ("classify", "classify_many"):
+        _several_classes(train, settings)
+    if settings.balance.sample == "over":
+        made = oversampled(train, seed, words=settings.balance.augment == "words")
+        ledger.added.update(_class_name(r) for r in made)
+        records += made
+    about = {
+        "files": [f.name for f in source.files], "columns": list(source.columns), "format": source.format,
+        "encoding": source.encoding, "delimiter": source.delimiter, "why": dict(source.why),
+    }  # fmt: skip
+    return Prepared(records, roles, ledger, leaks, source.fingerprint(), about)
+
+
+def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tuple[list[Record], Leaks]:
+    """The records with their splits, and the leaks found. A record's own split, where it has one, is kept unless a leak moves it;
+    parts that are missing are cut from train, never through a cluster of copies or a group, except by time.
+
+    Raises TooFewRows, LeakFound.
+    """
+    cluster = cluster_of([str(r.input) for r in records], settings.near, seed)
+    first = assign(
+        records,
+        _bound(records, cluster, settings),
+        settings.splits,
+        seed if settings.splits.seed is None else settings.splits.seed,
+    )
+    splits, leaks = gate(records, first, cluster, settings.leaks, file=settings.path)
+    require(splits, np.unique(first).tolist())
+    return [replace(r, split=SPLITS[part]) for r, part in zip(records, splits.tolist(), strict=True)], leaks
+
+
+def _bound(records: Sequence[Record], cluster: Array, settings: DataSettings) -> Array:
+    """The number of each row's block: copies, and rows of one group. If the groups hang together so much that one block holds more
+    than half of the rows, no split by group is possible; then only copies bind, unless a split by group was asked for."""
+    copies = blocks(cluster, numbered([r.id for r in records]))
+    grouped = blocks(copies, numbered([r.group for r in records]))
+    lumped = np.bincount(grouped).max() > len(records) / 2
+    return copies if lumped and settings.splits.by != "group" else grouped
+
+
+def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:
+    """Raises TooManyDropped when more rows were dropped than `max_dropped` allows."""
+    dropped = ledger.total("dropped")
+    if dropped > settings.max_dropped * ledger.read:
+        causes = ", ".join(f"{cause} {n}" for cause, n in ledger.causes("dropped").most_common())
+        raise TooManyDropped(
+            file=settings.path, limit=f"{settings.max_dropped:.3%}".replace(".000%", "%"),
+            dropped=dropped, read=ledger.read, causes=causes,
+        )  # fmt: skip
+
+
+def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
+    if task in ("classify", "regress") and roles.kind == "unlabelled":
+        raise NoRole(role="label", columns=", ".join(columns))
+    if task == "regress":
+        return replace(roles, kind="regress")
+    if task == "classify" and roles.kind == "regress":
+        return replace(roles, kind="classify")
+    return roles
+
+
+def _usable(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -> list[Record]:
+    """The records that have a split if others do, and a time if rows are divided by it; the others are dropped with the cause."""
+    has_split = any(r.split is not None for r in records)
+    by_time = method(settings.splits, records) == "time" and not has_split
+    times = moments(records) if by_time else [0.0] * len(records)
+    usable: list[Record] = []
+    for record, time in zip(records, times, strict=True):
+        split = split_name(record.split)
+        if has_split and split is None:
+            ledger.drop("unknown split", label=record.label)
+        elif np.isnan(time):
+            ledger.drop("unreadable time", label=record.label)
+        else:
+            usable.append(replace(record, split=split))
+    return usable
+
+
+def _class_name(record: Record) -> str:
+    return "|".join(record.label) if isinstance(record.label, tuple) else str(record.label)
+
+
+def _several_classes(train: Sequence[Record], settings: DataSettings) -> None:
+    classes = Counter(_class_name(r) for r in train)
+    if len(classes) == 1:
+        [(label, rows)] = classes.items()
+        raise OneClass(file=settings.path, rows=rows, label=label)

@@ -1,0 +1,158 @@
+"""The streaming way from a source to records: every row read is yielded as a record or dropped with a cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from zhuji.core.errors import MissingColumn
+from zhuji.core.records import Label, Record
+from zhuji.data import cells
+from zhuji.data.clean import Cleaner, without_controls
+from zhuji.data.infer import Roles, infer_roles
+from zhuji.data.ledger import Ledger
+from zhuji.data.names import split_name
+from zhuji.data.settings import DataSettings
+from zhuji.data.sources import Part, RawRow, Source, open_source
+
+
+class _Dropped(Exception):
+    """Carries the cause from where it is seen to where it is counted."""
+
+    def __init__(self, cause: str, label: Label = None) -> None:
+        super().__init__(cause)
+        self.cause, self.label = cause, label
+
+
+def read_records(
+    settings: DataSettings,
+    roles: Roles | None = None,
+    ledger: Ledger | None = None,
+    labelled: bool = True,
+    source: Source | None = None,
+) -> Iterator[Record]:
+    """Records in file order. `roles` are inferred if None; without `labelled`, labels are read where they are sound, and no row is
+    dropped for want of one or of a known split.
+
+    `ledger.read` counts every row; what is not yielded is settled there as dropped, by cause. One row is held at a time, beside
+    the ids given by an id column.
+
+    Raises:
+        see `open_source` and `infer_roles`; MissingColumn: one of several files lacks the text column.
+    """
+    source = source or open_source(settings)
+    roles = roles or infer_roles(source, settings)
+    reader = _Reader(roles, settings, ledger if ledger is not None else Ledger(), labelled)
+    for part, place in zip(source.parts, _places(source.parts)):
+        _check(part, roles)
+        for raw in source.rows(part):
+            if record := reader.record(raw, place):
+                yield record
+
+
+def _places(parts: Sequence[Part]) -> list[str]:
+    """What makes row numbers unique over several files: their splits, or else their order."""
+    if len(parts) == 1:
+        return [""]
+    splits = [part.split for part in parts]
+    distinct = None not in splits and len(set(splits)) == len(splits)
+    return [f"{split if distinct else i}:" for i, split in enumerate(splits, 1)]
+
+
+def _check(part: Part, roles: Roles) -> None:
+    for name in roles.text:
+        if name not in part.table.columns:
+            raise MissingColumn(file=part.path, role="text", name=name, columns=", ".join(part.table.columns[:20]))
+
+
+class _Reader:
+    def __init__(self, roles: Roles, settings: DataSettings, ledger: Ledger, labelled: bool) -> None:
+        self.roles, self.ledger, self.labelled = roles, ledger, labelled
+        self.separator = roles.label_separator or settings.label_separator
+        self.clean = Cleaner(settings.clean)
+        self.seen: dict[str, int] = {}
+        """Id -> rows that asked for it."""
+        self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split}
+
+    def record(self, raw: RawRow, place: str = "") -> Record | None:
+        self.ledger.read += 1
+        split = raw.split
+        try:
+            if raw.values is None:
+                raise _Dropped(raw.problem)
+            split = split or self._split(raw.values)
+            label = self._label(raw.values)
+            text = self._text(raw.values, label)
+            return Record(
+                id=self._id(raw, place), input=text, label=label, group=self._optional(raw.values, self.roles.group),
+                time=self._time(raw.values), split=split, file=raw.file, row=raw.number,
+                extra={name: value for name, value in raw.values.items() if name not in self.used},
+            )  # fmt: skip
+        except _Dropped as drop:
+            self.ledger.drop(drop.cause, split=split, label=drop.label)
+        except UnicodeDecodeError:
+            self.ledger.drop("undecodable bytes", split=split)
+        return None
+
+    def _text(self, values: dict[str, Any], label: Label) -> str:
+        parts = [cells.cell_text(values.get(name)) for name in self.roles.text]
+        text, changes = self.clean("\n".join(filter(None, parts)))
+        if not text.strip():
+            raise _Dropped("empty text", label)
+        self.ledger.changes.update(changes)
+        return text
+
+    def _label(self, values: dict[str, Any]) -> Label:
+        try:
+            return _label_of(values, self.roles, self.separator)
+        except _Dropped:
+            if self.labelled:
+                raise
+            return None
+
+    def _split(self, values: dict[str, Any]) -> str | None:
+        if self.roles.split is None or not (name := self._optional(values, self.roles.split)):
+            return None
+        if (split := split_name(name)) is None and self.labelled:
+            raise _Dropped("unknown split")
+        return split
+
+    def _optional(self, values: dict[str, Any], column: str | None) -> str | None:
+        return (without_controls(cells.cell_text(values.get(column))).strip() or None) if column else None
+
+    def _time(self, values: dict[str, Any]) -> str | None:
+        text = self._optional(values, self.roles.time)
+        return text and (cells.time_text(text) or text)
+
+    def _id(self, raw: RawRow, place: str) -> str:
+        name = wanted = self._optional(raw.values or {}, self.roles.id) or f"{place}row-{raw.number}"
+        if self.roles.id is None:
+            return wanted
+        while name in self.seen:
+            self.seen[wanted] += 1
+            name = f"{wanted}#{self.seen[wanted]}"
+        if name != wanted:
+            self.ledger.changes["duplicate id renamed"] += 1
+        self.seen[name] = 1
+        return name
+
+
+def _label_of(values: dict[str, Any], roles: Roles, separator: str | None) -> Label:
+    if not roles.label or roles.kind == "unlabelled":
+        return None
+    column, *more = roles.label
+    if more:
+        flags = {name: cells.is_flag(values.get(name)) for name in roles.label}
+        if None in flags.values():
+            raise _Dropped("label is not 0 or 1")
+        return tuple(sorted(name for name, flag in flags.items() if flag))
+    value = values.get(column)
+    if not (name := cells.class_name(value)):
+        raise _Dropped("no label")
+    if roles.kind == "classify_many":
+        return cells.class_names(value, separator)
+    if roles.kind == "regress":
+        if (target := cells.number(name)) is None:
+            raise _Dropped("label is not a number")
+        return target
+    return name
