@@ -1,0 +1,197 @@
+"""What every model must be able to do, whatever parts it is made of. Each function takes a `Cell` and fails if a promise is broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice, pairwise
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from zhuji.core.contracts import Backbone, Encoded, Example, Modality, Task
+from zhuji.core.records import Record
+from zhuji.core.units import Batch, Features, Ratio, Units
+from zhuji.model.assembly import Model, assemble, collate
+
+ROWS = 8
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One modality, one backbone, one task, and rows for them."""
+
+    modality: Modality
+    backbone: Backbone
+    task: Task
+    records: Sequence[Record]
+
+    @classmethod
+    def of(cls, example: tuple[Modality, list[Any]], backbone: Backbone, task: Example) -> Cell:
+        (modality, inputs), taught = example, task.records
+        pairs = islice(zip(cycle(inputs), cycle(taught)), ROWS)
+        records = [replace(record, id=f"row-{n}", input=value) for n, (value, record) in enumerate(pairs)]
+        return cls(modality, backbone, task.task, records)
+
+    def model(self, seed: int = 0) -> Model:
+        return assemble(self.modality, self.backbone, self.task, seed).eval()
+
+    def encoded(self) -> list[Encoded]:
+        return self.modality.encode([record.input for record in self.records])
+
+    def batch(self, rows: slice = slice(None), padding: int = 0) -> Batch:
+        """These rows, padded to the largest of them and `padding` units more along every axis of the grid."""
+        encoded, records = self.encoded()[rows], self.records[rows]
+        grid = tuple(int(side) + padding for side in np.array([row.grid for row in encoded]).max(0))
+        targets = [self.task.targets(record) for record in records]
+        stacked = {name: torch.stack([row[name] for row in targets]) for name in targets[0]}
+        return Batch(self.modality.collate(encoded, grid), stacked)
+
+
+def _features(model: Model, units: Units) -> Features:
+    features = model.encoder(units)
+    assert isinstance(features, Features)
+    return features
+
+
+def _real(features: Features) -> Tensor:
+    return features.states[features.mask]
+
+
+def _same(loss: Ratio, other: Ratio, tolerance: float) -> None:
+    torch.testing.assert_close(loss.count.double(), other.count.double(), rtol=tolerance, atol=0)
+    torch.testing.assert_close(loss.total.double(), other.total.double(), rtol=tolerance, atol=tolerance)
+
+
+def shapes(cell: Cell) -> None:
+    model, batch = cell.model(), cell.batch()
+    features = _features(model, batch.units)
+    assert features.states.shape == (*features.mask.shape, cell.backbone.out_width)
+    if not cell.backbone.strides:
+        assert torch.equal(features.mask, batch.units.mask)
+    outputs = model.outputs(batch)
+    assert len(cell.task.decode(outputs)) == ROWS
+    evidence = cell.task.evidence(outputs, batch)
+    assert all(len(column) == ROWS for column in evidence.values())
+    for metric in cell.task.metrics().values():
+        assert isinstance(metric({name: evidence[name] for name in metric.columns}), float)
+    loss = model.loss(batch)
+    assert loss.total.shape == loss.count.shape == ()
+    assert torch.isfinite(loss.total) and not loss.count.requires_grad
+    for answer in cell.task.decode(outputs):
+        json.dumps([answer.answer, answer.score, None if answer.scores is None else dict(answer.scores)])
+
+
+def collates(cell: Cell) -> None:
+    """`collate` of the model room makes what the parts make by themselves."""
+    encoded, expected = cell.encoded(), cell.batch()
+    batch = collate(cell.model(), encoded, cell.records, max(row.length for row in encoded))
+    assert torch.equal(batch.units.mask, expected.units.mask)
+    assert batch.targets.keys() == expected.targets.keys()
+    assert all(torch.equal(batch.targets[name], expected.targets[name]) for name in batch.targets)
+    assert not collate(cell.model(), encoded, None, 64).targets
+
+
+def padding_changes_nothing(cell: Cell) -> None:
+    """More padding, and anything written into it, leaves the real states and the loss as they were.
+
+    Tolerance: another shape lets the matrix kernels add in another order; the worst seen is 4e-7.
+    """
+    model, batch, padded = cell.model(), cell.batch(), cell.batch(padding=3)
+    expected = _features(model, batch.units)
+    for units in (padded.units, _scribbled(padded.units)):
+        features = _features(model, units)
+        torch.testing.assert_close(_real(features), _real(expected), rtol=1e-5, atol=2e-6)
+        _same(model.loss(replace(padded, units=units)), model.loss(batch), 5e-6)
+
+
+def _scribbled(units: Units) -> Units:
+    padding = ~units.mask
+    ids = None if units.ids is None else units.ids.masked_fill(padding, 3)
+    values = None if units.values is None else units.values.masked_fill(padding[..., None], 7.0)
+    return replace(units, ids=ids, values=values)
+
+
+def _through_a_leaf(model: Model, units: Units) -> tuple[Tensor, Tensor]:
+    """The states between stem and body as a leaf (B, N, D), and what the body makes of them (B, N, D')."""
+    leaves: list[Tensor] = []
+
+    def keep(features: Features) -> Features:
+        leaves.append(features.states.detach().requires_grad_())
+        return replace(features, states=leaves[0])
+
+    out = model.encoder(units, keep).flat()[0]
+    return leaves[0], out
+
+
+def sees_no_future(cell: Cell) -> None:
+    """The gradient of outputs up to a unit with respect to every later unit is exactly zero, and not so for earlier ones."""
+    model, units = cell.model(), cell.batch().units
+    size = units.mask[0].numel()
+    for last in range(size):
+        leaf, out = _through_a_leaf(model, units)
+        (gradient,) = torch.autograd.grad(out[:, : last + 1].square().sum(), leaf)
+        gradient = gradient.flatten(1, -2)
+        assert not gradient[:, last + 1 :].any(), f"outputs up to unit {last} depend on later units"
+        assert gradient[:, : last + 1].any()
+
+
+def gradient_reaches_everything(cell: Cell) -> None:
+    model, batch = cell.model().train(), cell.batch()
+    model.loss(batch).mean().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, f"no gradient at {name}"
+        assert parameter.grad.isfinite().all(), f"gradient at {name} is not finite"
+        assert parameter.grad.any(), f"gradient at {name} is zero"
+
+
+def saves_and_loads(cell: Cell) -> None:
+    model, other, batch = cell.model(0), cell.model(1), cell.batch()
+    written = safetensors.torch.save(dict(model.state_dict()))
+    other.load_state_dict(safetensors.torch.load(written), strict=True)
+    assert all(torch.equal(a, b) for a, b in zip(_tensors(model.outputs(batch)), _tensors(other.outputs(batch)), strict=True))
+
+
+def _tensors(outputs: Any) -> Iterator[Tensor]:
+    if isinstance(outputs, Tensor):
+        yield outputs
+    else:
+        for value in outputs.values() if isinstance(outputs, dict) else outputs:
+            yield from _tensors(value)
+
+
+def cuts_add_up(cell: Cell) -> None:
+    """The loss of all rows is the sum of the losses of any cut into batches. Tolerance: 1e-6, as promised for fp32."""
+    model = cell.model()
+    whole = model.loss(cell.batch())
+    for cuts in ((0, 3, ROWS), (0, 1, 2, 6, ROWS), tuple(range(ROWS + 1))):
+        parts = [model.loss(cell.batch(slice(a, b))) for a, b in pairwise(cuts)]
+        total = Ratio(sum((p.total.double() for p in parts), torch.tensor(0.0)), sum((p.count for p in parts), torch.tensor(0)))
+        _same(whole, total, 1e-6)
+
+
+def is_deterministic(cell: Cell) -> None:
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first, second, other = cell.model(3), cell.model(3), cell.model(4)
+    assert torch.equal(before, torch.random.get_rng_state()), "assembling draws from torch's own stream"
+    weights = first.state_dict()
+    assert all(torch.equal(weights[name], tensor) for name, tensor in second.state_dict().items())
+    differing = [name for name, tensor in other.named_parameters() if not torch.equal(weights[name], tensor)]
+    assert differing, "another seed gives the same weights"
+    results = []
+    for model in (first, second):
+        torch.manual_seed(7)
+        loss = model.train().loss(cell.batch())
+        loss.mean().backward()
+        results.append([loss.total, *(p.grad for p in model.parameters() if p.grad is not None)])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+EVERY = [
+    shapes, collates, padding_changes_nothing, gradient_reaches_everything, saves_and_loads, cuts_add_up, is_deterministic,
+]  # fmt: skip

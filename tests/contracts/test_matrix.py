@@ -1,0 +1,63 @@
+"""Every modality with every backbone and every task that stand on the shelves, found by walking the folders, and with test doubles
+that go beyond them: each pair is refused for a stated reason, or keeps every promise."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from tests.contracts import doubles, properties
+from tests.contracts.properties import Cell
+from zhuji.core import lookup
+from zhuji.core.contracts import Backbone, Modality, Task
+from zhuji.core.errors import ImpossiblePair
+
+MODALITIES = [*(lookup.find(Modality, name) for name in lookup.names(Modality)), doubles.Picture, doubles.Cells]
+BACKBONES = [*(lookup.find(Backbone, name) for name in lookup.names(Backbone)), doubles.Halving, doubles.Everywhere]
+TASKS = [*(lookup.find(Task, name) for name in lookup.names(Task)), doubles.Tag, doubles.Next]
+
+
+def impossible(modality: type[Modality], backbone: type[Backbone], task: type[Task]) -> bool:
+    axes = modality.example()[0].spec.grid_ndim
+    blind = task.causal and not backbone.can_be_causal
+    return axes not in backbone.grids or blind or (task.per_unit and backbone.strides)
+
+
+def cell_of(kinds: tuple[type[Modality], type[Backbone], type[Task]]) -> Cell:
+    modality, backbone, task = kinds
+    return Cell.of(modality.example(), backbone.example(), task.example())
+
+
+ALL = list(product(MODALITIES, BACKBONES, TASKS))
+POSSIBLE = [kinds for kinds in ALL if not impossible(*kinds)]
+IMPOSSIBLE = [kinds for kinds in ALL if impossible(*kinds)]
+
+
+def name(kinds: tuple[type, ...]) -> str:
+    return "-".join(kind.__name__.lower() for kind in kinds)
+
+
+@pytest.mark.parametrize("kinds", POSSIBLE, ids=name)
+@pytest.mark.parametrize("promise", properties.EVERY, ids=lambda promise: promise.__name__)
+def test_every_promise_is_kept(promise, kinds):
+    promise(cell_of(kinds))
+
+
+@pytest.mark.parametrize("kinds", [kinds for kinds in POSSIBLE if kinds[2].causal], ids=name)
+def test_a_causal_task_sees_no_future(kinds):
+    properties.sees_no_future(cell_of(kinds))
+
+
+@pytest.mark.parametrize("kinds", IMPOSSIBLE, ids=name)
+def test_impossible_pairs_are_refused(kinds):
+    with pytest.raises(ImpossiblePair) as caught:
+        cell_of(kinds).model()
+    for lang in ("en", "zh"):
+        assert "{" not in caught.value.message(lang)
+
+
+def test_the_matrix_holds_every_kind_of_cell():
+    assert len(POSSIBLE) >= 40
+    reasons = {(k[0].example()[0].spec.grid_ndim in k[1].grids, k[2].causal, k[2].per_unit) for k in IMPOSSIBLE}
+    assert len(reasons) >= 3

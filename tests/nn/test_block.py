@@ -1,0 +1,28 @@
+import pytest
+import torch
+
+from zhuji.nn.attention import allowed
+from zhuji.nn.block import TransformerBlock
+
+
+def block(**changes) -> TransformerBlock:
+    settings = {"feedforward": "swiglu", "norms": "rms", "dropout": 0.0, **changes}
+    return TransformerBlock(8, 2, 1, 12, **settings)
+
+
+@pytest.mark.parametrize("norms", ["rms", "layer"])
+def test_the_way_past_both_branches_is_open(norms):
+    layer = block(norms=norms)
+    for last in (layer.attention.out, layer.feedforward.fall):
+        torch.nn.init.zeros_(last.weight)
+    states, mask = torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool)
+    assert torch.equal(layer(states, allowed(mask, False)), states)
+
+
+def test_dropout_falls_in_training_only():
+    layer = block(dropout=0.5)
+    states, mask = torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool)
+    may_see = allowed(mask, False)
+    assert not torch.equal(layer(states, may_see), layer(states, may_see))
+    layer.eval()
+    assert torch.equal(layer(states, may_see), layer(states, may_see))

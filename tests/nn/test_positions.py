@@ -1,0 +1,31 @@
+import torch
+
+from zhuji.nn.positions import LearnedPositions, Rotary, positions, rotate
+
+
+def test_positions_count_real_units_only():
+    mask = torch.tensor([[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0]], dtype=torch.bool)
+    assert positions(mask).tolist() == [[0, 1, 2, 2], [0, 0, 0, 1], [0, 0, 0, 0]]
+
+
+def test_rotation_keeps_lengths_and_leaves_position_zero_alone():
+    states = torch.randn(1, 2, 3, 8)
+    turned = rotate(states, *Rotary(8).angles(torch.tensor([[0, 1, 9]])))
+    torch.testing.assert_close(turned.norm(dim=-1), states.norm(dim=-1))
+    torch.testing.assert_close(turned[:, :, 0], states[:, :, 0])
+    assert not torch.allclose(turned[:, :, 1], states[:, :, 1])
+
+
+def test_rotation_keeps_the_type_of_the_states():
+    states = torch.randn(1, 1, 2, 4, dtype=torch.bfloat16)
+    assert rotate(states, *Rotary(4).angles(torch.tensor([[0, 3]]))).dtype == torch.bfloat16
+
+
+def test_rotary_frequencies_are_not_saved():
+    assert not Rotary(4).state_dict()
+
+
+def test_learned_positions_are_added_and_the_last_one_is_shared():
+    learned = LearnedPositions(3, 2)
+    out = learned(torch.zeros(1, 4, 2), torch.tensor([[0, 2, 3, 50]]))
+    assert torch.equal(out[0], learned.table[[0, 2, 2, 2]])

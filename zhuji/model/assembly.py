@@ -1,0 +1,125 @@
+"""Where the three shelves meet: a model is a modality's stem, a backbone's body and a task's head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from zhuji.core.contracts import Backbone, Corrupt, Encoded, Modality, Task
+from zhuji.core.errors import ImpossiblePair
+from zhuji.core.log import in_language
+from zhuji.core.records import Record
+from zhuji.core.seed import derive
+from zhuji.core.units import Batch, Features, Ratio, Units
+
+
+class Parts(Protocol):
+    """Whatever knows how raw rows become a batch."""
+
+    @property
+    def modality(self) -> Modality: ...
+
+    @property
+    def task(self) -> Task: ...
+
+
+class StemAndBody(nn.Module):
+    """`Units` -> `Features`; `corrupt` sees the states between stem and body."""
+
+    def __init__(self, stem: nn.Module, body: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.body = stem, body
+
+    def forward(self, units: Units, corrupt: Corrupt | None = None) -> Features:
+        features = self.stem(units)
+        return self.body(corrupt(features) if corrupt else features)
+
+
+class Model(nn.Module):
+    """The network and the three parts it was built from. `model(batch)` is `model.outputs(batch)`."""
+
+    def __init__(self, modality: Modality, backbone: Backbone, task: Task) -> None:
+        super().__init__()
+        self.modality, self.backbone, self.task = modality, backbone, task
+        self.encoder = StemAndBody(modality.stem(backbone.stem_width), backbone.body(task.causal))
+        self.head = task.head(modality.spec, backbone.out_width)
+
+    def forward(self, batch: Batch) -> Any:
+        return self.outputs(batch)
+
+    def outputs(self, batch: Batch) -> Any:
+        """What the task's `loss`, `evidence` and `decode` read."""
+        return self.task.outputs(self.encoder, self.head, batch)
+
+    def loss(self, batch: Batch) -> Ratio:
+        """(total, count) over the batch."""
+        return self.task.loss(self.outputs(batch), batch)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Learned numbers in stem, body and head."""
+        parts = {"stem": self.encoder.stem, "body": self.encoder.body, "head": self.head}
+        return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(self.parameter_counts().values())
+
+
+def assemble(modality: Modality, backbone: Backbone, task: Task, seed: int = 0) -> Model:
+    """A model whose initial weights depend on `seed` and the three parts alone; torch's own random state is left as it was.
+
+    Raises ImpossiblePair when two of the parts cannot work together.
+    """
+    _refuse_impossible(modality, backbone, task)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "weights"))
+        return Model(modality, backbone, task)
+
+
+def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> None:
+    shown = {kind.shelf: f"{kind.shelf} '{kind.name()}'" for kind in (modality, backbone, task)}
+    axes = modality.spec.grid_ndim
+    if axes not in backbone.grids:
+        raise ImpossiblePair(
+            first=shown["modality"],
+            second=shown["backbone"],
+            rule=in_language(
+                f"the one gives grids of {axes} axes, the other reads grids of {_listed(backbone.grids)}",
+                f"前者给出 {axes} 维网格，后者只读取 {_listed(backbone.grids)} 维网格",
+            ),
+            advice=in_language("choose another --set backbone.name", "请换用其他 --set backbone.name"),
+        )
+    if task.causal and not backbone.can_be_causal:
+        raise ImpossiblePair(
+            first=shown["task"],
+            second=shown["backbone"],
+            rule=in_language("the one must not look ahead, the other always does", "前者不得看到后文，后者必然看到"),
+            advice=in_language("choose a backbone that can be causal", "请换用可以不看后文的骨干网络"),
+        )
+    if task.per_unit and backbone.strides:
+        raise ImpossiblePair(
+            first=shown["task"],
+            second=shown["backbone"],
+            rule=in_language("the one answers for every unit, the other merges units", "前者逐单元作答，后者会合并单元"),
+            advice=in_language("choose a backbone that keeps the grid", "请换用保持网格的骨干网络"),
+        )
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return "/".join(map(str, numbers))
+
+
+def collate(parts: Parts, encoded: Sequence[Encoded], records: Sequence[Record] | None, length: int) -> Batch:
+    """One batch of these rows. Sequences are padded to `length` units, other grids to the largest among the rows; without
+    `records` there are no targets."""
+    grids = np.array([row.grid for row in encoded])
+    grid = (length,) if grids.shape[1] == 1 else tuple(int(side) for side in grids.max(0))
+    units = parts.modality.collate(encoded, grid)
+    if records is None:
+        return Batch(units)
+    targets = [parts.task.targets(record) for record in records]
+    return Batch(units, {name: torch.stack([row[name] for row in targets]) for name in targets[0]})

@@ -1,0 +1,69 @@
+"""Golden rows: inputs with their answers that travel with a model and are run again after every hop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from zhuji.core.contracts import Columns
+from zhuji.core.records import Record
+from zhuji.model.predictor import Predictor
+
+LONGEST_INPUT = 100_000
+"""Characters from which an input is too long to travel."""
+
+
+def choose_golden(
+    predictor: Predictor, records: Sequence[Record], columns: Columns, count: int = 16
+) -> list[dict[str, Any]]:
+    """`{input, answer, score, scores}` of `count` rows: by turns one of typical length, one of the longest, one of the rarest class
+    (of the most extreme target), one with the smallest margin. `columns` is the records' evidence, row by row."""
+    lengths = np.array([len(str(record.input)) for record in records])
+    fit = np.flatnonzero(lengths <= LONGEST_INPUT)
+    orders = [
+        np.abs(lengths - np.median(lengths[fit])) if len(fit) else lengths,
+        -lengths,
+        _commonness(columns),
+        _margin(columns),
+    ]
+    chosen = _by_turns([fit[np.argsort(order[fit], kind="stable")] for order in orders], min(count, len(fit)))
+    inputs = [records[row].input for row in chosen]
+    return [
+        {"input": raw, "answer": found.answer, "score": found.score, "scores": found.scores and dict(found.scores)}
+        for raw, found in zip(inputs, predictor.predict(inputs), strict=True)
+    ]
+
+
+def _by_turns(orders: Iterable[Sequence[int] | np.ndarray], count: int) -> list[int]:
+    queues, chosen = [iter(order) for order in orders], list[int]()
+    while len(chosen) < count:
+        for queue in queues:
+            row = next((int(row) for row in queue if row not in chosen), None)
+            if row is not None and len(chosen) < count:
+                chosen.append(row)
+    return chosen
+
+
+def _commonness(columns: Columns) -> np.ndarray:
+    """(N,): low for rows of rare classes or of extreme targets."""
+    if "target" in columns:
+        return -np.abs(columns["target"] - np.median(columns["target"]))
+    label = columns["label"]
+    if label.ndim == 2:
+        frequency = np.where(label.any(0), label.sum(0), np.inf)
+        return np.where(label, frequency, np.inf).min(1, initial=np.inf)
+    _, place, counts = np.unique(label, return_inverse=True, return_counts=True)
+    return counts[place].astype(np.float64)
+
+
+def _margin(columns: Columns) -> np.ndarray:
+    """(N,): how far the model was from another answer."""
+    if "target" in columns:
+        return -np.abs(columns["target"] - columns["prediction"])
+    scores = columns["probabilities"]
+    if columns["label"].ndim == 2 or scores.shape[1] < 2:
+        return np.abs(scores - 0.5).min(1, initial=np.inf)
+    best = np.sort(scores, axis=1)
+    return best[:, -1] - best[:, -2]

@@ -1,0 +1,62 @@
+"""The small layers that everything is built of, each with the initial weights that we stand for.
+
+linear        Glorot uniform, zero bias (Glorot & Bengio 2010, eq. 16); `gain` below 1 quiets the last layer of a residual branch.
+embedding     normal with deviation 1/sqrt(D): a row has length 1 on average, whatever D is.
+convolution   Kaiming uniform for rectifiers, zero bias (He et al. 2015, eq. 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "softplus", "identity"]
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "leaky_relu": F.leaky_relu,
+    "elu": F.elu,
+    "selu": F.selu,
+    "softplus": F.softplus,
+    "identity": lambda x: x,
+}
+
+
+def elementwise(name: Activation) -> Callable[[Tensor], Tensor]:
+    """The elementwise function of that name."""
+    return _ACTIVATIONS[name]
+
+
+def linear(inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    nn.init.xavier_uniform_(layer.weight, gain=gain)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def embedding(rows: int, dim: int, *, padding: int | None = None) -> nn.Embedding:
+    """A table of `rows` vectors of width `dim`; the row `padding` is zero and stays so."""
+    table = nn.Embedding(rows, dim, padding_idx=padding)
+    nn.init.normal_(table.weight, std=dim**-0.5)
+    if padding is not None:
+        nn.init.zeros_(table.weight[padding : padding + 1])
+    return table
+
+
+def norm(kind: Literal["rms", "layer"], dim: int) -> nn.Module:
+    """Normalisation of each state by itself: root mean square (Zhang & Sennrich 2019) or layer norm (Ba et al. 2016)."""
+    return nn.RMSNorm(dim, eps=1e-6) if kind == "rms" else nn.LayerNorm(dim)
+
+
+def zeroed(states: Tensor, mask: Tensor) -> Tensor:
+    """`states (B, *grid, D)` with zeros wherever `mask (B, *grid)` is False, even where they were not finite."""
+    return states.masked_fill(mask.logical_not().unsqueeze(-1), 0.0)

@@ -1,0 +1,52 @@
+"""Where a unit stands. Positions count real units only, so padding moves nobody.
+
+Shapes: B rows, T units, H heads, D width of a state, E width of a head.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def positions(mask: Tensor) -> Tensor:
+    """`mask (B, T)` -> `(B, T)` int64: 0 for the first real unit of a row, 1 for the next; padding repeats its neighbour."""
+    return (mask.cumsum(1) - 1).clamp_min(0)
+
+
+class Rotary(nn.Module):
+    """Rotary positions (Su et al. 2021, section 3.2.2): pair k of a head's E channels turns by position * base^(-2k/E), so
+    that the product of a query and a key depends on the distance between them only. Pairs are channels k and k + E/2."""
+
+    frequencies: Tensor
+
+    def __init__(self, head_dim: int, base: float = 10_000.0) -> None:
+        super().__init__()
+        assert head_dim % 2 == 0, "rotary positions turn pairs of channels"
+        exponents = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
+        self.register_buffer("frequencies", base**-exponents, persistent=False)
+
+    def angles(self, position: Tensor) -> tuple[Tensor, Tensor]:
+        """`position (B, T)` -> cosine and sine, each `(B, 1, T, E/2)` float32."""
+        angle = position[:, None, :, None].to(torch.float32) * self.frequencies
+        return angle.cos(), angle.sin()
+
+
+def rotate(states: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """`states (B, H, T, E)` turned by the angles of `Rotary.angles`."""
+    first, second = states.float().chunk(2, dim=-1)
+    turned = torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
+    return turned.to(states.dtype)
+
+
+class LearnedPositions(nn.Module):
+    """A learned vector for each of `count` positions, added to the state; later units share the last one."""
+
+    def __init__(self, count: int, dim: int) -> None:
+        super().__init__()
+        self.count = count
+        self.table = nn.Parameter(torch.randn(count, dim) * 0.02)
+
+    def forward(self, states: Tensor, position: Tensor) -> Tensor:
+        """`states (B, T, D)`, `position (B, T)` -> `(B, T, D)`."""
+        return states + self.table[position.clamp_max(self.count - 1)]

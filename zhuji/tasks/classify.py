@@ -1,0 +1,172 @@
+"""Classification: which label, or which of many, a row bears."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from zhuji.core.contracts import Columns, Example, Metric, Prediction, Task
+from zhuji.core.records import Label, Record
+from zhuji.core.units import Batch, Ratio, UnitSpec
+from zhuji.metrics import classification, probabilities
+from zhuji.nn import losses
+from zhuji.nn.heads import Pool, PooledHead
+
+
+def names_of(label: Label) -> tuple[str, ...]:
+    """The label names of a row: none, one or many."""
+    if label is None:
+        return ()
+    return label if isinstance(label, tuple) else (str(label),)
+
+
+class Classify(Task):
+    """A pooled head with one logit a class; softmax for one label a row, sigmoids for many.
+
+    A label that training never met has the target -1: it teaches nothing (loss 0, count 0) and counts as wrong in every metric.
+    With many labels a row's unmet labels are left out of its target.
+    """
+
+    per_unit: ClassVar[bool] = False
+
+    many: bool = False
+    objective: Literal["cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: float = Field(default=2.0, ge=0, le=10)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: each class weighs as if all were equally frequent."""
+    pool: Pool = "mean"
+    hidden: int | None = Field(default=None, gt=0, le=65536)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """With many labels: probability from which a label is given."""
+    labels: tuple[str, ...] = ()
+    """Learned: class names, sorted."""
+    counts: tuple[int, ...] = ()
+    """Learned: training rows by class."""
+    rows: int = 0
+    """Learned: training rows with a label."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.objective == "focal" and self.label_smoothing:
+            raise ValueError("label_smoothing must be 0 with objective=focal: it smooths the cross entropy")
+        if len(self.labels) != len(self.counts):
+            raise ValueError("labels and counts must be equally long")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must differ")
+        return self
+
+    def fit(self, records: Sequence[Record]) -> Self:
+        found = Counter(name for record in records for name in set(names_of(record.label)))
+        labels = tuple(sorted(found))
+        rows = sum(record.label is not None for record in records)
+        learned = {"labels": labels, "counts": tuple(found[name] for name in labels), "rows": rows}
+        return type(self).parse({**self.plain(), **learned})
+
+    def targets(self, record: Record) -> Mapping[str, Tensor]:
+        """`label`: () int64, -1 if unseen, or (C,) bool with many labels."""
+        names = names_of(record.label)
+        if self.many:
+            return {"label": torch.tensor([name in names for name in self.labels], dtype=torch.bool)}
+        known = len(names) == 1 and names[0] in self._index
+        return {"label": torch.tensor(self._index[names[0]] if known else losses.UNSEEN)}
+
+    def head(self, spec: UnitSpec, dim: int) -> nn.Module:
+        return PooledHead(dim, len(self.labels), pool=self.pool, hidden=self.hidden, dropout=self.dropout)
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Ratio:
+        """Weighted sum and sum of weights. `outputs (B, C)` are logits."""
+        label, weights = batch.targets["label"], self._weights(outputs.device)
+        focused = self.objective == "focal"
+        options: dict[str, Any] = {"gamma": self.focal_gamma} if focused else {"smoothing": self.label_smoothing}
+        if self.many:
+            rows = (losses.binary_focal if focused else losses.binary_cross_entropy)(outputs, label, weights=weights, **options)
+            return Ratio(rows.sum(), losses.positive_weight(label.float(), weights).mean(-1).sum())
+        rows = (losses.focal if focused else losses.cross_entropy)(outputs, label, weights=weights, **options)
+        known = label != losses.UNSEEN
+        return Ratio(rows.sum(), (known if weights is None else known * weights[label.clamp_min(0)]).sum())
+
+    def evidence(self, outputs: Tensor, batch: Batch) -> Columns:
+        """`label`, `prediction` and float64 `probabilities (B, C)`."""
+        scores = self._probabilities(outputs)
+        chosen = scores >= self.threshold if self.many else scores.argmax(axis=1)
+        return {"label": batch.targets["label"].cpu().numpy(), "prediction": chosen, "probabilities": scores}
+
+    def metrics(self) -> Mapping[str, Metric]:
+        """First the one that chooses the checkpoint. Accuracy is what is asked of a classifier and varies least on a small validation
+        split, where a rare class of a few rows would let macro-F1 choose by chance; who weighs classes or focuses on hard rows asks
+        for the rare ones, so then macro-F1 comes first. With many labels micro-F1: most answers are a trivial no."""
+        if self.many:
+            return _MANY
+        rare_count = self.class_weights != "none" or self.objective == "focal"
+        return {"macro_f1": _ONE["macro_f1"], **_ONE} if rare_count else _ONE
+
+    def decode(self, outputs: Tensor) -> list[Prediction]:
+        """One label name, or a tuple of them, with its probability; with many labels that of the least sure yes or no."""
+        return [self._answer(row) for row in self._probabilities(outputs)]
+
+    def _answer(self, row: np.ndarray) -> Prediction:
+        scores = {name: float(p) for name, p in zip(self.labels, row, strict=True)}
+        if not self.many:
+            best = self.labels[int(row.argmax())]
+            return Prediction(best, scores[best], scores)
+        given = tuple(name for name in self.labels if scores[name] >= self.threshold)
+        least = min((p if p >= self.threshold else 1 - p for p in scores.values()), default=0.0)
+        return Prediction(given, least, scores)
+
+    def _probabilities(self, outputs: Tensor) -> np.ndarray:
+        logits = outputs.detach().double()
+        return (logits.sigmoid() if self.many else logits.softmax(-1)).cpu().numpy()
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.labels)}
+
+    def _weights(self, device: torch.device) -> Tensor | None:
+        """(C,): inverse frequency with mean 1 over the training rows; with many labels negatives per positive."""
+        if self.class_weights == "none":
+            return None
+        counts = torch.tensor(self.counts, dtype=torch.float64)
+        balanced = (self.rows - counts).clamp_min(1) / counts if self.many else self.rows / (len(counts) * counts)
+        return balanced.float().to(device)
+
+    @classmethod
+    def example(cls) -> Example:
+        records = [Record(f"row-{i}", "", label="abc"[i % 3]) for i in range(8)]
+        return Example(cls(hidden=6).fit(records), records)
+
+
+_ONE: dict[str, Metric] = {
+    "accuracy": classification.accuracy,
+    "macro_f1": classification.macro_f1,
+    "weighted_f1": classification.weighted_f1,
+    "balanced_accuracy": classification.balanced_accuracy,
+    "mcc": classification.mcc,
+    "auroc": probabilities.auroc,
+    "average_precision": probabilities.average_precision,
+    "log_loss": probabilities.log_loss,
+    "brier": probabilities.brier,
+    "ece": probabilities.ece,
+    "ece_width": probabilities.ece_width,
+}
+_MANY: dict[str, Metric] = {
+    "micro_f1": classification.micro_f1,
+    "macro_f1": classification.macro_f1,
+    "weighted_f1": classification.weighted_f1,
+    "subset_accuracy": classification.subset_accuracy,
+    "hamming_loss": classification.hamming_loss,
+    "auroc": probabilities.auroc,
+    "average_precision": probabilities.average_precision,
+    "log_loss": probabilities.log_loss,
+    "brier": probabilities.brier,
+    "ece": probabilities.ece,
+    "ece_width": probabilities.ece_width,
+}
