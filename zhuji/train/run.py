@@ -12,6 +12,7 @@ from zhuji.core.config import Settings, assignments, overlay
 from zhuji.data.settings import DataSettings, Fraction
 
 FORMAT = 1
+SHELVES = ("modality", "backbone", "task")
 
 
 class OptimSettings(Settings):
@@ -89,7 +90,7 @@ class Run(Settings):
 
 def compose(*layers: Mapping[str, Any], sets: Iterable[str] = ()) -> Run:
     """A run from layers of plain data, later ones on top (recipe, YAML file, options), and `--set` pairs on the very top."""
-    tree: dict[str, Any] = {}
+    tree: dict[str, Any] = {shelf: Run.model_fields[shelf].get_default(call_default_factory=True) for shelf in SHELVES}
     for layer in (*layers, assignments(sets)):
         tree = overlay(tree, layer)
     return Run.parse(tree)
