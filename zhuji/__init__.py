@@ -1,5 +1,35 @@
 """Zhuji (筑基): one toolkit for the whole life of a foundation model on one's own data."""
 
+from typing import TYPE_CHECKING, Any
+
+from zhuji.core.threads import polite
 from zhuji.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from zhuji.api import Comparison, Handle, Outcome, check, compare, doctor, evaluate, load, predict, report, resume, train
+
+__all__ = [
+    "Comparison",
+    "Handle",
+    "Outcome",
+    "__version__",
+    "check",
+    "compare",
+    "doctor",
+    "evaluate",
+    "load",
+    "predict",
+    "report",
+    "resume",
+    "train",
+]
+
+polite()  # OpenMP reads its environment once, when torch is loaded: so before any of our modules can load it
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or name not in __all__:
+        raise AttributeError(f"module 'zhuji' has no attribute '{name}'")
+    from zhuji import api
+
+    return getattr(api, name)

@@ -153,6 +153,17 @@ class UnknownFormat(DataError):
     zh = ("必须是 CSV、TSV、JSONL、Parquet 或按类别存放文本文件的文件夹（{why}）", "请改名或转换格式")
 
 
+class NoReadableRow(DataError):
+    en = ("at least one row must be readable, but none of the first {rows} is ({causes})",
+          "check the file's quotes, delimiter and encoding, or pass --delimiter or --encoding")  # fmt: skip
+    zh = ("至少要有一行可读的数据，但前 {rows} 行都不可读（{causes}）", "请检查引号、分隔符和编码，或传入 --delimiter、--encoding")
+
+
+class DamagedFile(DataError):
+    en = ("must be a whole {format} file ({why})", "copy or download it again, or write it anew")
+    zh = ("必须是完整的 {format} 文件（{why}）", "请重新复制、下载或生成该文件")
+
+
 class MissingColumn(DataError):
     en = ("the {role} column '{name}' must exist; the columns are: {columns}", "pass --{role} NAME")
     zh = ("{role} 列「{name}」必须存在；现有列：{columns}", "请传入 --{role} 列名")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[np.generic]]
+Block = tuple[NDArray[np.int64], Arrays]
 
 
 @dataclass
@@ -16,7 +17,7 @@ class Evidence:
     """A mergeable state. Every row has a number; `columns` hands the rows out by ascending number and a row that came twice
     (shards padded to equal length) once. So any cut into batches and any order of merging give the same bits."""
 
-    blocks: list[tuple[NDArray[np.int64], Arrays]] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list[Block])
     next_row: int = 0
 
     @classmethod

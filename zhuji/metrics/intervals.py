@@ -110,7 +110,7 @@ def _both(metric: Metric, a: Columns, b: Columns) -> int:
 
 
 def paired_bootstrap(
-    metric: Metric, a: Columns, b: Columns, resamples: int = 1000, seed: int = 0, level: float = 0.95
+    metric: Metric, a: Columns, b: Columns, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> Comparison:
     """Koehn 2004: both models are scored on the same resampled rows. `p` is twice the share of resamples in which the model
     that is better on all rows is not better, at most 1."""
@@ -127,7 +127,7 @@ def paired_bootstrap(
     return Comparison(_ends(value, differences, level), p)
 
 
-def permutation_test(metric: Metric, a: Columns, b: Columns, resamples: int = 1000, seed: int = 0) -> float:
+def permutation_test(metric: Metric, a: Columns, b: Columns, *, resamples: int = 1000, seed: int = 0) -> float:
     """Approximate randomisation (Noreen 1989, section 1A.5): two-sided p that exchanging the two models' answers row by row gives
     a difference as large as the one observed."""
     rows, observed = _both(metric, a, b), abs(metric(a) - metric(b))

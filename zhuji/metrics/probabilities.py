@@ -8,6 +8,7 @@ a negative to every ranking; log loss, where it would be infinite, leaves such r
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ EVERYTHING = ("label", "prediction", "probabilities")
 def _positives(evidence: Columns) -> NDArray[np.bool_]:
     """`(N, C)`: which classes each row belongs to."""
     label, classes = evidence["label"], evidence["probabilities"].shape[1]
-    return label.astype(bool) if label.ndim == 2 else label[:, None] == np.arange(classes)
+    if label.ndim == 2:
+        return label.astype(np.bool_)
+    return cast(NDArray[np.bool_], label[:, None] == np.arange(classes))
 
 
 def _log_loss(evidence: Columns, weights: Floats) -> Floats:
@@ -100,11 +103,17 @@ def _by_class(ranking: Callable[[Floats, NDArray[np.bool_], Floats], tuple[Float
 
 
 def _ranked(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> tuple[Floats, Floats]:
-    """Weight of positives and of negatives `(R, K)` at each of the K distinct scores, best score first."""
+    """Weight of positives and of negatives `(R, K)` at K scores, best first. Neighbouring scores that no positive has are taken
+    together: no ranking score tells them apart, and they are most of what there is."""
     order = np.argsort(-scores, kind="stable")
-    starts = np.flatnonzero(np.diff(-scores[order], prepend=-np.inf))
-    ordered, flags = weights[:, order], positive[order]
-    return np.add.reduceat(ordered * flags, starts, axis=1), np.add.reduceat(ordered * ~flags, starts, axis=1)
+    new = np.diff(-scores[order], prepend=-np.inf) > 0
+    group = np.cumsum(new) - 1
+    bears = np.zeros(group[-1] + 1, dtype=np.bool_)
+    bears[group[positive[order]]] = True
+    starts = np.flatnonzero(new)[bears | np.roll(bears, 1) | (np.arange(len(bears)) == 0)]
+    place = np.searchsorted(starts, np.flatnonzero(positive[order]), side="right") - 1
+    hits = sum_by(weights[:, order[positive[order]]], place, len(starts))
+    return hits, np.add.reduceat(weights[:, order], starts, axis=1) - hits
 
 
 def _auroc(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:

@@ -1,0 +1,333 @@
+"""One way to meet each error of the catalogue, through the code that a person would call."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zhuji.train.run import Run, compose
+
+Patch = pytest.MonkeyPatch
+Provocation = Callable[[Path, Patch], object]
+PROVOCATIONS: dict[str, Provocation] = {}
+
+
+def provokes(code: str) -> Callable[[Provocation], Provocation]:
+    def keep(provocation: Provocation) -> Provocation:
+        PROVOCATIONS[code] = provocation
+        return provocation
+
+    return keep
+
+
+ROWS = [(f"{mood} film number {i} of this year", label) for i in range(40) for mood, label in (("good", "up"), ("bad", "down"))]
+
+
+def csv(folder: Path, rows: list[tuple[str, str]] | None = None, header: str = "text,label") -> Path:
+    """A small CSV file; its rows are unlike each other, so none is a near duplicate."""
+    path = folder / "rows.csv"
+    lines = [f"{hashlib.sha256(text.encode()).hexdigest()} {text},{label}" for text, label in (ROWS if rows is None else rows)]
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def prepare(path: Path, **settings: object) -> object:
+    from zhuji.data.prepare import prepare
+    from zhuji.data.settings import DataSettings
+
+    return prepare(DataSettings.parse({"path": str(path), **settings}), seed=0)
+
+
+# ------------------------------------------------------------------------------------------------------- usage
+
+
+@provokes("UnknownKey")
+def _(folder: Path, patch: Patch) -> object:
+    return compose({"data": {"path": "rows.csv"}}, sets=["train.stpes=5"])
+
+
+@provokes("UnknownName")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.core.contracts import Backbone
+    from zhuji.core.lookup import build
+
+    return build(Backbone, {"name": "recurent"})
+
+
+@provokes("BadSetting")
+def _(folder: Path, patch: Patch) -> object:
+    return compose({"data": {"path": "rows.csv"}}, sets=["train.epochs=many"])
+
+
+@provokes("ImpossiblePair")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.core.contracts import Backbone
+    from zhuji.core.lookup import build
+
+    return build(Backbone, {"name": "recurrent", "directions": 2}).body(causal=True)
+
+
+@provokes("MissingExtra")
+def _(folder: Path, patch: Patch) -> object:
+    path = folder / "rows.parquet"
+    path.write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    for name in ("pyarrow", "pyarrow.parquet"):
+        patch.setitem(sys.modules, name, None)
+    return prepare(path)
+
+
+# -------------------------------------------------------------------------------------------------------- data
+
+
+@provokes("MissingFile")
+def _(folder: Path, patch: Patch) -> object:
+    return prepare(folder / "nowhere.csv")
+
+
+@provokes("UnreadableFile")
+def _(folder: Path, patch: Patch) -> object:
+    loop = folder / "loop.csv"
+    loop.symlink_to(loop)
+    return prepare(loop)
+
+
+@provokes("NotAFile")
+def _(folder: Path, patch: Patch) -> object:
+    os.mkfifo(folder / "rows.csv")
+    return prepare(folder / "rows.csv")
+
+
+@provokes("EmptyData")
+def _(folder: Path, patch: Patch) -> object:
+    return prepare(csv(folder, rows=[]))
+
+
+@provokes("UnknownFormat")
+def _(folder: Path, patch: Patch) -> object:
+    path = folder / "rows.csv"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4)
+    return prepare(path)
+
+
+@provokes("DamagedFile")
+def _(folder: Path, patch: Patch) -> object:
+    path = folder / "rows.csv.gz"
+    path.write_bytes(gzip.compress(csv(folder).read_bytes())[:-200])
+    return prepare(path)
+
+
+@provokes("MissingColumn")
+def _(folder: Path, patch: Patch) -> object:
+    return prepare(csv(folder), label=["lable"])
+
+
+@provokes("NoRole")
+def _(folder: Path, patch: Patch) -> object:
+    path = folder / "rows.csv"
+    path.write_text("a,b\n" + "1.5,2.5\n3.5,4.5\n" * 10)
+    return prepare(path)
+
+
+@provokes("DuplicateColumn")
+def _(folder: Path, patch: Patch) -> object:
+    return prepare(csv(folder, header="text,text"))
+
+
+@provokes("OneClass")
+def _(folder: Path, patch: Patch) -> object:
+    return prepare(csv(folder, rows=[(text, "up") for text, _ in ROWS]))
+
+
+@provokes("NotANumber")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.core.contracts import Task
+    from zhuji.core.lookup import build
+    from zhuji.core.records import Record
+
+    return build(Task, {"name": "regress"}).fit([Record("a", "text", label="much", file="rows.csv", row=7)])
+
+
+@provokes("TooFewRows")
+def _(folder: Path, patch: Patch) -> object:
+    return prepare(csv(folder, rows=ROWS[:2]))
+
+
+@provokes("TooManyDropped")
+def _(folder: Path, patch: Patch) -> object:
+    path = csv(folder)
+    path.write_text(path.read_text() + "one,cell,too many\n" * 20)
+    return prepare(path, max_dropped="1%")
+
+
+@provokes("LeakFound")
+def _(folder: Path, patch: Patch) -> object:
+    path = csv(folder)
+    rows = path.read_text().splitlines()
+    split = [f"{row},{'test' if i % 4 == 0 else 'train'}" for i, row in enumerate(rows[1:])]
+    path.write_text("\n".join([f"{rows[0]},split", *split, rows[1] + ",train"]) + "\n")
+    return prepare(path, leaks="refuse")
+
+
+# ------------------------------------------------------------------------------------------------------ bundle
+
+
+def run_of(path: Path, **train: object) -> Run:
+    """A run of a few steps on these rows."""
+    small = {"steps": 6, "precision": "fp32", "rehearse": False, **train}
+    return compose(
+        {"data": {"path": str(path)}, "train": small, "backbone": {"name": "bag", "width": 8}},
+        {"evaluate": {"bootstrap": 20, "baselines": False}},
+    )
+
+
+def fitted(folder: Path) -> Path:
+    """The bundle of a small run."""
+    from zhuji.train.fit import fit
+
+    fit(run_of(csv(folder)), folder / "run")
+    return folder / "run" / "bundle"
+
+
+def opened(bundle: Path) -> object:
+    from zhuji.model.bundle import open_bundle
+
+    return open_bundle(bundle)
+
+
+@provokes("NotABundle")
+def _(folder: Path, patch: Patch) -> object:
+    return opened(folder)
+
+
+@provokes("DamagedBundle")
+def _(folder: Path, patch: Patch) -> object:
+    bundle = fitted(folder)
+    weights = bundle / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    return opened(bundle)
+
+
+@provokes("UnsafeBundle")
+def _(folder: Path, patch: Patch) -> object:
+    bundle = fitted(folder)
+    (bundle / "setup.py").write_text("print('run me')")
+    return opened(bundle)
+
+
+@provokes("NewerFormat")
+def _(folder: Path, patch: Patch) -> object:
+    bundle = fitted(folder)
+    config = json.loads((bundle / "config.json").read_text())
+    rewrite(bundle, "config.json", json.dumps({**config, "format": 99}))
+    return opened(bundle)
+
+
+def rewrite(bundle: Path, name: str, text: str) -> None:
+    """Another content with a matching hash: what a newer program would have saved."""
+    (bundle / name).write_text(text)
+    hashes = json.loads((bundle / "hashes.json").read_text())
+    entry = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "size": len(text.encode())}
+    holder = hashes.get("files", hashes)
+    holder[name] = {key: entry.get(key, old) for key, old in holder[name].items()}
+    (bundle / "hashes.json").write_text(json.dumps(hashes))
+
+
+# --------------------------------------------------------------------------------------------------------- run
+
+
+@provokes("RunExists")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.train.fit import fit
+
+    return fit(run_of(csv(folder)), folder)
+
+
+@provokes("NothingToResume")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.train.fit import resume
+
+    return resume(folder)
+
+
+@provokes("ChangedSinceStart")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.core.errors import Interrupted
+    from zhuji.train.fit import resume
+
+    with patch.context() as inner, pytest.raises(Interrupted):
+        stopped(folder, inner, signal.SIGINT)
+    csv(folder, rows=ROWS[:-2])
+    return resume(folder / "run")
+
+
+@provokes("TooManyBadSteps")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.train.fit import fit
+
+    optim = {"lr": 1e30, "warmup": 0, "schedule": "constant", "clip": None}
+    return fit(run_of(csv(folder), steps=50, max_bad_steps=0, optim=optim), folder / "run")
+
+
+def stopped(folder: Path, patch: Patch, by: signal.Signals) -> object:
+    """A run that is sent a signal when it writes its first line."""
+    from zhuji.train.fit import fit
+    from zhuji.train.hooks import Watchers
+
+    patch.setattr(Watchers, "see", lambda self, line: os.kill(os.getpid(), by))
+    return fit(run_of(csv(folder), steps=50), folder / "run")
+
+
+@provokes("Interrupted")
+def _(folder: Path, patch: Patch) -> object:
+    return stopped(folder, patch, signal.SIGINT)
+
+
+@provokes("Terminated")
+def _(folder: Path, patch: Patch) -> object:
+    return stopped(folder, patch, signal.SIGTERM)
+
+
+@provokes("DiskFull")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.train import checkpoint
+    from zhuji.train.fit import fit
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    patch.setattr(checkpoint, "save_file", full)
+    return fit(run_of(csv(folder)), folder / "run")
+
+
+@provokes("WontFit")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.train import rehearsal
+    from zhuji.train.fit import fit
+
+    patch.setattr(rehearsal, "_free_memory", lambda *_: 1)
+    return fit(run_of(csv(folder), rehearse=True), folder / "run")
+
+
+@provokes("NotFinite")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.metrics.intervals import bootstrap
+    from zhuji.metrics.probabilities import log_loss
+
+    evidence = {
+        "label": np.array([0, 1]),
+        "prediction": np.array([0, 1]),
+        "probabilities": np.array([[0.5, 0.5], [np.nan, 0.5]]),
+    }
+    return bootstrap(log_loss, evidence, 10, 0)

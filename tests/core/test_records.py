@@ -1,0 +1,24 @@
+import dataclasses
+
+import pytest
+
+from zhuji.core.records import SPLITS, Record
+
+
+def test_a_record_cannot_be_changed_in_place() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Record("row-1", "text").label = "spam"  # type: ignore[misc]
+
+
+def test_a_record_moves_to_another_split_as_a_copy() -> None:
+    record = Record("row-1", "text", label=("a", "b"), row=1)
+    moved = dataclasses.replace(record, split="test")
+    assert (record.split, moved.split, moved.label) == (None, "test", ("a", "b"))
+
+
+def test_records_do_not_share_what_they_carry() -> None:
+    assert Record("a", "").extra is not Record("b", "").extra
+
+
+def test_the_splits_are_named_once() -> None:
+    assert SPLITS == ("train", "valid", "test")

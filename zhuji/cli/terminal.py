@@ -1,0 +1,99 @@
+"""What a verb says: one JSON object, or text and tables for a person, on standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zhuji.core.log import in_language
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return value
+
+
+def json_text(data: Mapping[str, Any]) -> str:
+    return json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, default=str)
+
+
+@contextlib.contextmanager
+def speaking(as_json: bool) -> Iterator[Callable[[Mapping[str, Any], Callable[[Console, Any], None]], None]]:
+    """A function that gives the verb's answer. With `as_json` everything else that is printed meanwhile, also by libraries,
+    goes to standard error."""
+    out = sys.stdout
+
+    def answer(data: Mapping[str, Any], human: Callable[[Console, Any], None]) -> None:
+        if as_json:
+            out.write(json_text(data) + "\n")
+            out.flush()
+        else:
+            human(console(), data)
+
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        yield answer
+
+
+def console() -> Console:
+    """Rows of hostile data are printed through it, so nothing in them is read as markup."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 110
+    return Console(file=sys.stdout, markup=False, emoji=False, highlight=False, soft_wrap=False, width=width)
+
+
+def table(screen: Console, header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """A compact table; every column but the first is right-aligned."""
+    from rich import box
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    for i, name in enumerate(header):
+        drawn.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        drawn.add_row(*[printable(cell) for cell in row])
+    screen.print(drawn)
+
+
+def printable(text: str) -> str:
+    """Text of unknown origin without the control characters that could steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in str(text))
+
+
+def interval_text(score: Mapping[str, float | None]) -> str:
+    """`0.849 [0.839, 0.858]`"""
+    value, low, high = (score.get(k) for k in ("value", "low", "high"))
+    return f"{number(value)} [{number(low)}, {number(high)}]"
+
+
+def number(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:.4g}"
+
+
+def line(screen: Console, name: str, text: str) -> None:
+    """`name  text`, the text hanging where it began."""
+    screen.print(printable(f"{name:<10}{text}"), soft_wrap=True)
+
+
+def ledger_text(ledger: Mapping[str, Any]) -> str:
+    """`read 100 = used 90 + cut 5 + dropped 5 (empty text 5)`"""
+    causes: Mapping[str, int] = ledger.get("causes", {}).get("dropped", {})
+    why = ", ".join(f"{cause} {count}" for cause, count in causes.items())
+    template = in_language("read {} = used {} + cut {} + dropped {}", "读取 {} = 使用 {} + 截断 {} + 丢弃 {}")
+    text = template.format(*(f"{ledger.get(k, 0):,}" for k in ("read", "used", "cut", "dropped")))
+    return text + (f" ({why})" if why else "")

@@ -1,0 +1,1 @@
+"""What the pages of `report` and `check` are made of: drawing, pictures, the template and its style."""

@@ -1,0 +1,140 @@
+"""A run folder as the report reads it, and the tables that follow from it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zhuji.core.config import read_yaml
+from zhuji.core.errors import NotABundle
+from zhuji.core.files import read_json
+from zhuji.core.log import in_language as say_in
+from zhuji.core.seed import stream
+
+Scores = Mapping[str, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run folder as read: JSON files by name, logged lines and test predictions."""
+
+    folder: Path
+    results: dict[str, Any]
+    ledger: dict[str, Any]
+    leaks: dict[str, Any]
+    log: list[dict[str, Any]]
+    predictions: list[dict[str, str]]
+    run: dict[str, Any]
+
+    @property
+    def labels(self) -> list[str]:
+        return [str(name) for name in self.results.get("labels") or []]
+
+
+def read(folder: Path) -> Found:
+    results = folder / "results.json"
+    if not results.is_file():
+        raise NotABundle(file=folder, why=say_in("no results.json: the run has not ended", "没有 results.json：运行尚未结束"))
+    data = read_json(results)
+    run = folder / "run.yaml"
+    return Found(
+        folder,
+        data,
+        _json(folder / "ledger.json") or data.get("ledger") or {},
+        _json(folder / "leaks.json") or data.get("leaks") or {},
+        _lines(folder / "metrics.jsonl"),
+        _rows(folder / "predictions.csv"),
+        read_yaml(run.read_text(encoding="utf-8"), file=str(run)) if run.is_file() else {},
+    )
+
+
+def _json(path: Path) -> Any:
+    return read_json(path) if path.is_file() else None
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def models(found: Found) -> list[tuple[str, Scores, bool]]:
+    """The model first, then the baselines as they stand."""
+    own = str(found.results.get("recipe") or found.run.get("recipe") or say_in("this model", "本模型"))
+    rest = [(name, scores, False) for name, scores in (found.results.get("baselines") or {}).items()]
+    return [(own, found.results.get("test") or {}, True), *rest]
+
+
+def classes(found: Found) -> list[dict[str, Any]]:
+    """Precision, recall and F1 of every class, from the test predictions (several labels of a row are joined by '|')."""
+    names = found.labels
+    if not names or not found.predictions:
+        return []
+    many = found.results.get("confusion") is None
+    pairs = [(_names(row["label"], many), _names(row["prediction"], many)) for row in found.predictions]
+    classes: list[dict[str, Any]] = []
+    for name in names:
+        hits = sum(name in label and name in answer for label, answer in pairs)
+        predicted, support = sum(name in answer for _, answer in pairs), sum(name in label for label, _ in pairs)
+        classes.append({
+            "label": name, "precision": hits / max(1, predicted), "recall": hits / max(1, support),
+            "f1": 2 * hits / max(1, predicted + support), "support": support,
+        })  # fmt: skip
+    return classes
+
+
+def _names(cell: str, many: bool) -> set[str]:
+    return set(filter(None, cell.split("|"))) if many else {cell}
+
+
+def mistakes(found: Found, limit: int, seed: int) -> list[dict[str, Any]]:
+    """Wrong answers given with the highest confidence, or numbers that are furthest off."""
+    wrong: list[dict[str, Any]] = []
+    for row in found.predictions:
+        if found.labels and row["label"] != row["prediction"]:
+            wrong.append({**row, "score": float(row["score"]) if row.get("score") else None})
+        elif not found.labels:
+            wrong.append({**row, "score": abs(float(row["label"]) - float(row["prediction"]))})
+    ties = stream(seed, "report", "mistakes").random(len(wrong))
+    order = sorted(range(len(wrong)), key=lambda i: (-(wrong[i]["score"] or 0.0), ties[i]))
+    return [wrong[i] for i in order[:limit]]
+
+
+def confusions(matrix: np.ndarray, labels: Sequence[str], limit: int = 10) -> list[dict[str, Any]]:
+    off = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(-off, axis=None, kind="stable")[:limit]
+    cells = (divmod(int(flat), len(matrix)) for flat in order)
+    return [
+        {"actual": labels[i], "predicted": labels[j], "rows": int(off[i, j]), "share": off[i, j] / max(1, int(matrix[i].sum()))}
+        for i, j in cells
+        if off[i, j]
+    ]
+
+
+def ledger_by_split(ledger: Mapping[str, Any]) -> dict[str, Any]:
+    """The ledger with its rows added up over classes: by split, fate and cause."""
+    sums: dict[tuple[str, str, str], int] = {}
+    for row in ledger.get("rows") or []:
+        key = (row["split"], row["fate"], row["cause"])
+        sums[key] = sums.get(key, 0) + row["rows"]
+    order = {"train": 0, "valid": 1, "test": 2}
+    fates = {"used": say_in("used", "使用"), "cut": say_in("cut", "截断"), "dropped": say_in("dropped", "丢弃")}
+    table = [
+        {"split": split, "fate": fates.get(fate, fate), "cause": cause, "rows": rows}
+        for (split, fate, cause), rows in sorted(sums.items(), key=lambda item: (order.get(item[0][0], 3), item[0]))
+    ]
+    empty = {"read": 0, "used": 0, "cut": 0, "dropped": 0, "balanced": False, "changes": {}, "moved": {}, "added": {}}
+    return {**empty, "units": 0, "units_cut": 0, **ledger, "table": table}

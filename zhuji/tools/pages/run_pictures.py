@@ -1,0 +1,101 @@
+"""Which pictures a run can show, from what its folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from zhuji.core.log import in_language as say_in
+from zhuji.tools.pages import pictures
+from zhuji.tools.pages.drawing import Picture
+from zhuji.tools.pages.found import Found, classes, models
+
+
+def run_pictures(found: Found, limit: int) -> dict[str, Picture]:
+    drawn: dict[str, Picture | None] = {"scores": _scores(found), "curves": _curves(found)}
+    matrix = np.array(found.results.get("confusion") or [], dtype=np.int64)
+    if matrix.ndim == 2 and matrix.size:
+        chosen = _most_confused(matrix, limit)
+        names = [found.labels[i] for i in chosen]
+        part = matrix[np.ix_(chosen, chosen)]
+        drawn["confusion"] = pictures.confusion(part, names, normalised=False)
+        drawn["confusion_normalised"] = pictures.confusion(part, names, normalised=True)
+    by_class = classes(found)
+    if by_class:
+        title = say_in("F1 by class", "各类别 F1")
+        drawn["per_class"] = pictures.class_bars("per-class-f1", title, {c["label"]: c["f1"] for c in by_class}, "F1")
+    drawn["reliability"] = _reliability(found)
+    drawn["fit"] = _fit(found)
+    drawn["lengths"] = _lengths(found)
+    return {name: picture for name, picture in drawn.items() if picture}
+
+
+def _scores(found: Found) -> Picture | None:
+    first = next(iter(found.results.get("test") or {}), None)
+    if first is None:
+        return None
+    dots = [
+        pictures.Dot(name, float(of[first]["value"] or 0), of[first].get("low"), of[first].get("high"), chosen)
+        for name, of, chosen in models(found)
+        if first in of and of[first].get("value") is not None
+    ]
+    return pictures.scores(first, dots) if dots else None
+
+
+def _curves(found: Found) -> Picture | None:
+    first = next(iter(found.results.get("test") or {}), "")
+
+    def points(kind: str, key: str) -> list[tuple[float, float]]:
+        return [(float(line["step"]), float(line[key])) for line in found.log if line["kind"] == kind and _finite(line.get(key))]
+
+    log = pictures.Curves(
+        loss=points("train", "loss"),
+        valid_loss=points("valid", "loss"),
+        metric=first,
+        valid_metric=points("valid", first),
+        rate=points("train", "lr"),
+        best=found.results.get("best_step"),
+    )
+    return pictures.curves(log) if log.loss or log.valid_metric else None
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+
+
+def _most_confused(matrix: np.ndarray, limit: int) -> np.ndarray:
+    if len(matrix) <= limit:
+        return np.arange(len(matrix))
+    errors = matrix.sum(0) + matrix.sum(1) - 2 * np.diag(matrix)
+    return np.sort(np.argsort(-errors, kind="stable")[:limit])
+
+
+def _reliability(found: Found) -> Picture | None:
+    rows = [row for row in found.predictions if row.get("score")]
+    if not found.labels or not rows or found.results.get("confusion") is None:
+        return None
+    confidence = np.array([float(row["score"]) for row in rows])
+    correct = np.array([row["label"] == row["prediction"] for row in rows])
+    known = (found.results.get("test") or {}).get("ece")
+    ece = float(known["value"]) if known and known.get("value") is not None else _ece(confidence, correct)
+    return pictures.reliability(confidence, correct, ece)
+
+
+def _ece(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error over bins of equal width (Guo et al. 2017, equation 3)."""
+    place = np.clip((confidence * bins).astype(int), 0, bins - 1)
+    gaps = np.bincount(place, correct - confidence, bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def _fit(found: Found) -> Picture | None:
+    if found.labels or not found.predictions:
+        return None
+    pairs = np.array([(float(row["label"]), float(row["prediction"])) for row in found.predictions])
+    return pictures.fit_line(pairs[:, 0], pairs[:, 1])
+
+
+def _lengths(found: Found) -> Picture | None:
+    by_split: Mapping[str, Sequence[float]] = found.results.get("lengths") or {}
+    return pictures.lengths(by_split, say_in("units", "单元")) if any(by_split.values()) else None

@@ -1,0 +1,185 @@
+"""`report.html`: everything a run shows for itself on one self-contained offline page, and its pictures as SVG files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zhuji.core.config import Settings, assignments
+from zhuji.core.files import write_text
+from zhuji.core.log import in_language as say_in
+from zhuji.core.quantity import bytes_text, count_text, seconds_text
+from zhuji.tools.pages.commands import next_commands
+from zhuji.tools.pages.drawing import Picture
+from zhuji.tools.pages.found import Found, Scores, classes, confusions, ledger_by_split, mistakes, models, read
+from zhuji.tools.pages.page import interval, render, score
+from zhuji.tools.pages.run_pictures import run_pictures
+
+LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss"}
+
+
+class ReportSettings(Settings):
+    mistakes: int = 12
+    """Worst mistakes shown."""
+    classes: int = 30
+    """Classes drawn in a confusion matrix; of more, those with most errors."""
+    metrics: int = 5
+    """Metrics in the table."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where the page and its pictures lie, and the sentence that the page opens with."""
+
+    page: Path
+    pictures: tuple[Path, ...]
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"report": str(self.page), "pictures": [str(p) for p in self.pictures], "verdict": self.verdict}
+
+
+def write_report(folder: Path, *, seed: int = 0, sets: Sequence[str] = ()) -> Report:
+    """Write `report.html` and `pictures/*.svg` into the run folder, in the language of ZHUJI_LANG.
+
+    `seed` breaks ties among mistakes of equal confidence. Raises `NotABundle` when the folder holds no finished run.
+    """
+    settings = ReportSettings.parse(assignments(sets).get("report", {}), prefix="report")
+    found = read(Path(folder))
+    drawn = run_pictures(found, settings.classes)
+    facts = _facts(found, settings, drawn, seed)
+    page = found.folder / "report.html"
+    write_text(page, render("report.html", **facts))
+    files = tuple(found.folder / "pictures" / f"{p.name}.svg" for p in drawn.values())
+    for path, picture in zip(files, drawn.values(), strict=True):
+        write_text(path, picture.file)
+    return Report(page, files, facts["verdict"])
+
+
+def _facts(found: Found, settings: ReportSettings, drawn: dict[str, Picture], seed: int) -> dict[str, Any]:
+    test: Scores = found.results.get("test") or {}
+    names = ("scores", "curves", "confusion", "confusion_normalised", "per_class", "reliability", "fit", "lengths")
+    matrix = np.array(found.results.get("confusion") or [], dtype=np.int64)
+    return {
+        "title": found.folder.name, "verdict": verdict(found.results), "facts": _header(found), "test": test,
+        "tiles": list(test.items())[:4], "metrics": list(test)[: settings.metrics], "models": models(found),
+        "pictures": {name: drawn.get(name) for name in names}, "bad_steps": found.results.get("bad_steps", 0),
+        "errors_known": bool(found.predictions), "classes": sorted(classes(found), key=lambda c: c["f1"]), "mistakes": mistakes(found, settings.mistakes, seed),
+        "mistakes_note": _mistakes_note(found), "mistakes_score": say_in("confidence", "置信度") if found.labels else say_in("off by", "误差"),
+        "confusions": confusions(matrix, found.labels) if len(matrix) > 2 else [],
+        "confusion_note": _confusion_note(len(matrix), settings.classes),
+        "ledger": ledger_by_split(found.ledger), "leaks": _leaks(found), "commands": next_commands(found.folder),
+        "bundle": found.results.get("bundle", str(found.folder / "bundle")), "records": _records(found),
+    }  # fmt: skip
+
+
+def verdict(results: Mapping[str, Any]) -> str:
+    """One sentence: what the model scores, and whether the best baseline is really beaten."""
+    test: Scores = results.get("test") or {}
+    metric = next(iter(test), None)
+    if metric is None:
+        return say_in("This run has no test score.", "该运行没有测试得分。")
+    own = test[metric]
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    rivals = {
+        n: s[metric] for n, s in (results.get("baselines") or {}).items() if metric in s and s[metric].get("value") is not None
+    }
+    head = say_in("{} {} on the test split", "测试集 {} 为 {}").format(metric, _with_interval(own))
+    if not rivals or own.get("value") is None:
+        return head + say_in("; there is no baseline to hold it against.", "；没有可对照的基线。")
+    name, best = max(rivals.items(), key=lambda item: sign * float(item[1]["value"] or 0))
+    tail = say_in("the best baseline, {}, has {}", "最好的基线 {} 为 {}").format(name, _with_interval(best))
+    return say_in("{}; {}: {}", "{}；{}：{}").format(head, tail, _judged(own, best, sign))
+
+
+def _with_interval(of: Mapping[str, float | None]) -> str:
+    return f"{score(of.get('value'))} {interval(dict(of))}".strip()
+
+
+def _judged(own: Mapping[str, float | None], best: Mapping[str, float | None], sign: int) -> str:
+    ends = [x.get(k) for x in (own, best) for k in ("low", "high")]
+    if any(end is None for end in ends):
+        return say_in("without intervals nothing is proven.", "没有区间，无法下结论。")
+    low, high, rival_low, rival_high = (float(e) for e in ends if e is not None)
+    if sign < 0:
+        low, high, rival_low, rival_high = -high, -low, -rival_high, -rival_low
+    if low > rival_high:
+        return say_in("the model earns its keep.", "模型物有所值。")
+    if high < rival_low:
+        return say_in("use the baseline instead.", "应改用该基线。")
+    return say_in("the intervals overlap, so neither is proven better.", "两区间重叠，尚不能证明孰优。")
+
+
+def _header(found: Found) -> list[tuple[str, str]]:
+    data, model = found.run.get("data") or {}, found.results.get("model") or {}
+    backbone = found.run.get("backbone") or {}
+    rows = [
+        (say_in("data", "数据"), Path(str(data.get("path", "–"))).name),
+        (say_in("backbone", "骨干"), str(backbone.get("name", "–"))),
+    ]
+    if model.get("parameters"):
+        rows.append((say_in("parameters", "参数量"), count_text(model["parameters"])))
+    if found.results.get("steps"):
+        kept = found.results.get("best_step")
+        rows.append(
+            (
+                say_in("steps", "步数"),
+                f"{found.results['steps']:,}" + (say_in(f" (kept {kept:,})", f"（保留 {kept:,}）") if kept else ""),
+            )
+        )
+    if found.results.get("seconds") is not None:
+        rows.append((say_in("time", "用时"), seconds_text(found.results["seconds"])))
+    if found.results.get("peak_rss_mb"):
+        rows.append((say_in("peak memory", "内存峰值"), bytes_text(found.results["peak_rss_mb"] * 2**20)))
+    rows.append((say_in("seed", "种子"), str(found.run.get("seed", 0))))
+    return rows
+
+
+def _mistakes_note(found: Found) -> str:
+    if found.labels:
+        wrong = sum(row["label"] != row["prediction"] for row in found.predictions)
+        return say_in(
+            f"{wrong:,} of {len(found.predictions):,} test rows are wrong; here are those answered with most confidence. Often the label is the mistake.",
+            f"{len(found.predictions):,} 个测试行中有 {wrong:,} 个错误；以下为置信度最高者。有时错的是标签。",
+        )
+    return say_in("The rows that are furthest off.", "误差最大的行。")
+
+
+def _confusion_note(classes: int, limit: int) -> str:
+    if classes <= limit:
+        return ""
+    return say_in(
+        f"{limit} of {classes} classes are drawn: those with most errors.",
+        f"共 {classes} 个类别，仅画出错误最多的 {limit} 个。",
+    )
+
+
+def _leaks(found: Found) -> dict[str, Any]:
+    kinds = {k: v for k, v in (found.leaks.get("found") or {}).items() if v}
+    how = (found.run.get("data") or {}).get("leaks", "move")
+    if not kinds:
+        sentence = say_in("None found: no row stands in two splits.", "未发现：没有数据同时出现在两个划分中。")
+    elif how == "move":
+        sentence = say_in("Found, and moved into one split before training.", "已发现，并在训练前移入同一划分。")
+    else:
+        sentence = say_in(
+            "Found, and kept on request: the score below without them is the honest one.",
+            "已发现，按要求保留：应以下方去掉泄漏行的得分为准。",
+        )
+    return {"found": kinds, "sentence": sentence, "without": found.results.get("without_leaks") or {}}
+
+
+def _records(found: Found) -> list[tuple[str, str]]:
+    titles = {
+        "run.yaml": say_in("Configuration", "配置"), "environment.json": say_in("Environment", "环境"),
+        "fingerprint.json": say_in("Data fingerprint", "数据指纹"),
+    }  # fmt: skip
+    return [
+        (f"{title} ({name})", (found.folder / name).read_text(encoding="utf-8"))
+        for name, title in titles.items()
+        if (found.folder / name).is_file()
+    ]

@@ -1,0 +1,42 @@
+"""The JSON schema of a run file: every setting, and the options of every part by its name, for editors and validators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zhuji.core.config import Part
+from zhuji.core.lookup import find, names
+from zhuji.train.run import Run
+
+_AUTO = {"description": "classify or regress, by what the label column holds", "properties": {"name": {"const": "auto"}}}
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of `Run`; a part is one of its shelf's schemas, told apart by `name`."""
+    from zhuji.core.contracts import Backbone, Modality, Task
+
+    whole = Run.model_json_schema()
+    whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    whole["title"] = "Zhuji run"
+    defs: dict[str, Any] = whole.setdefault("$defs", {})
+    shelves: dict[str, type[Part]] = {"modality": Modality, "backbone": Backbone, "task": Task}
+    for key, kind in shelves.items():
+        choices = [_part(find(kind, name), defs) for name in names(kind)]
+        if key == "task":
+            defs["task.auto"] = {"type": "object", "required": ["name"], **_AUTO}
+            choices.append({"$ref": "#/$defs/task.auto"})
+        old = whole["properties"][key]
+        whole["properties"][key] = {"description": old.get("description", ""), "oneOf": choices}
+    return whole
+
+
+def _part(part: type[Part], defs: dict[str, Any]) -> dict[str, str]:
+    """Put the part's schema into `defs` and hand back the reference to it."""
+    key = f"{part.shelf}.{part.name()}"
+    own = part.model_json_schema(ref_template=f"#/$defs/{key}.{{model}}")
+    for inner, body in own.pop("$defs", {}).items():
+        defs[f"{key}.{inner}"] = body
+    own["properties"] = {"name": {"const": part.name()}, **own.get("properties", {})}
+    own["required"] = ["name", *own.get("required", [])]
+    defs[key] = own
+    return {"$ref": f"#/$defs/{key}"}
