@@ -70,11 +70,16 @@ def other_case(text: str, rng: random.Random, vocabulary: Sequence[str]) -> str:
 
 
 def other_words(text: str, rng: random.Random, vocabulary: Sequence[str]) -> str:
-    parts = re.split(r"(\s+)", text)
+    parts = cut(text)
     words = [i for i, part in enumerate(parts) if part.strip()]
     for i in rng.sample(words, max(1, round(0.03 * len(words)))):
         parts[i] = rng.choice(vocabulary)
     return "".join(parts)
+
+
+def cut(text: str) -> list[str]:
+    """Words and the blanks between them; a Chinese character is a word."""
+    return [part for part in re.split(r"(\s+|[\u4e00-\u9fff])", text) if part]
 
 
 COPIES: dict[str, Change] = {
@@ -123,7 +128,7 @@ def reported(ready: Prepared, kinds: Sequence[str]) -> set[int]:
 def planted_copies(rows: Sequence[Row], change: Change, seed: int, natural: set[int]) -> Score:
     rng = random.Random(seed)
     train = [row for row in rows if row["split"] == "train"]
-    vocabulary = [word for row in rng.sample(train, min(len(train), 1000)) for word in row["text"].split()]
+    vocabulary = [word for row in rng.sample(train, min(len(train), 1000)) for word in cut(row["text"]) if word.strip()]
     chosen = rng.sample(train, round(SHARE * len(train)))
     copies = [{**row, "text": change(row["text"], rng, vocabulary), "split": "test"} for row in chosen]
     found = reported(through([*rows, *copies]), ("exact", "near"))

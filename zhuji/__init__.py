@@ -6,12 +6,11 @@ from zhuji.core.threads import polite
 from zhuji.version import __version__
 
 if TYPE_CHECKING:
-    from zhuji.api import Comparison, Handle, Outcome, check, compare, doctor, evaluate, load, predict, report, resume, train
+    from zhuji.api import Handle, Result, check, compare, doctor, evaluate, load, predict, report, resume, train
 
 __all__ = [
-    "Comparison",
     "Handle",
-    "Outcome",
+    "Result",
     "__version__",
     "check",
     "compare",

@@ -1,0 +1,292 @@
+"""Zhuji from Python: what the commands do, typed. Nothing heavy is imported before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zhuji.core.config import assignments, overlay, read_yaml, write_yaml
+
+if TYPE_CHECKING:
+    from zhuji.core.contracts import Prediction
+    from zhuji.data.ledger import Ledger
+    from zhuji.model.predictor import Predictor
+    from zhuji.recipes import Recipe
+    from zhuji.tools.check import Checkup
+    from zhuji.tools.compare import Comparison
+    from zhuji.tools.evaluate import Evaluation
+    from zhuji.tools.predict import Answered
+    from zhuji.tools.report import Report
+
+Scores = Mapping[str, Mapping[str, float | None]]
+"""Metric -> `value`, `low`, `high`; the metric that chose the model stands first."""
+
+DEFAULT_RECIPE = "bag"
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run came to. `baselines`: name -> scores on the same test rows; `ledger`: read = used + cut + dropped;
+    `peak_rss_mb`: most resident memory of the process, in MiB."""
+
+    run: Path
+    bundle: Path
+    report: Path
+    test: Scores
+    valid: Scores
+    baselines: Mapping[str, Scores]
+    ledger: Mapping[str, Any]
+    leaks: Mapping[str, Any]
+    labels: tuple[str, ...]
+    parameters: int
+    steps: int
+    best_step: int
+    seconds: float
+    peak_rss_mb: float
+
+    @classmethod
+    def of(cls, folder: Path, report: Path, facts: Mapping[str, Any]) -> Result:
+        """From a run's folder and its `results.json`."""
+        return cls(
+            run=folder, bundle=folder / "bundle", report=report, test=facts["test"], valid=facts["valid"],
+            baselines=facts["baselines"], ledger=facts["ledger"], leaks=facts["leaks"], labels=tuple(facts["labels"]),
+            parameters=facts["model"]["parameters"], steps=facts["steps"], best_step=facts["best_step"],
+            seconds=facts["seconds"], peak_rss_mb=facts["peak_rss_mb"],
+        )  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `zhuji train --json` prints."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {
+            **plain,
+            "run": str(self.run),
+            "bundle": str(self.bundle),
+            "report": str(self.report),
+            "labels": list(self.labels),
+        }
+
+    def load(self) -> Handle:
+        """The trained model, ready to answer."""
+        return load(self.bundle)
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A trained model that was loaded from `path`."""
+
+    path: Path
+    predictor: Predictor
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.predictor.model.task.plain().get("labels", ()))
+
+    def predict(self, inputs: Iterable[Any]) -> list[Prediction]:
+        """One answer per raw input, in order. A single text counts as one input."""
+        return list(self.predictor.predict([inputs] if isinstance(inputs, str) else inputs))
+
+    def evaluate(
+        self, data: str | Path | None = None, *, seed: int | None = None, sets: Sequence[str] = (), **columns: Any
+    ) -> Evaluation:
+        """Scores on labelled rows; without `data`, on the run's own test split. See `evaluate`."""
+        from zhuji.tools.evaluate import evaluate
+
+        return evaluate(self.path, data, seed=seed, sets=sets, columns=columns, predictor=self.predictor)
+
+
+def train(
+    data: str | Path | Mapping[str, Any] | None = None,
+    *,
+    model: str | None = None,
+    config: str | Path | None = None,
+    task: str | None = None,
+    epochs: float | None = None,
+    name: str | None = None,
+    run_dir: str | Path | None = None,
+    seed: int | None = None,
+    sets: Sequence[str] = (),
+    **columns: Any,
+) -> Result:
+    """Train, test, save and report.
+
+    `data`: a file or folder, or the `data` section of a run as a mapping; `model`: a recipe's name or a YAML file; `config`: a YAML
+    file laid over it; `columns`: settings of the `data` section by name (`text="review"`, `label="stars"`); `sets`: `key=value`
+    pairs laid on top. The run's folder is `run_dir`, which must be empty or new, or else the next `runs/NNN-name`.
+
+    Raises what a run can meet, all of it `zhuji.core.errors.ZhujiError`.
+    """
+    from zhuji.train.fit import fit
+
+    run, folder = planned(
+        data, model=model, config=config, task=task, epochs=epochs, name=name, run_dir=run_dir, seed=seed, sets=sets, **columns
+    )
+    return _finished(fit(run, folder).run)
+
+
+def planned(
+    data: str | Path | Mapping[str, Any] | None = None,
+    *,
+    model: str | None = None,
+    config: str | Path | None = None,
+    task: str | None = None,
+    epochs: float | None = None,
+    name: str | None = None,
+    run_dir: str | Path | None = None,
+    seed: int | None = None,
+    sets: Sequence[str] = (),
+    **columns: Any,
+) -> tuple[Any, Path]:
+    """The `Run` that `train` would do, and its folder, which is made if it is one of `runs/`."""
+    from zhuji import recipes
+    from zhuji.core.errors import MissingFile
+    from zhuji.train.folder import next_run_dir
+    from zhuji.train.run import compose
+
+    own: dict[str, Any] = {}
+    if config is not None:
+        if not Path(config).is_file():
+            raise MissingFile(file=config)
+        own = read_yaml(Path(config).read_text(encoding="utf-8"), str(config))
+    base = recipes.layer(model or (own.get("recipe") or DEFAULT_RECIPE))
+    source = dict(data) if isinstance(data, Mapping) else {} if data is None else {"path": str(data)}
+    options: dict[str, Any] = {"data": {**source, **_columns(columns)}}
+    options |= {key: value for key, value in {"name": name, "seed": seed}.items() if value is not None}
+    options |= {} if task is None else {"task": {"name": task}}
+    options |= {} if epochs is None else {"train": {"epochs": epochs}}
+    run = compose(base, own, options, sets=sets)
+    if run.name == "run":
+        run = run.model_copy(
+            update={"name": f"{Path(run.data.path).name.split('.')[0] or 'data'}-{run.recipe or run.backbone['name']}"}
+        )
+    return run, Path(run_dir) if run_dir is not None else next_run_dir(RUNS, run.name)
+
+
+def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A single column name counts as a tuple of one; paths become text."""
+    plain = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
+    return {key: (value,) if key in ("text", "label") and isinstance(value, str) else value for key, value in plain.items()}
+
+
+def _finished(folder: Path) -> Result:
+    from zhuji.core.files import read_json
+    from zhuji.tools.report import write_report
+
+    return Result.of(folder, write_report(folder).page, read_json(folder / "results.json"))
+
+
+def resume(run_dir: str | Path, *, seed: int | None = None, sets: Sequence[str] = ()) -> Result:
+    """Go on with a run that was stopped. `seed` and `sets` may only repeat what the run has.
+
+    Raises NothingToResume, ChangedSinceStart, and what a run can meet."""
+    from zhuji.core.errors import ChangedSinceStart
+    from zhuji.train import fit, folder
+
+    if seed is not None or sets:
+        run = folder.read_run(Path(run_dir))
+        asked = type(run).parse(overlay(run.plain(), overlay(assignments(sets), {} if seed is None else {"seed": seed})))
+        now, then = folder.flat(asked.plain()), folder.flat(run.plain())
+        differ = sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
+        if differ:
+            raise ChangedSinceStart(file=run_dir, what="the settings", changes=", ".join(differ))
+    return _finished(fit.resume(Path(run_dir)).run)
+
+
+def load(path: str | Path) -> Handle:
+    """The model of a run's folder or of a bundle. Nothing in the folder is executed. Raises `BundleError`s."""
+    from zhuji.model.bundle import open_bundle
+
+    return Handle(Path(path), open_bundle(path))
+
+
+def evaluate(
+    model: str | Path, data: str | Path | None = None, *, seed: int | None = None, sets: Sequence[str] = (), **columns: Any
+) -> Evaluation:
+    """Scores of a run or bundle on labelled rows, through the path of training; without `data`, on the run's own test split."""
+    from zhuji.tools.evaluate import evaluate as work
+
+    return work(model, data, seed=seed, sets=sets, columns=_columns(columns))
+
+
+def predict(
+    model: str | Path,
+    sources: Iterable[Any],
+    ledger: Ledger | None = None,
+    *,
+    seed: int | None = None,
+    sets: Sequence[str] = (),
+    **columns: Any,
+) -> Iterator[Answered]:
+    """Answers row by row: a `Path` among `sources` is a file of rows, a string one text, another iterable many texts. What has no
+    answer is dropped in `ledger`. Nothing is left to chance, so `seed` changes nothing."""
+    from zhuji.data.ledger import Ledger
+    from zhuji.tools.predict import predict as work
+    from zhuji.train import threads
+
+    threads.use(None)
+    return work(load(model).predictor, sources, Ledger() if ledger is None else ledger, sets=sets, columns=_columns(columns))
+
+
+def check(
+    data: str | Path, *, page: str | Path | None = None, seed: int = 0, sets: Sequence[str] = (), **columns: Any
+) -> Checkup:
+    """Look at data before training, and write a page about it (`check-NAME.html` in this folder by default)."""
+    from zhuji.tools.check import check as work
+
+    return work(str(data), page=page, seed=seed, sets=sets, columns=_columns(columns))
+
+
+def report(run: str | Path, *, seed: int = 0, sets: Sequence[str] = ()) -> Report:
+    """Write `report.html` and its pictures into a run's folder."""
+    from zhuji.tools.report import write_report
+
+    return write_report(Path(run), seed=seed, sets=sets)
+
+
+def compare(a: str | Path, b: str | Path, *, seed: int = 0, sets: Sequence[str] = ()) -> Comparison:
+    """Whether two runs really differ, on the rows that both were tested on."""
+    from zhuji.tools.compare import compare as work
+
+    return work(a, b, seed=seed, sets=sets)
+
+
+def doctor(*, seed: int = 0, sets: Sequence[str] = ()) -> dict[str, Any]:
+    """What this machine has for training. `seed` draws the matrices of the precision probe."""
+    from zhuji.tools.doctor import doctor as work
+
+    return work(seed=seed, sets=sets)
+
+
+def schema(*, seed: int = 0, sets: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON schema of a run file; `seed` and `sets` become defaults in it."""
+    from zhuji.tools.schema import schema as work
+
+    return work(overlay({"seed": seed}, assignments(sets)))
+
+
+def recipes() -> list[Recipe]:
+    """All named runs."""
+    from zhuji import recipes as library
+
+    return [library.read(name) for name in library.names()]
+
+
+def recipe_text(name: str, *, seed: int = 0, sets: Sequence[str] = ()) -> tuple[str, dict[str, Any]]:
+    """A recipe as YAML and as settings; with `seed` or `sets` laid on it."""
+    from zhuji import recipes as library
+
+    found = library.read(name)
+    changes = overlay({"seed": seed} if seed else {}, assignments(sets))
+    if not changes:
+        return found.text, found.settings
+    settings = overlay(found.settings, changes)
+    return write_yaml(settings), settings
+
+
+def next_commands(run: Path) -> list[str]:
+    """What one does next with a finished run, as commands."""
+    from zhuji.tools.pages.commands import next_commands as work
+
+    return work(run)

@@ -138,6 +138,13 @@ def _(folder: Path, patch: Patch) -> object:
     return prepare(path)
 
 
+@provokes("NoReadableRow")
+def _(folder: Path, patch: Patch) -> object:
+    path = folder / "rows.csv"
+    path.write_text("text,label\n" + "one,cell,too many\n" * 20)
+    return prepare(path)
+
+
 @provokes("DuplicateColumn")
 def _(folder: Path, patch: Patch) -> object:
     return prepare(csv(folder, header="text,text"))
@@ -236,12 +243,12 @@ def _(folder: Path, patch: Patch) -> object:
 
 def rewrite(bundle: Path, name: str, text: str) -> None:
     """Another content with a matching hash: what a newer program would have saved."""
+    from zhuji.model.bundle import _json
+
     (bundle / name).write_text(text)
     hashes = json.loads((bundle / "hashes.json").read_text())
-    entry = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "size": len(text.encode())}
-    holder = hashes.get("files", hashes)
-    holder[name] = {key: entry.get(key, old) for key, old in holder[name].items()}
-    (bundle / "hashes.json").write_text(json.dumps(hashes))
+    hashes[name] = {"bytes": len(text.encode()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    (bundle / "hashes.json").write_bytes(_json(hashes))
 
 
 # --------------------------------------------------------------------------------------------------------- run
@@ -277,7 +284,7 @@ def _(folder: Path, patch: Patch) -> object:
     from zhuji.train.fit import fit
 
     optim = {"lr": 1e30, "warmup": 0, "schedule": "constant", "clip": None}
-    return fit(run_of(csv(folder), steps=50, max_bad_steps=0, optim=optim), folder / "run")
+    return fit(run_of(csv(folder), steps=50, batch_rows=4, evaluate_every=100, max_bad_steps=0, optim=optim), folder / "run")
 
 
 def stopped(folder: Path, patch: Patch, by: signal.Signals) -> object:
@@ -285,7 +292,8 @@ def stopped(folder: Path, patch: Patch, by: signal.Signals) -> object:
     from zhuji.train.fit import fit
     from zhuji.train.hooks import Watchers
 
-    patch.setattr(Watchers, "see", lambda self, line: os.kill(os.getpid(), by))
+    signals = iter([by])
+    patch.setattr(Watchers, "see", lambda self, line: [os.kill(os.getpid(), number) for number in signals])
     return fit(run_of(csv(folder), steps=50), folder / "run")
 
 
@@ -331,3 +339,14 @@ def _(folder: Path, patch: Patch) -> object:
         "probabilities": np.array([[0.5, 0.5], [np.nan, 0.5]]),
     }
     return bootstrap(log_loss, evidence, 10, 0)
+
+
+@provokes("NoCommonRows")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.tools.compare import compare
+
+    for name, text in (("a", "one"), ("b", "two")):
+        (folder / name).mkdir()
+        (folder / name / "results.json").write_text('{"test": {"accuracy": {"value": 1}}, "labels": ["x"], "confusion": [[1]]}')
+        (folder / name / "predictions.csv").write_text(f"id,input,label,prediction,score\nrow-1,{text},x,x,1.0\n")
+    return compare(folder / "a", folder / "b")

@@ -1,4 +1,7 @@
+import importlib.util
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +133,30 @@ def test_blocks_join_chains():
     assert len(set(blocks(a, b)[:5].tolist())) == 1
     assert blocks(a, b)[5] != blocks(a, b)[0]
     assert numbered([None, None, "a", "a"]).tolist() == [0, 1, 2, 2]
+
+
+HOME = Path(__file__).parents[2]
+
+
+def benchmark():
+    spec = importlib.util.spec_from_file_location("planted_leaks", HOME / "benchmarks" / "planted_leaks.py")
+    assert spec
+    assert spec.loader
+    sys.modules["planted_leaks"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("sample", "shortest"), [("en_reviews.csv", 17), ("zh_reviews.csv", 17)])
+def test_planted_leaks_are_found_and_only_those(sample, shortest):
+    """The benchmark on a real sample; texts so short that one changed word is more than 6 % are left out."""
+    planted = benchmark()
+    rows = [row for row in planted.read(HOME / "examples" / "data" / sample) if len(planted.cut(row["text"])) >= 2 * shortest]
+    test = [row for row in rows if row["split"] == "test"]
+    rows = [row for row in rows if row["split"] == "train"][:600] + test[:200]
+    scores = planted.measure(rows, 1, planted.copies_by_nature(rows))
+    assert set(scores) == {"exact", "whitespace", "case", "3 % of words", "group crossing", "column = label"}
+    for kind, (score,) in scores.items():
+        assert score.planted >= 2, kind
+        assert score.recall >= 0.95, (kind, score)
+        assert score.precision >= 0.95, (kind, score)

@@ -144,3 +144,11 @@ def test_strata():
     assert strata([float(i) for i in range(20)]).tolist() == [i // 2 for i in range(20)]
     often, rare, both, none = strata([("x",), ("y",), ("x", "y"), ()] + [("x",)] * 5)[:4].tolist()
     assert both == rare != often != none
+
+
+def test_a_class_whose_only_block_would_be_tested_is_learned_instead():
+    rows = records(["a"] * 70 + ["a"] * 20 + ["rare"] + ["a"] * 30)
+    block = np.concatenate([np.zeros(70), np.ones(21), np.arange(2, 32)]).astype(int)
+    parts = assign(rows, block, SplitSettings(), 0)
+    assert (parts[70:91] == 0).all()
+    assert set(parts.tolist()) == {0, 1, 2}

@@ -11,8 +11,8 @@ def test_linear_starts_as_glorot_says():
     layer, quiet = linear(300, 100), linear(300, 100, gain=0.1)
     bound = math.sqrt(6 / 400)
     assert layer.weight.abs().max() <= bound
-    assert float(layer.weight.std()) == pytest.approx(bound / math.sqrt(3), rel=0.02)
-    assert float(quiet.weight.std()) == pytest.approx(0.1 * bound / math.sqrt(3), rel=0.02)
+    assert layer.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.02)
+    assert quiet.weight.std().item() == pytest.approx(0.1 * bound / math.sqrt(3), rel=0.02)
     assert not layer.bias.any()
     assert linear(2, 3, bias=False).bias is None
 
@@ -20,7 +20,7 @@ def test_linear_starts_as_glorot_says():
 def test_embedding_rows_have_length_one_on_average_and_padding_stays_zero():
     torch.manual_seed(0)
     table = embedding(500, 64, padding=0)
-    assert float(table.weight[1:].square().sum(1).mean()) == pytest.approx(1.0, rel=0.02)
+    assert table.weight[1:].square().sum(1).mean().item() == pytest.approx(1.0, rel=0.02)
     table(torch.tensor([0, 0, 3])).sum().backward()
     assert not table.weight[0].any()
     assert not table.weight.grad[0].any()

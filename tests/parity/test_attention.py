@@ -67,7 +67,7 @@ def test_rotary_scores_depend_on_the_distance_only():
 
     def score(at_query: int, at_key: int) -> float:
         turned = [rotate(s, *rotary.angles(torch.tensor([[p]]))) for s, p in ((query, at_query), (key, at_key))]
-        return float((turned[0] * turned[1]).sum())
+        return (turned[0] * turned[1]).sum().item()
 
     for distance in (0, 1, 7):
         scores = [score(at + distance, at) for at in (0, 3, 50)]

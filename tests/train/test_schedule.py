@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -59,13 +60,13 @@ def test_rates_match_closed_forms():
         assert rate(settings(schedule="constant"), step, steps) == 2
         assert rate(settings(schedule="linear"), step, steps) == pytest.approx(2 * (1 - t))
         assert rate(settings(schedule="cosine"), step, steps) == pytest.approx(1 + math.cos(math.pi * t))
-        assert rate(settings(schedule="cosine", floor=0.2), step, steps) == pytest.approx(0.4 + 0.8 * (1 + math.cos(math.pi * t)))
+        assert rate(settings(schedule="cosine", floor=0.2), step, steps) == pytest.approx(
+            0.4 + 0.8 * (1 + math.cos(math.pi * t))
+        )
         assert rate(settings(schedule="inverse_sqrt"), step, steps) == pytest.approx(2 * math.sqrt(11 / (step + 1)))
 
 
-@given(
-    st.sampled_from(["constant", "linear", "cosine", "inverse_sqrt"]), st.floats(0, 1), st.floats(0, 1), st.integers(1, 300)
-)
+@given(st.sampled_from(["constant", "linear", "cosine", "inverse_sqrt"]), st.floats(0, 1), st.floats(0, 1), st.integers(1, 300))
 def test_rates_stay_within_bounds_and_never_rise_after_the_warmup(schedule, warmup, floor, steps):
     chosen = settings(schedule=schedule, warmup=warmup, floor=floor)
     rates = [rate(chosen, step, steps) for step in range(steps)]
@@ -73,5 +74,5 @@ def test_rates_stay_within_bounds_and_never_rise_after_the_warmup(schedule, warm
     assert all(0 < r <= 2 * (1 + 1e-9) for r in rates)
     assert rates[:warm] == sorted(rates[:warm])
     after = rates[warm:]
-    assert all(b <= a * (1 + 1e-9) for a, b in zip(after, after[1:], strict=False))
+    assert all(b <= a * (1 + 1e-9) for a, b in itertools.pairwise(after))
     assert all(r >= floor * 2 * (1 - 1e-9) for r in after)

@@ -48,6 +48,8 @@ def test_use_sets_torch():
 @pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
 def test_waiting_is_passive_before_torch_loads_unless_the_person_says_otherwise(given, expected):
     code = "import os, sys; from zhuji.core.threads import polite; polite(); print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | ({"OMP_WAIT_POLICY": given} if given else {})
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | (
+        {"OMP_WAIT_POLICY": given} if given else {}
+    )
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [expected, "False"]

@@ -16,6 +16,8 @@ from zhuji.nn.layers import norm
 
 
 class Cnn(Backbone):
+    """Windows of several widths slide over the units; the largest answer of each filter is kept (Kim 2014)."""
+
     grids: ClassVar[tuple[int, ...]] = (1,)
 
     width: int = Field(default=64, gt=0)

@@ -15,6 +15,8 @@ from zhuji.nn.recurrent import Kind, RecurrentLayers
 
 
 class Recurrent(Backbone):
+    """Elman network, GRU or LSTM over the units, in one direction or both."""
+
     cell: Kind = "lstm"
     width: int = Field(default=64, gt=0)
     """Width of a unit's vector."""

@@ -17,6 +17,8 @@ from zhuji.nn.positions import LearnedPositions, Rotary, positions
 
 
 class Transformer(Backbone):
+    """Pre-norm blocks of attention and feed-forward (Vaswani et al. 2017; Xiong et al. 2020 for the place of the norm)."""
+
     width: int = Field(default=128, gt=0)
     layers: int = Field(default=4, gt=0)
     heads: int = Field(default=4, gt=0)

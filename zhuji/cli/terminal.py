@@ -7,7 +7,8 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
 
 from zhuji.core.log import in_language
 
@@ -30,19 +31,25 @@ def json_text(data: Mapping[str, Any]) -> str:
     return json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, default=str)
 
 
-@contextlib.contextmanager
-def speaking(as_json: bool) -> Iterator[Callable[[Mapping[str, Any], Callable[[Console, Any], None]], None]]:
-    """A function that gives the verb's answer. With `as_json` everything else that is printed meanwhile, also by libraries,
-    goes to standard error."""
-    out = sys.stdout
+@dataclass(frozen=True)
+class Answer:
+    """Gives a verb's answer: as one JSON object on `out`, or through a function that shows it to a person."""
 
-    def answer(data: Mapping[str, Any], human: Callable[[Console, Any], None]) -> None:
-        if as_json:
-            out.write(json_text(data) + "\n")
-            out.flush()
+    out: TextIO
+    as_json: bool
+
+    def __call__(self, data: Mapping[str, Any], human: Callable[[Console, Any], None]) -> None:
+        if self.as_json:
+            self.out.write(json_text(data) + "\n")
+            self.out.flush()
         else:
             human(console(), data)
 
+
+@contextlib.contextmanager
+def speaking(as_json: bool) -> Iterator[Answer]:
+    """With `as_json` everything that is printed besides the answer, also by libraries, goes to standard error."""
+    answer = Answer(sys.stdout, as_json)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         yield answer
 

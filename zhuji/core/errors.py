@@ -155,8 +155,8 @@ class UnknownFormat(DataError):
 
 class NoReadableRow(DataError):
     en = ("at least one row must be readable, but none of the first {rows} is ({causes})",
-          "check the file's quotes, delimiter and encoding, or pass --delimiter or --encoding")  # fmt: skip
-    zh = ("至少要有一行可读的数据，但前 {rows} 行都不可读（{causes}）", "请检查引号、分隔符和编码，或传入 --delimiter、--encoding")
+          "check the file's quotes, delimiter and encoding, or give --set data.delimiter=… or --set data.encoding=…")  # fmt: skip
+    zh = ("至少要有一行可读的数据，但前 {rows} 行都不可读（{causes}）", "请检查引号、分隔符和编码，或设置 --set data.delimiter=…、--set data.encoding=…")
 
 
 class DamagedFile(DataError):
@@ -208,6 +208,12 @@ class LeakFound(DataError):
         "同一数据不得出现在两个划分中，但有 {rows} 行如此（{kinds}）",
         "可让筑基移动它们（--leaks move），或明知而保留（--leaks allow）",
     )
+
+
+class NoCommonRows(DataError):
+    en = ("two runs are compared on the rows that both were tested on, but {a} and {b} share none",
+          "train both on the same data with the same split")  # fmt: skip
+    zh = ("比较两个运行需要两者共同的测试行，但 {a} 与 {b} 没有共同行", "请用同样的数据与划分训练两者")
 
 
 # -------------------------------------------------------------------------------------------------------- bundle

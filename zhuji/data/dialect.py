@@ -28,11 +28,12 @@ _NONE = "\x1f"
 @dataclass(frozen=True)
 class Dialect:
     """`delimiter` None: one column. `quoted`: double quotes enclose fields. `header`: the first record holds the names.
-    `agreement`: share of the first rows that have as many fields as the first of all."""
+    `preamble`: a line `sep=;`, as Excel writes it, stands above the header. `agreement`: share of the first rows that have as many fields as the first of all."""
 
     delimiter: str | None
     quoted: bool
     header: bool
+    preamble: bool = False
     agreement: float = 1.0
     why: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -94,6 +95,9 @@ def records(lines: Iterable[str], delimiter: str | None, quoted: bool = True) ->
             yield fields, ""
 
 
+_PREAMBLE = re.compile(r"sep=(.)[\r\n]", re.IGNORECASE)
+
+
 def find_dialect(sample: str, whole: bool, delimiter: str | None = None) -> Dialect:
     """The dialect of the file that begins with `sample` (which is all of it if `whole`).
 
@@ -103,6 +107,9 @@ def find_dialect(sample: str, whole: bool, delimiter: str | None = None) -> Dial
     lines = sample.splitlines(keepends=True)
     if not whole and len(lines) > 1:
         lines.pop()
+    preamble = _PREAMBLE.match(sample)
+    if preamble:
+        lines, delimiter = lines[1:], delimiter or preamble[1]
     if delimiter is not None:
         delimiter, why = _given(delimiter), "given"
     else:
@@ -111,7 +118,14 @@ def find_dialect(sample: str, whole: bool, delimiter: str | None = None) -> Dial
     agreement = _agreement(lines, delimiter, quoted)[0] if delimiter else 0.0
     rows = [fields for fields, _ in records(lines, delimiter, quoted) if fields]
     header, why_header = _header(rows)
-    return Dialect(delimiter, quoted, header, agreement, {"delimiter": why, "quotes": why_quoted, "header": why_header})
+    return Dialect(
+        delimiter,
+        quoted,
+        header,
+        preamble is not None,
+        agreement,
+        {"delimiter": why, "quotes": why_quoted, "header": why_header},
+    )
 
 
 def _given(delimiter: str) -> str:
@@ -143,14 +157,16 @@ def _best_delimiter(lines: Sequence[str]) -> tuple[str | None, str]:
 
 
 def _quoting(lines: Sequence[str], delimiter: str | None) -> tuple[bool, str]:
-    """Quotes are taken as text only if more rows agree then, and fields that merely begin with a quote outnumber enclosed ones."""
+    """Quotes are taken as text only if more rows agree then, and fields that merely begin with a quote outnumber those that are
+    enclosed in quotes, on one line or broken over several."""
     with_quotes, without = _agreement(lines, delimiter, True), _agreement(lines, delimiter, False)
     if without[0] <= with_quotes[0]:
         return True, "double quotes enclose fields"
-    kinds = Counter[bool]()
+    ends = Counter[bool]()
     for fields, _ in records(lines, delimiter, False):
-        kinds.update(len(f) > 1 and f.endswith('"') for f in fields or () if f.startswith('"'))
-    if kinds[True] >= kinds[False]:
+        ends.update(len(f) > 1 and f.endswith('"') for f in fields or () if f.startswith('"'))
+    broken = sum("\n" in f for fields, _ in records(lines, delimiter, True) for f in fields or ())
+    if ends[True] + broken >= ends[False] - broken:
         return True, "double quotes enclose fields"
     return False, "quotes are part of the text: rows agree better so"
 

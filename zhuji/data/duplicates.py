@@ -26,6 +26,8 @@ CERTAINTY = 0.995
 """Least chance that the bands make a candidate of a pair exactly at the threshold."""
 CHUNK = 2_000_000
 """Bytes of text shingled at a time: bounds memory."""
+LONGEST = 1_000_000
+"""Bytes by which a text is compared: what follows does not count, so that one huge text does not take all memory."""
 NEIGHBOURS = 32
 """Rows of one bucket that each row is compared with: bounds work when thousands of texts share a template."""
 SHORT = 40
@@ -68,7 +70,7 @@ def cluster_of(texts: Sequence[str], threshold: float, seed: int) -> Array:
         return unique
     shown = np.unique(unique, return_index=True)[1]
     folded = [normalised(texts[int(i)]) for i in shown]
-    raw = [t.encode("utf-8", "surrogatepass") for t in folded]
+    raw = [_raw(t) for t in folded]
     return _near(raw, _one_word_apart(folded, threshold, seed), threshold, seed)[unique]
 
 
@@ -76,9 +78,13 @@ def similarity(texts: Sequence[str], left: Sequence[int], right: Sequence[int]) 
     """Similarity of each pair (left[i], right[i]) as defined above, (P,) float64."""
     used = sorted({*left, *right})
     folded = {i: normalised(texts[i]) for i in used}
-    raw = {i: text.encode("utf-8", "surrogatepass") for i, text in folded.items()}
+    raw = {i: _raw(text) for i, text in folded.items()}
     shingles = _jaccard([raw[i] for i in left], [raw[i] for i in right])
     return np.maximum(shingles, [_by_words(folded[a], folded[b]) for a, b in zip(left, right, strict=True)])
+
+
+def _raw(text: str) -> bytes:
+    return text[:LONGEST].encode("utf-8", "surrogatepass")[:LONGEST]
 
 
 def join(cluster: Array, left: Array, right: Array) -> Array:

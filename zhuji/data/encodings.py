@@ -140,12 +140,20 @@ def _looks_chinese(data: bytes) -> bool:
     return bad <= 0.05 * len(wide) and len(hanzi) >= 0.4 * len(wide) and common >= 0.35 * len(hanzi)
 
 
+def _looks_western(data: bytes) -> bool:
+    text = decode(data, "cp1252")
+    wide = [c for c in text if not c.isascii()]
+    return len(wide) < 0.3 * len(text) and sum("À" <= c <= "ÿ" for c in wide) >= 0.9 * len(wide)
+
+
 def _most_likely(data: bytes) -> tuple[str, str]:
     from charset_normalizer import from_bytes
 
     sample = b"\n".join(line for line in data.splitlines() if not line.isascii())[: 1 << 16]
     found = from_bytes(sample, cp_isolation=list(_FALLBACKS))
     if (best := found.best()) is None:
+        if _looks_western(sample):
+            return "cp1252", "not UTF-8; read as Windows-1252 it holds accented Latin letters"
         return "utf-8", "no encoding fits; rows that are not UTF-8 are left out"
     western = next((match for match in found if match.encoding == "cp1252"), None)
     if western and western.coherence >= best.coherence:  # the commonest of those that fit equally well

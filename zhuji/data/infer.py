@@ -152,7 +152,9 @@ def _best_named(columns: Iterable[Column], hints: tuple[str, ...]) -> Column | N
 
 
 def _split(columns: list[Column]) -> Choice:
-    named = [c for c in columns if names.is_one(c.name, names.SPLIT) and c.share(lambda value: names.split_name(_told(value))) > 0.5]
+    named = [
+        c for c in columns if names.is_one(c.name, names.SPLIT) and c.share(lambda value: names.split_name(_told(value))) > 0.5
+    ]
     fit = [c for c in columns if c.filled and c.share(lambda value: names.split_name(_told(value))) > 0.95]
     column = _best_named(named or fit, names.SPLIT) or next((c for c in fit if len(c.distinct) > 1), None)
     return (column.name, "values " + "/".join(sorted(column.distinct)[:6])) if column else None

@@ -57,9 +57,9 @@ class ParquetTable:
 def _batch_rows(batch: Any) -> Iterator[Row]:
     try:
         rows = batch.to_pylist()
-    except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError: Parquet does not check its strings
+    except (ValueError, OverflowError) as error:  # Parquet checks neither its strings nor its dates
         if batch.num_rows == 1:
-            yield None, "undecodable bytes"
+            yield None, "undecodable bytes" if isinstance(error, UnicodeError) else "value out of range"
         else:
             for i in range(batch.num_rows):
                 yield from _batch_rows(batch.slice(i, 1))

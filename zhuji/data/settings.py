@@ -46,6 +46,8 @@ class BalanceSettings(Settings):
 
 
 class DataSettings(Settings):
+    """Where rows come from, what their columns mean, what is done to them before training."""
+
     path: str
     """A CSV, TSV, JSONL or Parquet file (also .gz), a folder of such files named train/valid/test, or of folders by class."""
     valid_path: str | None = None

@@ -84,6 +84,8 @@ class LineTable(TextTable):
 
 @dataclass
 class CsvTable(TextTable):
+    """Rows of text cut into cells by a delimiter, with quotes."""
+
     dialect: Dialect = field(default_factory=lambda: Dialect(",", True, True))
     format: str = "csv"
 
@@ -94,7 +96,8 @@ class CsvTable(TextTable):
         self.columns = distinct(column_names(first or (), self.dialect.header), self.path)
 
     def _records(self) -> Iterator[tuple[list[str] | None, str]]:
-        return records(self.lines(), self.dialect.delimiter, self.dialect.quoted)
+        lines = islice(self.lines(), int(self.dialect.preamble), None)
+        return records(lines, self.dialect.delimiter, self.dialect.quoted)
 
     def rows(self) -> Iterator[Row]:
         """Rows; what stands before the header and cannot be read counts as a row, too."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,10 +45,11 @@ def train(kind: Kind, texts: Iterable[str], *, vocab_size: int, min_frequency: i
     are left out (unigram chooses by likelihood instead). The same texts give the same tokenizer."""
     library()
     tokenizer = _untrained(kind, lowercase)
-    if kind == "bytes":
-        return _unspecial(tokenizer)
-    tokenizer.train_from_iterator(texts, _trainer(kind, vocab_size, min_frequency))
-    return _unspecial(tokenizer)
+    if kind != "bytes":
+        texts = list(texts)
+        first = [*RESERVED, *(_continuations(texts, lowercase) if kind == "wordpiece" else [])]
+        tokenizer.train_from_iterator(texts, _trainer(kind, vocab_size, min_frequency, first))
+    return _settled(tokenizer)
 
 
 def _untrained(kind: Kind, lowercase: bool) -> Tokenizer:
@@ -98,10 +100,19 @@ def _byte_vocab() -> dict[str, int]:
     return {token: number for number, token in enumerate([*RESERVED, *_alphabet()])}
 
 
-def _trainer(kind: Kind, vocab_size: int, min_frequency: int) -> Any:
+def _continuations(texts: Iterable[str], lowercase: bool) -> list[str]:
+    """The one-character pieces "##x" that these texts may need. Given to the WordPiece trainer beforehand, because it numbers what
+    it meets in the order of a hash table that differs from process to process, and breaks ties by number."""
+    characters: set[str] = set()
+    for text in texts:
+        characters.update(text.lower() if lowercase else text)
+    return [f"##{c}" for c in sorted(characters) if unicodedata.category(c)[0] not in "ZP" and not "\u4e00" <= c <= "\u9fff"]
+
+
+def _trainer(kind: Kind, vocab_size: int, min_frequency: int, first: list[str]) -> Any:
     from tokenizers import trainers
 
-    common: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": list(RESERVED), "show_progress": False}
+    common: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": first, "show_progress": False}
     if kind == "bpe":
         return trainers.BpeTrainer(initial_alphabet=_alphabet(), min_frequency=min_frequency, **common)
     if kind == "unigram":
@@ -111,16 +122,23 @@ def _trainer(kind: Kind, vocab_size: int, min_frequency: int) -> Any:
     return trainers.WordLevelTrainer(min_frequency=min_frequency, **common)
 
 
-def _unspecial(tokenizer: Tokenizer) -> Tokenizer:
+def _settled(tokenizer: Tokenizer) -> Tokenizer:
     """The same tokenizer, for which the reserved names are ids that no text leads to."""
     from tokenizers import Tokenizer
 
     plain = json.loads(tokenizer.to_str())
     plain["added_tokens"] = []
-    model = plain["model"]
-    if model["type"] == "Unigram":
-        least = min(score for _, score in model["vocab"]) - 100.0
-        model["vocab"] = [
-            [piece, least if number < len(RESERVED) else score] for number, (piece, score) in enumerate(model["vocab"])
-        ]
+    if plain["model"]["type"] == "Unigram":
+        plain["model"]["vocab"] = _ordered(plain["model"]["vocab"])
     return Tokenizer.from_str(json.dumps(plain, ensure_ascii=False))
+
+
+def _ordered(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Unigram's pieces, likeliest first. The trainer adds up in the order of a hash table, so the last digits of its scores and
+    the order of bytes that it never met differ from process to process: scores are rounded, and those bytes all get the least."""
+    learned = pieces[len(RESERVED) :]
+    least = min(score for _, score in learned)
+    unmet = least + 1e-4 * len(_alphabet())
+    settled = [(piece, round(least if len(piece) == 1 and score <= unmet else score, 4)) for piece, score in learned]
+    reserved = [(name, round(least, 4) - 100.0) for name in RESERVED]
+    return reserved + sorted(settled, key=lambda entry: (-entry[1], entry[0]))

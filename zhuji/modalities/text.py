@@ -90,7 +90,7 @@ class Text(Modality):
         tokens = [np.asarray(encoding.ids, dtype=np.int32) for encoding in encodings]
         kept = [row[: self.max_units] if row.size else np.array([UNKNOWN], dtype=np.int32) for row in tokens]
         cut = [max(row.size - self.max_units, 0) for row in tokens]
-        if self.ngrams > 1:
+        if self.ngrams > 1 and kept:
             kept = with_ngrams(kept, self.ngrams, self.num_tokens, self.ngram_buckets)
         return [Encoded(ids=ids, cut=lost) for ids, lost in zip(kept, cut, strict=True)]
 

@@ -26,7 +26,6 @@ from typing import Any, TypeVar
 import safetensors.torch
 import torch
 from pydantic import TypeAdapter
-from torch import Tensor, nn
 from torch.nn.modules import module as registration
 
 from zhuji.core.config import Settings
@@ -49,6 +48,8 @@ LIMITS = {CONFIG: 4 * MIB, LABELS: 4 * MIB, GOLDEN: 16 * MIB, CARD: 4 * MIB, HAS
 LEARNED = re.compile(r"[a-z][a-z0-9_]{0,40}\.(json|txt)")
 """Names that a modality may give its files."""
 LEARNED_LIMIT = 256 * MIB
+LARGEST_NUMBER = 1 << 24
+"""In what a modality learned: ids of units and the like. Libraries count up to them."""
 BUFFER_LIMIT = 256 * MIB
 """Memory for what a network holds besides its weights, e.g. tables of positions."""
 MAX_GOLDEN = 1024
@@ -89,7 +90,7 @@ def save(
         LABELS: _json(task.get("labels", [])),
         GOLDEN: b"".join(json.dumps(dict(row), ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in golden),
         CARD: card.encode(),
-        WEIGHTS: safetensors.torch.save({name: t.detach().cpu().contiguous().clone() for name, t in _state(model).items()}),
+        WEIGHTS: safetensors.torch.save({name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}),
         **model.modality.files(),
     }
     files[HASHES] = _json({name: {"bytes": len(data), "sha256": _hash(data)} for name, data in files.items()})
@@ -114,6 +115,9 @@ def open_bundle(path: Path | str) -> Predictor:
     config = _config(read[CONFIG], folder / CONFIG)
     tensors = read_header(folder / WEIGHTS, sizes[WEIGHTS])
     learned = {name: data for name, data in read.items() if name not in LIMITS}
+    for name, data in learned.items():
+        if name.endswith(".json"):
+            parse_json(data, folder / name, LARGEST_NUMBER)
     parts = _guarded(folder / CONFIG, lambda: _parts(config, learned))
     _guarded(folder / CONFIG, lambda: _check_fit(parts, tensors, folder / WEIGHTS))
     model = _guarded(folder / CONFIG, lambda: assemble(*parts))
@@ -132,10 +136,6 @@ def _json(data: Any) -> bytes:
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    return model.state_dict()
 
 
 def _bundle_folder(path: Path) -> Path:
@@ -238,7 +238,7 @@ def _check_fit(parts: tuple[Modality, Backbone, Task], tensors: Mapping[str, Ten
     tensor has a shape and no memory."""
     with _at_most(64 * len(tensors) + 64), torch.device("meta"):
         model = assemble(*parts)
-    expected = {name: TensorInfo(tensor.dtype, tuple(tensor.shape)) for name, tensor in _state(model).items()}
+    expected = {name: TensorInfo(tensor.dtype, tuple(tensor.shape)) for name, tensor in model.state_dict().items()}
     for name in sorted({*expected} | {*tensors}):
         ours, theirs = expected.get(name), tensors.get(name)
         if ours != theirs:

@@ -50,18 +50,19 @@ def read_bytes(path: Path, limit: int) -> bytes:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
                 raise UnsafeBundle(file=path, why="it is not a plain file")
-            data = file.read(limit + 1)
+            if facts.st_size > limit:
+                raise UnsafeBundle(file=path, why=f"it must hold at most {limit} bytes", value=facts.st_size)
+            return file.read(limit)
     except OSError as error:
         raise DamagedBundle(file=path, why=error.strerror or "it cannot be read") from None
-    if len(data) > limit:
-        raise UnsafeBundle(file=path, why=f"it must hold at most {limit} bytes")
-    return data
 
 
-def parse_json(data: bytes, path: Path) -> Any:
-    """JSON as the standard has it: UTF-8, no NaN, no key twice, at most 16 levels deep. Raises DamagedBundle."""
+def parse_json(data: bytes, path: Path, largest: int | None = None) -> Any:
+    """JSON as the standard has it: UTF-8, no NaN, no key twice, at most 16 levels deep, no whole number beyond `largest`.
+    Raises DamagedBundle."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = dict(pairs)
@@ -72,8 +73,14 @@ def parse_json(data: bytes, path: Path) -> Any:
     def constant(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
 
+    def bounded(digits: str) -> int:
+        number = int(digits)
+        if largest is not None and abs(number) > largest:
+            raise ValueError(f"a number is larger than {largest}")
+        return number
+
     try:
-        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant)
+        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant, parse_int=bounded)
     except RecursionError:
         raise DamagedBundle(file=path, why="it is nested too deeply") from None
     except ValueError as error:

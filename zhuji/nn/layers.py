@@ -36,6 +36,7 @@ def elementwise(name: Activation) -> Callable[[Tensor], Tensor]:
 
 
 def linear(inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0) -> nn.Linear:
+    """A linear layer with Glorot uniform weights (Glorot & Bengio 2010) and a bias of zero."""
     layer = nn.Linear(inputs, outputs, bias=bias)
     nn.init.xavier_uniform_(layer.weight, gain=gain)
     if bias:

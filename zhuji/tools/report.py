@@ -23,6 +23,8 @@ LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", 
 
 
 class ReportSettings(Settings):
+    """How much a report shows."""
+
     mistakes: int = 12
     """Worst mistakes shown."""
     classes: int = 30

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from zhuji.core.config import Part
+from zhuji.core.config import Part, nearest
+from zhuji.core.errors import UnknownKey
 from zhuji.core.lookup import find, names
 from zhuji.train.run import Run
 
 _AUTO = {"description": "classify or regress, by what the label column holds", "properties": {"name": {"const": "auto"}}}
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of `Run`; a part is one of its shelf's schemas, told apart by `name`."""
+def schema(defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of `Run`; a part is one of its shelf's schemas, told apart by `name`. `defaults` (as in a run
+    file) become the defaults of the sections they name."""
     from zhuji.core.contracts import Backbone, Modality, Task
 
     whole = Run.model_json_schema()
@@ -27,6 +30,10 @@ def schema() -> dict[str, Any]:
             choices.append({"$ref": "#/$defs/task.auto"})
         old = whole["properties"][key]
         whole["properties"][key] = {"description": old.get("description", ""), "oneOf": choices}
+    for key, value in (defaults or {}).items():
+        if key not in whole["properties"]:
+            raise UnknownKey(key=key, where="", nearest=nearest(key, whole["properties"]))
+        whole["properties"][key]["default"] = value
     return whole
 
 

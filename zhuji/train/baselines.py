@@ -105,13 +105,14 @@ def _matrices(train: Sequence[Record], test: Sequence[Record]) -> tuple[Any, Any
     learn, ask = ([str(record.input)[:LONGEST] for record in records] for records in (train, test))
     # Runs of characters where there are no blanks to cut words at.
     shape: dict[str, Any] = {"ngram_range": (1, 2)} if is_spaced(learn) else {"ngram_range": (1, 3), "analyzer": "char"}
+    shape |= {"sublinear_tf": True, "dtype": np.float32}
     fewest = 2 if len(learn) >= 100 else 1
-    vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=fewest, dtype=np.float32, **shape)
+    vectorizer = TfidfVectorizer(min_df=fewest, **shape)
     try:
         return vectorizer.fit_transform(learn), vectorizer.transform(ask)
     except ValueError:
         # No word of two letters anywhere: single characters are all there is.
-        vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, analyzer="char_wb")
+        vectorizer = TfidfVectorizer(**{**shape, "analyzer": "char"})
         return vectorizer.fit_transform([text or " " for text in learn]), vectorizer.transform(ask)
 
 
@@ -137,7 +138,7 @@ def _svm(rows: _Rows) -> Columns:
     if rows.target.ndim == 2:
         model = OneVsRestClassifier(LinearSVC()).fit(rows.train, rows.target)
         return {"prediction": np.asarray(model.predict(rows.test), dtype=bool)}
-    return {"prediction": LinearSVC().fit(*_known(rows)).predict(rows.test)}
+    return {"prediction": np.asarray(LinearSVC().fit(*_known(rows)).predict(rows.test))}
 
 
 def _logistic(rows: _Rows) -> Columns:
@@ -146,14 +147,14 @@ def _logistic(rows: _Rows) -> Columns:
     from sklearn.linear_model import SGDClassifier
     from sklearn.multiclass import OneVsRestClassifier
 
-    model = SGDClassifier(loss="log_loss", alpha=0.02 / rows.train.shape[0], max_iter=PASSES, random_state=0)
+    model: Any = SGDClassifier(loss="log_loss", alpha=0.02 / rows.train.shape[0], max_iter=PASSES, random_state=0)
     if rows.target.ndim == 2:
         many = OneVsRestClassifier(model).fit(rows.train, rows.target)
         scores = many.predict_proba(rows.test)
         return {"prediction": scores >= 0.5, "probabilities": scores}
     model.fit(*_known(rows))
     probabilities = np.zeros((rows.test.shape[0], rows.classes))
-    probabilities[:, model.classes_] = model.predict_proba(rows.test)
+    probabilities[:, np.asarray(model.classes_)] = model.predict_proba(rows.test)
     return {"prediction": probabilities.argmax(axis=1), "probabilities": probabilities}
 
 

@@ -13,7 +13,7 @@ from zhuji.core import lookup
 from zhuji.core.config import overlay
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import BadSetting
-from zhuji.core.files import read_json, write_json, write_text
+from zhuji.core.files import atomic_folder, read_json, write_json
 from zhuji.core.log import in_language, say
 from zhuji.data.balance import undersampled
 from zhuji.data.loader import Loader
@@ -69,15 +69,17 @@ def begin(run: Run, folder: Path) -> Job:
     prepared = prepare(run.data, run.seed, task=str(run.task.get("name", "auto")))
     if start is not None:
         places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
-    parts = {"modality": lookup.build(Modality, run.modality), "backbone": lookup.build(Backbone, run.backbone)}
+    modality, backbone = lookup.build(Modality, run.modality), lookup.build(Backbone, run.backbone)
     task = lookup.build(Task, _task(run.task, prepared.roles.kind))
-    material = _material(prepared, parts["modality"], task, run.seed, folder, start)
-    model = assemble(material.modality, parts["backbone"], material.task, run.seed).to(device)
+    material = _material(prepared, modality, task, run.seed, folder / _LEARNED)
+    if start is not None:
+        places.refuse_changes("the data", {"rows": start["material"]}, {"rows": material.digest()}, folder)
+    model = assemble(material.modality, backbone, material.task, run.seed).to(device)
     loader = _loader(run, prepared, material)
     precision = _precision(run, model, loader, material, device)
-    run = _resolved(run, precision, device, used, {**{k: p.described() for k, p in parts.items()}, "task": task.described()})
+    run = _resolved(run, precision, device, used, {part.shelf: part.described() for part in (modality, backbone, task)})
     if start is None:
-        _write_start(run, folder, prepared, material, device, used)
+        _write_start(run, folder, prepared, material, places.environment(used, device))
     elif start["torch"] != torch.__version__:
         say(in_language(f"Begun with torch {start['torch']}, goes on with {torch.__version__}: the last bits may differ.",
                         f"开始时使用 torch {start['torch']}，现为 {torch.__version__}：末位可能不同。"))  # fmt: skip
@@ -96,7 +98,9 @@ def _device(asked: str) -> torch.device:
     try:
         torch.empty(0, device=asked)
     except (RuntimeError, AssertionError) as error:
-        raise BadSetting(key="train.device", rule=f"must be a device of this machine ({_first_line(error)})", value=asked) from None
+        raise BadSetting(
+            key="train.device", rule=f"must be a device of this machine ({_first_line(error)})", value=asked
+        ) from None
     return torch.device(asked)
 
 
@@ -113,18 +117,15 @@ def _task(asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {**settings, **asked, "name": name}
 
 
-def _material(
-    prepared: Prepared, modality: Modality, task: Task, seed: int, folder: Path, start: Mapping[str, Any] | None
-) -> Material:
-    learned = folder / _LEARNED
-    if start is None:
-        material = gather(prepared, modality, task, seed)
+def _material(prepared: Prepared, modality: Modality, task: Task, seed: int, learned: Path) -> Material:
+    """`learned`: where a run that was begun keeps what its modality learned."""
+    if learned.exists():
+        fitted = {path.name: path.read_bytes() for path in learned.iterdir()}
+        return gather(prepared, modality, task, seed, fitted=fitted)
+    material = gather(prepared, modality, task, seed)
+    with atomic_folder(learned) as partial:
         for name, content in material.modality.files().items():
-            write_text(learned / name, content.decode())
-        return material
-    fitted = {path.name: path.read_bytes() for path in learned.iterdir()} if learned.exists() else {}
-    material = gather(prepared, modality, task, seed, fitted=fitted)
-    places.refuse_changes("the data", {"rows": start["material"]}, {"rows": material.digest()}, folder)
+            (partial / name).write_bytes(content)
     return material
 
 
@@ -138,7 +139,9 @@ def _loader(run: Run, prepared: Prepared, material: Material) -> Loader:
 
 def _precision(run: Run, model: Model, loader: Loader, material: Material, device: torch.device) -> Precision:
     """What `auto` comes to; said only where there was something to choose."""
-    batches = [material.rows["train"].batch(plan).to(device) for plan in loader.epoch(0)[:2]] if run.train.precision == "auto" else []
+    batches = (
+        [material.rows["train"].batch(plan).to(device) for plan in loader.epoch(0)[:2]] if run.train.precision == "auto" else []
+    )
     precision = choose(run.train.precision, model, batches, device)
     if precision.ratio is not None:
         say(in_language(f"Precision: {precision.name} (bf16 ran {precision.ratio:.2f} times as fast as fp32 here).",
@@ -152,13 +155,14 @@ def _resolved(run: Run, precision: Precision, device: torch.device, used: int, p
     return Run.parse(overlay(run.plain(), settled))
 
 
-def _write_start(run: Run, folder: Path, prepared: Prepared, material: Material, device: torch.device, used: int) -> None:
+def _write_start(run: Run, folder: Path, prepared: Prepared, material: Material, environment: Mapping[str, Any]) -> None:
     """All records of the start; `start.json` last: with it the run counts as begun."""
+    digest = material.digest()
     places.write_run(folder, run)
-    write_json(folder / "environment.json", places.environment(used, device))
-    write_json(folder / "fingerprint.json", {"data": prepared.fingerprint, "run": places.fingerprint(run), "rows": material.digest()})
+    write_json(folder / "environment.json", environment)
+    write_json(folder / "fingerprint.json", {"data": prepared.fingerprint, "run": places.fingerprint(run), "rows": digest})
     write_json(folder / "ledger.json", prepared.ledger.as_dict())
     write_json(folder / "leaks.json", prepared.leaks.as_dict())
     places.write_splits(folder, prepared.records)
-    start = {"run": run.plain(), "data": prepared.fingerprint, "material": material.digest(), "torch": torch.__version__}
+    start = {"run": run.plain(), "data": prepared.fingerprint, "material": digest, "torch": torch.__version__}
     write_json(folder / places.START, start)

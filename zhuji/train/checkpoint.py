@@ -8,6 +8,9 @@ A checkpoint appears by one rename and goes by one rename, so that a kill at any
 disk's later damage. An old one is deleted only when the new one stands.
 """
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import errno

@@ -1,5 +1,8 @@
 """From trained weights to what a run leaves: test scores with intervals, baselines, predictions, bundle, `results.json`."""
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import csv
@@ -16,6 +19,7 @@ from zhuji.core.contracts import Columns
 from zhuji.core.files import read_json, write_json, write_text
 from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
+from zhuji.metrics.intervals import bootstrap_all
 from zhuji.model import bundle
 from zhuji.model.assembly import Model
 from zhuji.model.card import card
@@ -24,11 +28,14 @@ from zhuji.model.predictor import Predictor
 from zhuji.train import folder as places
 from zhuji.train.baselines import Baseline, baselines
 from zhuji.train.begin import Job
-from zhuji.train.evaluation import Scores, score, score_columns
+from zhuji.train.evaluation import Scores, score
 from zhuji.train.material import Rows, encode
 from zhuji.train.rehearsal import peak_memory
+from zhuji.version import __version__
 
 Facts = dict[str, Any]
+Golden = tuple[Sequence[Record], Columns]
+"""Rows out of which golden ones are chosen, and their evidence."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,10 @@ class Result:
         return self.facts["test"]
 
     @property
+    def valid(self) -> dict[str, dict[str, float | None]]:
+        return self.facts["valid"]
+
+    @property
     def baselines(self) -> dict[str, dict[str, dict[str, float | None]]]:
         return self.facts["baselines"]
 
@@ -58,17 +69,23 @@ class Result:
 
 def finish(job: Job) -> Result:
     """Take the best weights, judge them on the test split, and write down everything; `results.json` comes last."""
-    model, progress, rows = best_model(job), job.state.progress, job.material.rows
-    draws = job.run.evaluate.bootstrap
+    model, rows, draws = best_model(job), job.material.rows, job.run.evaluate.bootstrap
     test, valid = judged(job, model, rows["test"], draws), judged(job, model, rows["valid"], draws)
     write_predictions(job.folder / "predictions.csv", predictor(job, model), rows["test"].records)
+    facts = _facts(job, model, test, valid)
+    golden = (rows["test"].records, test.columns) if test.rows else (rows["valid"].records, valid.columns)
+    # A bundle may stand there already if the run was killed between here and the last line.
     shutil.rmtree(job.folder / places.BUNDLE, ignore_errors=True)
-    golden = (rows["test"], test) if test.rows else (rows["valid"], valid)
-    save_bundle(job, model, golden[0].records, golden[1], job.folder / places.BUNDLE)
-    rivals = _baselines(job)
-    facts: Facts = {
-        "run": str(job.folder), "bundle": str(job.folder / places.BUNDLE), "name": job.run.name,
-        "task": job.material.task.name(), "metric": next(iter(test.metrics)),
+    save_bundle(job, model, golden, facts, job.folder / places.BUNDLE)
+    write_json(job.folder / places.RESULTS, facts)
+    return Result(job.folder, facts)
+
+
+def _facts(job: Job, model: Model, test: Scores, valid: Scores) -> Facts:
+    rivals, progress = _baselines(job), job.state.progress
+    return {
+        "run": str(job.folder), "bundle": str(job.folder / places.BUNDLE), "name": job.run.name, "version": __version__,
+        "kind": job.prepared.roles.kind, "metric": next(iter(test.metrics)),
         "test": test.as_dict() if test.rows else {}, "valid": valid.as_dict() if valid.rows else {},
         "baselines": {name: rival.as_dict() for name, rival in rivals.items()},
         "baseline_notes": {name: rival.note for name, rival in rivals.items() if rival.note},
@@ -78,10 +95,13 @@ def finish(job: Job) -> Result:
         "steps": progress.step, "best_step": progress.best_step, "bad_steps": progress.bad_steps,
         "stopped_early": progress.stopped, "history": progress.history, "waste": round(progress.waste, 4),
         "seconds": round(progress.seconds, 3), "peak_rss_mb": round(peak_memory(job.device) / 2**20, 1),
-        "model": {"parameters": model.parameter_count, "parts": model.parameter_counts()},
+        "model": _about(model), "fingerprint": job.prepared.fingerprint,
     }  # fmt: skip
-    write_json(job.folder / places.RESULTS, facts)
-    return Result(job.folder, facts)
+
+
+def _about(model: Model) -> Facts:
+    names = {part.shelf: part.name() for part in (model.modality, model.backbone, model.task)}
+    return {**names, "parameters": model.parameter_count, "parts": model.parameter_counts()}
 
 
 def best_model(job: Job) -> Model:
@@ -122,15 +142,16 @@ def rehearse_end(job: Job, model: Model, scratch: Path) -> None:
     rows = encode(job.material.modality, job.material.task, job.material.rows["train"].records[:8])
     scores = judged(job, model, rows, resamples=2)
     write_predictions(scratch / "predictions.csv", predictor(job, model), rows.records)
-    save_bundle(job, model, rows.records, scores, scratch / places.BUNDLE)
+    facts: Facts = {"name": job.run.name, "test": scores.as_dict(), "model": _about(model)}
+    save_bundle(job, model, (rows.records, scores.columns), facts, scratch / places.BUNDLE)
 
 
-def save_bundle(job: Job, model: Model, records: Sequence[Record], scores: Scores, folder: Path) -> None:
-    """Save the model with golden rows out of `records`, open it again and have it answer them."""
-    run = job.run.plain()
-    golden = choose_golden(predictor(job, model), records, scores.columns, job.run.evaluate.golden_rows)
-    text = card(model, run=run, scores=scores.as_dict())
-    bundle.save(model, folder, clean=job.run.data.clean, roles=job.prepared.roles, golden=golden, card=text, run=run)
+def save_bundle(job: Job, model: Model, golden: Golden, facts: Facts, folder: Path) -> None:
+    """Save the model with golden rows, open it again and have it answer them."""
+    records, columns = golden
+    chosen = choose_golden(predictor(job, model), records, columns, job.run.evaluate.golden_rows)
+    run, roles = job.run, job.prepared.roles
+    bundle.save(model, folder, clean=run.data.clean, roles=roles, golden=chosen, card=card(facts), run=run.plain())
     flips, _ = bundle.open_bundle(folder).check_golden()
     assert not flips, f"{flips} golden rows have other answers after saving and opening"
 
@@ -165,7 +186,8 @@ def _leak_effect(job: Job, model: Model, test: Scores) -> Facts:
 def _rescored(job: Job, columns: Columns) -> dict[str, dict[str, float | None]]:
     if not columns:
         return {}
-    return score_columns(job.material.task.metrics(), columns, resamples=job.run.evaluate.bootstrap, seed=job.run.seed).as_dict()
+    found = bootstrap_all(job.material.task.metrics(), columns, job.run.evaluate.bootstrap, job.run.seed)
+    return {name: interval.as_dict() for name, interval in found.items()}
 
 
 def write_predictions(path: Path, answers: Predictor, records: Sequence[Record]) -> None:

@@ -1,5 +1,8 @@
 """Who watches a run: the progress line, `metrics.jsonl` and TensorBoard files. Watchers see numbers only; none can change a run."""
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportMissingTypeStubs=false
+
 from __future__ import annotations
 
 import json
@@ -19,6 +22,8 @@ Line = Mapping[str, Any]
 
 
 class Watcher(Protocol):
+    """Who sees the lines of a run as they are written."""
+
     def see(self, line: Line) -> None: ...
 
     def sync(self) -> None:

@@ -7,14 +7,17 @@ Every micro-batch seeds torch's generators from (run seed, number of the batch):
 is drawn at a step does not depend on what was drawn before it.
 """
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import contextlib
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -55,8 +58,8 @@ class Work:
     higher_is_better: bool
     checkpoints: Checkpoints
     watchers: Watchers
-    precision: Precision = Precision("fp32")
-    device: torch.device = torch.device("cpu")
+    precision: Precision = field(default_factory=lambda: Precision("fp32"))
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def log_every(self) -> int:
@@ -119,15 +122,15 @@ def _loss(work: Work, state: State) -> Lossy:
     """The model's loss, compiled for each of the few bucket shapes if asked."""
     if not work.settings.compile:
         return state.model.loss
-    torch._dynamo.config.recompile_limit = 256
+    torch._dynamo.config.recompile_limit = 256  # pyright: ignore[reportPrivateUsage]
     return torch.compile(state.model.loss, dynamic=False)
 
 
 class Sums(NamedTuple):
-    """Over the micro-batches of a step: loss, what it is a sum over, and the 2-norm of the gradient of the sum."""
+    """Over the micro-batches of a step: loss, what it is a sum over (`weight`), and the 2-norm of the gradient of the sum."""
 
     total: float
-    count: float
+    weight: float
     norm: float
 
     @property
@@ -135,8 +138,8 @@ class Sums(NamedTuple):
         return math.isfinite(self.total) and math.isfinite(self.norm)
 
     def coefficient(self, scale: float, clip: float | None) -> float:
-        """What the gradient of the sum is multiplied with: 1 / count, and less where its norm would exceed the clip."""
-        divisor = max(self.count, 1e-12) * scale
+        """What the gradient of the sum is multiplied with: 1 / weight, and less where its norm would exceed the clip."""
+        divisor = max(self.weight, 1e-12) * scale
         norm = self.norm / divisor
         return (clip / (norm + 1e-6) if clip is not None and norm > clip else 1.0) / divisor
 
@@ -151,7 +154,7 @@ def _step(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[int, Ba
     if sums.finite:
         _move(state, sums.coefficient(progress.scale, work.settings.optim.clip), _rate(work, progress.step))
         progress.loss_total += sums.total
-        progress.loss_count += sums.count
+        progress.loss_count += sums.weight
     elif not excused:
         progress.bad_steps += 1
     progress.step += 1
@@ -263,7 +266,7 @@ def _folder(work: Work) -> str:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
+def _signals() -> Generator[list[int]]:
     """The signals that asked for a stop. The first is noted and obeyed after the step; a second one acts at once."""
     asked: list[int] = []
     before: dict[int, Any] = {}

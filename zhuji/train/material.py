@@ -3,6 +3,9 @@
 Encoded rows are views into one flat array a split, so a million short rows cost their units and not a million arrays.
 """
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import hashlib
@@ -67,7 +70,9 @@ class Material:
         return hashlib.sha256(b"".join(self.rows[split].digest() for split in SPLITS)).hexdigest()
 
 
-def gather(prepared: Prepared, modality: Modality, task: Task, seed: int, *, fitted: Mapping[str, bytes] | None = None) -> Material:
+def gather(
+    prepared: Prepared, modality: Modality, task: Task, seed: int, *, fitted: Mapping[str, bytes] | None = None
+) -> Material:
     """Fit modality and task on the training split and encode all splits; gives every kept row its fate in the ledger.
 
     `fitted`: what an earlier `fit` learned (see `Modality.files`), to be used in place of learning it again.

@@ -4,6 +4,9 @@ Names and defaults as in `torch.optim`. Sources: Adam: Kingma & Ba 2015, algorit
 w <- w - lr * m / (sqrt(v) + eps); AdamW: Loshchilov & Hutter 2019, algorithm 2; AdaGrad: Duchi et al. 2011; Muon: Jordan et al. 2024.
 """
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,9 +27,9 @@ _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 class Optimiser:
     """One or two torch optimisers that move together at one rate."""
 
-    def __init__(self, parts: Iterable[Optimizer], names: Mapping[nn.Parameter, str]) -> None:
+    def __init__(self, parts: Iterable[Optimizer], names: Mapping[Tensor, str]) -> None:
         self.parts = list(parts)
-        self._names = dict(names)
+        self._names: dict[Tensor, str] = dict(names)
 
     def step(self, lr: float) -> None:
         """One move at this rate."""
@@ -77,7 +80,7 @@ def split_by_decay(model: nn.Module) -> tuple[Named, Named]:
 def optimiser(settings: OptimSettings, model: nn.Module) -> Optimiser:
     """The optimiser that `settings` names, over the model's trainable parameters."""
     decay, free = split_by_decay(model)
-    names = {parameter: name for name, parameter in (*decay, *free)}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in (*decay, *free)}
     if settings.name != "muon":
         return Optimiser([_plain(settings, decay, free)], names)
     hidden = [(name, p) for name, p in decay if p.ndim == 2 and _hidden(name)]

@@ -4,9 +4,11 @@ Weights, gradients, optimiser state, loss and metrics stay in fp32; only matrix 
 `torch.autocast` (Micikevicius et al. 2018).
 """
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -23,8 +25,8 @@ from zhuji.train.state import Progress
 PAYS = 1.2
 """bf16 must be so many times faster before `auto` gives up precision for it."""
 _SECONDS = 1.0
-_TINY = 0.003
-"""Seconds: a pass shorter than this is ruled by overhead that no format changes."""
+_TINY = 0.02
+"""Seconds: a shorter pass is ruled by overhead that no format changes, and by chance: the choice must not differ from run to run."""
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -63,12 +65,11 @@ def choose(asked: str, model: Model, batches: Sequence[Batch], device: torch.dev
     for turn in range(8):
         for name, times in seconds.items():
             times.append(_pass_seconds(Precision(name), model, batches[turn % len(batches)], device))
-        warm = seconds["fp32"][1:]
-        if (warm and statistics.median(warm) < _TINY) or time.perf_counter() - start > _SECONDS:
+        if (turn and min(seconds["fp32"]) < _TINY) or time.perf_counter() - start > _SECONDS:
             break
     model.zero_grad(set_to_none=True)
-    # The first pass of each pays for start-up that the run does not pay again.
-    fp32, bf16 = (statistics.median(times[1:] or times) for times in seconds.values())
+    # The quickest pass of each: what a busy neighbour or the first call adds says nothing about the format.
+    fp32, bf16 = (min(times) for times in seconds.values())
     ratio = fp32 / bf16
     pays = ratio >= PAYS and fp32 >= _TINY
     return Precision("bf16" if pays else "fp32", round(ratio, 2))

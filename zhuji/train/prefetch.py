@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ _DEPTH = 4
 
 
 @contextlib.contextmanager
-def prefetched(make: Callable[[int], T], start: int, end: int, depth: int = _DEPTH) -> Iterator[Iterator[tuple[int, T]]]:
+def prefetched(make: Callable[[int], T], start: int, end: int, depth: int = _DEPTH) -> Generator[Iterator[tuple[int, T]]]:
     """An iterator over `(number, make(number))` for start <= number < end. At most `depth` wait; an error in `make` is raised
     where its item would have come. `make` must draw no random numbers: torch's generator belongs to the training thread."""
     ready: queue.Queue[tuple[int, T] | BaseException | None] = queue.Queue(depth)

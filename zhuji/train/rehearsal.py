@@ -3,6 +3,9 @@
 All of it happens on a copy of the model: a run is the same with and without its rehearsal.
 """
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import copy
@@ -153,5 +156,8 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _wont_fit(what: str, what_zh: str, needed: str, free: int) -> WontFit:
-    advice = in_language("lower train.batch_units or the size of the backbone, or free some", "请降低 train.batch_units 或骨干网络的大小，或释放资源")
+    advice = in_language(
+        "lower train.batch_units or the size of the backbone, or free some",
+        "请降低 train.batch_units 或骨干网络的大小，或释放资源",
+    )
     return WontFit(needed=needed, what=in_language(what, what_zh), free=bytes_text(free), advice=advice)

@@ -34,6 +34,8 @@ class OptimSettings(Settings):
 
 
 class TrainSettings(Settings):
+    """How long, in what portions, how precisely and how safely a model is trained."""
+
     epochs: float = Field(default=10, gt=0)
     steps: int | None = Field(default=None, gt=0)
     """Number of optimiser steps; overrides `epochs`."""
@@ -65,6 +67,8 @@ class TrainSettings(Settings):
 
 
 class EvaluateSettings(Settings):
+    """What stands beside a test score."""
+
     bootstrap: int = Field(default=1000, ge=0)
     """Resamples behind each 95 % interval."""
     baselines: bool = True

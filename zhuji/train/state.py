@@ -3,6 +3,9 @@
 There is no generator state: every batch seeds the generators anew from (seed, batch number), see `loop.py`.
 """
 
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import copy

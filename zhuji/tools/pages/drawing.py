@@ -63,9 +63,7 @@ class Picture:
         return head + self.svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
 
 
-def draw(
-    name: str, title: str, alt: str, size: tuple[float, float], paint: Callable[..., None], *, axes: int = 1
-) -> Picture:
+def draw(name: str, title: str, alt: str, size: tuple[float, float], paint: Callable[..., None], *, axes: int = 1) -> Picture:
     """A picture of `axes` axes side by side, painted by `paint(*axes)`; `size` in inches (72 points)."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG

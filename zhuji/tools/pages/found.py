@@ -38,6 +38,7 @@ class Found:
 
 
 def read(folder: Path) -> Found:
+    """Everything that a finished run's folder holds for its page. Raises NotABundle."""
     results = folder / "results.json"
     if not results.is_file():
         raise NotABundle(file=folder, why=say_in("no results.json: the run has not ended", "没有 results.json：运行尚未结束"))
@@ -79,25 +80,8 @@ def models(found: Found) -> list[tuple[str, Scores, bool]]:
 
 
 def classes(found: Found) -> list[dict[str, Any]]:
-    """Precision, recall and F1 of every class, from the test predictions (several labels of a row are joined by '|')."""
-    names = found.labels
-    if not names or not found.predictions:
-        return []
-    many = found.results.get("confusion") is None
-    pairs = [(_names(row["label"], many), _names(row["prediction"], many)) for row in found.predictions]
-    classes: list[dict[str, Any]] = []
-    for name in names:
-        hits = sum(name in label and name in answer for label, answer in pairs)
-        predicted, support = sum(name in answer for _, answer in pairs), sum(name in label for label, _ in pairs)
-        classes.append({
-            "label": name, "precision": hits / max(1, predicted), "recall": hits / max(1, support),
-            "f1": 2 * hits / max(1, predicted + support), "support": support,
-        })  # fmt: skip
-    return classes
-
-
-def _names(cell: str, many: bool) -> set[str]:
-    return set(filter(None, cell.split("|"))) if many else {cell}
+    """Precision, recall, F1 and test rows of every class, as the run's own evaluation counted them."""
+    return [dict(row) for row in found.results.get("per_class") or []]
 
 
 def mistakes(found: Found, limit: int, seed: int) -> list[dict[str, Any]]:
@@ -114,6 +98,7 @@ def mistakes(found: Found, limit: int, seed: int) -> list[dict[str, Any]]:
 
 
 def confusions(matrix: np.ndarray, labels: Sequence[str], limit: int = 10) -> list[dict[str, Any]]:
+    """The most frequent mistakes of a confusion matrix (C, C), rows true, columns predicted."""
     off = matrix - np.diag(np.diag(matrix))
     order = np.argsort(-off, axis=None, kind="stable")[:limit]
     cells = (divmod(int(flat), len(matrix)) for flat in order)

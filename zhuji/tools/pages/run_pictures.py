@@ -13,6 +13,7 @@ from zhuji.tools.pages.found import Found, classes, models
 
 
 def run_pictures(found: Found, limit: int) -> dict[str, Picture]:
+    """The pictures of a run's page, by name; what the run has no numbers for is left out."""
     drawn: dict[str, Picture | None] = {"scores": _scores(found), "curves": _curves(found)}
     matrix = np.array(found.results.get("confusion") or [], dtype=np.int64)
     if matrix.ndim == 2 and matrix.size:
@@ -47,7 +48,9 @@ def _curves(found: Found) -> Picture | None:
     first = next(iter(found.results.get("test") or {}), "")
 
     def points(kind: str, key: str) -> list[tuple[float, float]]:
-        return [(float(line["step"]), float(line[key])) for line in found.log if line["kind"] == kind and _finite(line.get(key))]
+        return [
+            (float(line["step"]), float(line[key])) for line in found.log if line["kind"] == kind and _finite(line.get(key))
+        ]
 
     log = pictures.Curves(
         loss=points("train", "loss"),
@@ -73,7 +76,7 @@ def _most_confused(matrix: np.ndarray, limit: int) -> np.ndarray:
 
 def _reliability(found: Found) -> Picture | None:
     rows = [row for row in found.predictions if row.get("score")]
-    if not found.labels or not rows or found.results.get("confusion") is None:
+    if not found.labels or not rows or not found.results.get("confusion"):
         return None
     confidence = np.array([float(row["score"]) for row in rows])
     correct = np.array([row["label"] == row["prediction"] for row in rows])

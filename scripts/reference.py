@@ -15,7 +15,6 @@ from typing import Any
 import typer
 from pydantic import BaseModel
 
-from zhuji.cli import app as commands
 from zhuji.core import lookup
 from zhuji.core.config import Part
 from zhuji.core.contracts import Backbone, Modality, Task
@@ -23,7 +22,7 @@ from zhuji.core.errors import ZhujiError, catalogue
 from zhuji.recipes import library
 from zhuji.train.run import Run
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 SHELVES: tuple[type[Part], ...] = (Modality, Backbone, Task)
 
 
@@ -99,6 +98,9 @@ def described(command: Any, path: str) -> Iterator[str]:
 
 
 def commands_page() -> str:
+    """Every verb with its options."""
+    from zhuji.cli import app as commands
+
     app = next(value for value in vars(commands).values() if isinstance(value, typer.Typer))
     return "\n\n".join(["# Commands", *described(typer.main.get_command(app), "zhuji")])
 

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import trained
+from zhuji.cli.app import main
+
+
+def test_check_passes_and_fails_by_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", str(trained.data())]) == 0
+    assert "PASS" in capsys.readouterr().out and (tmp_path / "check-pets.html").is_file()
+    lines = trained.data().read_text(encoding="utf-8").splitlines()
+    planted = [f"{line},{'test' if i % 4 == 0 else 'train'}" for i, line in enumerate(lines[1:])]
+    leaky = tmp_path / "leaky.csv"
+    leaky.write_text("\n".join([f"{lines[0]},split", *planted, f"{lines[1]},train", ""]), encoding="utf-8")
+    assert main(["check", str(leaky), "--json", "--page", str(tmp_path / "p.html")]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["passed"] is False and answer["leaks"]["found"]["exact"] == 1 and (tmp_path / "p.html").is_file()
+    assert {"data", "passed", "failures", "warnings", "rows", "splits", "classes", "roles", "lengths", "languages", "duplicates",
+            "leaks", "doubtful", "ledger", "page"} <= set(answer)  # fmt: skip
+
+
+def test_report_and_compare(capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(trained.run())
+    capsys.readouterr()
+    assert main(["report", run, "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"report", "pictures", "verdict"}
+    assert main(["compare", run, run, "--json", "--set", "compare.resamples=20"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"a", "b", "rows", "only_a", "only_b", "metrics", "verdict"}
+    assert set(answer["metrics"]["accuracy"]) == {"a", "b", "difference", "p", "better"}
+    assert main(["compare", run, run, "--set", "compare.resamples=20"]) == 0
+    assert "test rows in common" in capsys.readouterr().out

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from zhuji.cli import terminal
+
+
+def test_json_has_no_nan() -> None:
+    text = terminal.json_text({"a": float("nan"), "b": (1, float("inf")), "c": {"d": "字"}})
+    assert json.loads(text) == {"a": None, "b": [1, None], "c": {"d": "字"}}
+
+
+def test_what_a_library_prints_does_not_mix_with_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    with terminal.speaking(True) as answer:
+        print("noise")
+        answer({"x": 1}, lambda *_: None)
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"x": 1} and "noise" in err
+
+
+def test_hostile_text_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = terminal.console()
+    terminal.table(screen, ["[red]h"], [["\x1b[2J[bold]x"]])
+    terminal.line(screen, "n", "\x07bell")
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "\x07" not in out and "[bold]x" in out
+
+
+def test_numbers() -> None:
+    assert terminal.interval_text({"value": 0.5, "low": 0.25, "high": None}) == "0.500 [0.250, –]"
+    ledger = {"read": 1000, "used": 900, "cut": 90, "dropped": 10, "causes": {"dropped": {"empty text": 10}}}
+    assert terminal.ledger_text(ledger) == "read 1,000 = used 900 + cut 90 + dropped 10 (empty text 10)"

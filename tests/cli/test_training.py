@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import trained
+from zhuji.cli.app import main
+
+SCORE = {"value", "low", "high"}
+
+
+def test_shape_of_the_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    sets = [word for pair in trained.FAST for word in ("--set", pair)]
+    assert main(["train", str(trained.data()), "--epochs", "1", "--run-dir", str(tmp_path / "r"), "--seed", "1", "--json", *sets]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {"run", "bundle", "test", "baselines", "ledger", "leaks", "seconds", "peak_rss_mb"} <= set(answer)
+    assert all(set(score) == SCORE for score in answer["test"].values())
+    assert all(set(score) == SCORE for of in answer["baselines"].values() for score in of.values())
+    assert answer["ledger"]["read"] == sum(answer["ledger"][fate] for fate in ("used", "cut", "dropped")) == 120
+    assert Path(answer["run"]) == tmp_path / "r" and (Path(answer["bundle"]) / "config.json").is_file()
+    assert main(["train", str(trained.data()), "--run-dir", str(tmp_path / "r")]) == 5, "a run is never overwritten"
+
+
+def test_resume_shows_score_baselines_and_next_commands(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    run = str(trained.run())
+    capsys.readouterr()
+    assert main(["resume", run]) == 0
+    out = capsys.readouterr().out
+    assert "95 % interval" in out and "majority" in out and "ledger" in out and "leaks" in out
+    assert all(f"zhuji {verb} {run}" in out for verb in ("predict", "evaluate", "compare"))
+    monkeypatch.setenv("ZHUJI_LANG", "zh")
+    assert main(["resume", run]) == 0
+    assert "接下来" in capsys.readouterr().out

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import trained
+from zhuji.cli.app import main
+
+
+def test_evaluate_gives_the_numbers_of_train(capsys: pytest.CaptureFixture[str]) -> None:
+    result = trained.result()
+    capsys.readouterr()
+    assert main(["evaluate", str(result.run), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["scores"] == dict(result.test)
+    assert set(answer) == {"model", "data", "split", "rows", "unseen", "scores", "per_class", "confusion", "ledger", "seconds"}
+    assert main(["evaluate", str(result.bundle), str(trained.data()), "--set", "evaluate.bootstrap=10"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+
+
+def test_texts_and_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("飞 羽毛\n\npurr\tmeow\n"))
+    assert main(["predict", str(trained.run()), "bark bone", "-"]) == 0
+    out, err = capsys.readouterr()
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[0] for row in rows] == ["dogs", "鸟类", "cats"] and rows[2][2] == "purr meow"
+    assert "1 of 4 rows have no answer (empty text 1)" in err
+
+
+def test_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(trained.run()), "bark", "meow", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"predictions", "rows"} and answer["rows"]["answered"] == 2
+    assert set(answer["predictions"][0]) == {"text", "prediction", "score", "scores"}
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_files_keep_their_columns(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = trained.write_rows(tmp_path / "in.csv", rows=30, prediction="mine")
+    out = tmp_path / f"out.{ending}"
+    assert main(["predict", str(trained.run()), str(rows), "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == {"read": 30, "answered": 30, "dropped": 0, "causes": {}}
+    if ending == "csv":
+        found = list(csv.DictReader(open(out, encoding="utf-8")))
+    elif ending == "jsonl":
+        found = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    else:
+        found = pytest.importorskip("pyarrow.parquet").read_table(out).to_pylist()
+    assert len(found) == 30 and {"text", "label", "prediction", "prediction_2", "score"} <= set(found[0])
+    assert [row["prediction"] for row in found] == ["mine"] * 30
+    assert sum(row["prediction_2"] == row["label"] for row in found) > 25
+
+
+def test_another_ending_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(trained.run()), "x", "--out", str(tmp_path / "o.xlsx")]) == 2
+    assert ".parquet" in capsys.readouterr().err and not list(tmp_path.iterdir())

@@ -1,0 +1,166 @@
+import json
+import random
+
+import pytest
+
+from zhuji.core.errors import BadSetting, EmptyData, MissingColumn, NoReadableRow, NoRole
+from zhuji.data import infer
+from zhuji.data.infer import infer_roles
+from zhuji.data.settings import DataSettings
+from zhuji.data.sources import open_source
+
+CHANCE = random.Random(7)
+WORDS = [
+    "the",
+    "film",
+    "was",
+    "not",
+    "at",
+    "all",
+    "what",
+    "we",
+    "had",
+    "hoped",
+    "for",
+    "and",
+    "yet",
+    "its",
+    "end",
+    "made",
+    "us",
+    "smile",
+]
+
+
+def text(words=20):
+    return " ".join(CHANCE.choice(WORDS) for _ in range(words))
+
+
+def roles(tmp_path, rows, name="a.jsonl", **options):
+    path = tmp_path / name
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows) if isinstance(rows, list) else rows)
+    settings = DataSettings(path=str(path), **options)
+    return infer_roles(open_source(settings), settings)
+
+
+def test_by_name_with_reasons(tmp_path):
+    rows = [
+        {"id": i, "title": text(3), "text": text(), "label": "ab"[i % 2], "user_id": f"u{i % 7}", "date": f"2024-01-{i % 28 + 1:02}",
+         "split": ["train", "test"][i % 5 == 0]}
+        for i in range(200)
+    ]  # fmt: skip
+    found = roles(tmp_path, rows)
+    assert (found.text, found.label, found.kind) == (("text",), ("label",), "classify")
+    assert (found.id, found.group, found.time, found.split) == ("id", "user_id", "date", "split")
+    assert set(found.reasons) == {"id", "text", "label", "group", "time", "split", "kind"}
+    assert found.reasons["label"] == "named 'label', 2 distinct values in 200 rows"
+    assert found.reasons["split"] == "values test/train"
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [(("评论内容", "情感"), "named"), (("Review-Text", "Sentiment"), "named"), (("tweet", "target"), "named"), (("foo", "bar"), "average"),
+     (("v2", "v1"), "average"), (("beschreibung", "sorte"), "average")],
+)  # fmt: skip
+def test_text_and_label_under_many_names(tmp_path, columns, named):
+    found = roles(tmp_path, [{columns[1]: "xyz"[i % 3], columns[0]: text()} for i in range(60)])
+    assert (found.text, found.label) == ((columns[0],), (columns[1],))
+    assert named in found.reasons["text"]
+
+
+def test_names_do_not_outweigh_the_content(tmp_path):
+    rows = [{"text": i, "content": "ab"[i % 2], "stuff": text(), "mood": "cd"[i % 2]} for i in range(1, 60)]
+    found = roles(tmp_path, rows)
+    assert found.text == ("stuff",) and found.label == ("mood",)
+
+
+def test_a_table_without_header(tmp_path):
+    found = roles(tmp_path, "".join(f'"{text()}",{"pos" if i % 2 else "neg"}\n' for i in range(30)), "a.csv")
+    assert (found.text, found.label) == (("column_1",), ("column_2",))
+
+
+def test_a_column_of_few_repeated_values_is_no_text_however_it_is_named(tmp_path):
+    rows = [
+        {"content": ["a rather long name of a class", "another long name of a class"][i % 2], "foo": text(8)} for i in range(60)
+    ]
+    found = roles(tmp_path, rows)
+    assert (found.text, found.label) == (("foo",), ("content",))
+
+
+def test_age_group_is_no_group_and_source_neither(tmp_path):
+    rows = [{"text": text(), "label": "ab"[i % 2], "age_group": "cd"[i % 3 > 0], "source": "ef"[i % 2]} for i in range(60)]
+    assert roles(tmp_path, rows).group is None
+
+
+def test_an_index_that_pandas_wrote(tmp_path):
+    found = roles(tmp_path, ",text,label\n" + "".join(f"{i},{text()},{'ab'[i % 2]}\n" for i in range(30)), "a.csv")
+    assert (found.id, found.reasons["id"]) == ("column_1", "counts up from 0")
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "kind"),
+    [
+        (["a", "b"], {}, "classify"), ([0, 1], {}, "classify"), ([1.0, 2.5, 3.0], {}, "classify"), (["1", "2", "3", "4", "5"], {}, "classify"),
+        ([i * 0.37 for i in range(100)], {}, "regress"), ([str(i * 0.37) for i in range(100)], {}, "regress"),
+        (list(range(150)), {}, "regress"), ([["a"], ["a", "b"], []], {}, "classify_many"),
+        (["a|b", "b", "c|a"], {"label_separator": "|"}, "classify_many"),
+    ],
+)  # fmt: skip
+def test_kinds_of_task(tmp_path, labels, options, kind):
+    rows = [{"text": text(), "label": labels[i % len(labels)]} for i in range(300)]
+    found = roles(tmp_path, rows, **options)
+    assert (found.kind, found.label) == (kind, ("label",)) and found.reasons["kind"]
+
+
+def test_several_columns_of_0_and_1(tmp_path):
+    rows = [{"text": text(), "toxic": i % 2, "rude": str(i % 3 % 2), "n": i} for i in range(60)]
+    assert roles(tmp_path, rows, label=("toxic", "rude")).kind == "classify_many"
+    with pytest.raises(BadSetting, match="0 and 1"):
+        roles(tmp_path, rows, label=("toxic", "n"))
+
+
+def test_without_a_label_it_is_unlabelled(tmp_path):
+    found = roles(tmp_path, "\n".join(text() for _ in range(50)), "a.txt")
+    assert (found.text, found.label, found.kind) == (("text",), (), "unlabelled")
+
+
+def test_given_columns_are_taken(tmp_path):
+    rows = [{"text": text(), "a": text(3), "b": text(3), "label": "xy"[i % 2], "c": "pq"[i % 2]} for i in range(60)]
+    found = roles(tmp_path, rows, text=("a", "b"), label=("c",), group="label", id="text")
+    assert (found.text, found.label, found.group, found.id) == (("a", "b"), ("c",), "label", "text")
+    assert found.reasons["text"] == "given"
+
+
+def test_a_missing_column_names_the_nearest_first(tmp_path):
+    with pytest.raises(MissingColumn, match="the columns are: label, text") as caught:
+        roles(tmp_path, [{"text": text(), "label": "a"}] * 9, label=("labels",))
+    assert caught.value.facts["role"] == "label"
+
+
+def test_nothing_to_go_by(tmp_path):
+    with pytest.raises(NoRole):
+        roles(tmp_path, [{"a": i, "b": i * 2} for i in range(9)])
+    with pytest.raises(EmptyData):
+        roles(tmp_path, "text,label\n", "a.csv")
+    with pytest.raises(NoReadableRow, match="ragged row 2"):
+        roles(tmp_path, "text,label\na,b,c\nd,e,f\n", "b.csv")
+
+
+def test_the_look_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(infer, "LOOK_ROWS", 50)
+    rows = [{"text": text(), "label": "ab"[i % 2]} for i in range(500)]
+    assert "in 50 rows" in roles(tmp_path, rows).reasons["label"]
+    monkeypatch.setattr(infer, "LOOK_CHARACTERS", 1000)
+    assert "in 50 rows" not in roles(tmp_path, rows).reasons["label"]
+
+
+def test_splits_with_an_unknown_value_are_still_splits(tmp_path):
+    rows = [{"text": text(), "label": "ab"[i % 2], "split": ["train", "test", "unsup"][i % 3]} for i in range(60)]
+    assert roles(tmp_path, rows).split == "split"
+
+
+def test_all_parts_are_looked_at(tmp_path):
+    for name, label in (("train", "a"), ("test", "b")):
+        (tmp_path / f"{name}.csv").write_text("t,l\n" + "".join(f"{text()},{label}\n" for _ in range(30)))
+    settings = DataSettings(path=str(tmp_path))
+    assert infer_roles(open_source(settings), settings).label == ("l",)

@@ -1,0 +1,53 @@
+"""Same seed, same loss: a refactoring that changes these curves has changed training. Weights and order of rows depend on the seed alone;
+products are rounded otherwise on other processors, which moved the losses by less than TOLERANCE where it was tried.
+
+To write a curve anew after a change that is meant: ZHUJI_GOLDEN=write pytest tests/golden
+"""
+
+import csv
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from zhuji.train.fit import fit
+from zhuji.train.run import compose
+
+TOLERANCE = 1e-4
+HERE = Path(__file__).parent
+RUNS = {
+    "bag": ["backbone={name: bag, width: 8}"],
+    "bilstm": ["backbone={name: recurrent, width: 8, hidden: 6}", "task.dropout=0.2"],
+    "transformer": ["backbone={name: transformer, width: 16, heads: 2}", "train.optim.name=muon", "train.average=0.9"],
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    rng, path = random.Random(0), tmp_path_factory.mktemp("golden") / "reviews.csv"
+    words = ["the", "a", "film", "scene", "story", "hour", "actor", "music", "camera", "voice", "room", "street", "river", "light", "house", "tree"]
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for i in range(200):
+            writer.writerow(
+                [" ".join([*rng.choices(words, k=rng.randint(5, 30)), ["good", "bad"][i % 2]]), ["yes", "no"][i % 2]]
+            )
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_loss_curve(name, data, tmp_path):
+    common = ["train.steps=12", "train.batch_rows=16", "train.precision=fp32", "train.threads=1", "train.rehearse=false",
+              "train.optim.lr=0.02", "evaluate.bootstrap=0", "evaluate.baselines=false", "evaluate.golden_rows=2", "data.near=0"]  # fmt: skip
+    fit(compose({"data": {"path": str(data)}}, sets=[*common, *RUNS[name]]), tmp_path / "run", progress=False)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    curve = [f"{line['step']} {line['loss']:.6f}" for line in lines if line["kind"] == "train"]
+    path = HERE / f"{name}.txt"
+    if os.environ.get("ZHUJI_GOLDEN") == "write":
+        path.write_text("\n".join(curve) + "\n")
+    golden = [line.split() for line in path.read_text().splitlines()]
+    assert [int(step) for step, _ in golden] == list(range(1, 13))
+    assert [float(line.split()[1]) for line in curve] == pytest.approx([float(loss) for _, loss in golden], abs=TOLERANCE)

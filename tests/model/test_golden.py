@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from zhuji.core.contracts import Backbone, Modality
+from zhuji.core.lookup import find
+from zhuji.core.records import Record
+from zhuji.model.assembly import assemble
+from zhuji.model.golden import LONGEST_INPUT, choose_golden
+from zhuji.model.predictor import Predictor
+from zhuji.tasks.classify import Classify
+from zhuji.tasks.regress import Regress
+
+TEXTS = [" ".join(["word"] * (1 + i % 7)) + f" {i}" for i in range(60)]
+
+
+def chosen(task, labels, texts=TEXTS, count=8):
+    records = [Record(f"row-{i}", text, label=label) for i, (text, label) in enumerate(zip(texts, labels))]
+    modality = find(Modality, "text")().fit(texts)
+    predictor = Predictor(assemble(modality, find(Backbone, "bag").example(), task.fit(records)))
+    columns, _ = predictor.evidence(records)
+    return choose_golden(predictor, records, columns, count), predictor, columns
+
+
+def test_the_longest_the_rarest_and_the_least_sure_are_there():
+    labels = ["common"] * 59 + ["rare"]
+    texts = [*TEXTS[:10], "a very very very very very very very very long text indeed", *TEXTS[11:]]
+    rows, predictor, columns = chosen(Classify(), labels, texts, 4)
+    inputs = [row["input"] for row in rows]
+    assert len(set(inputs)) == 4
+    assert texts[10] in inputs
+    assert texts[59] in inputs
+    margin = np.abs(columns["probabilities"] @ [1, -1])
+    assert texts[int(margin.argmin())] in inputs
+    predictor.golden = rows
+    assert predictor.check_golden() == (0, pytest.approx(0, abs=1e-6))
+    assert set(rows[0]) == {"input", "answer", "score", "scores"}
+
+
+def test_no_more_rows_than_there_are_and_none_twice():
+    rows, _, _ = chosen(Classify(), list("ab") * 3, TEXTS[:6], 16)
+    assert sorted(row["input"] for row in rows) == sorted(TEXTS[:6])
+
+
+def test_too_long_to_travel():
+    texts = [*TEXTS[:5], "x" * (LONGEST_INPUT + 1)]
+    rows, _, _ = chosen(Classify(), list("ab") * 3, texts)
+    assert len(rows) == 5
+
+
+def test_numbers_and_many_labels():
+    rows, predictor, _ = chosen(Regress(), [float(i) for i in range(59)] + [1e6])
+    assert TEXTS[59] in [row["input"] for row in rows]
+    predictor.golden = rows
+    assert predictor.check_golden()[0] == 0
+    labels = [("a",) if i % 3 else ("a", "b") for i in range(60)]
+    labels[40] = ("a", "rare")
+    rows, _, _ = chosen(Classify(many=True), labels)
+    assert TEXTS[40] in [row["input"] for row in rows]

@@ -1,0 +1,115 @@
+"""`check`, `report`, `compare`: looking at data, at a run, at two runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zhuji.cli import terminal
+from zhuji.cli.options import Group, Id, Json, Label, MaxDropped, Seed, Sets, Split, Test, Text, Time, Valid, data_options
+from zhuji.core.log import in_language
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def check(  # noqa: PLR0917 - the options of a verb
+    data: Annotated[str, typer.Argument(help="The file or folder that one would train on.")],
+    text: Text = None,
+    label: Label = None,
+    group: Group = None,
+    time: Time = None,
+    id_: Id = None,
+    split: Split = None,
+    valid: Valid = None,
+    test: Test = None,
+    max_dropped: MaxDropped = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Where the page goes; check-NAME.html here by default.")] = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    sets: Sets = None,
+) -> None:
+    """Look at data before training: counts, balance, duplicates, leaks, doubtful labels. Exit code 0 passes, 1 fails."""
+    from zhuji import api
+
+    columns = data_options(
+        text=text, label=label, group=group, time=time, id=id_, split=split, valid=valid, test=test, max_dropped=max_dropped
+    )
+    with terminal.speaking(as_json) as answer:
+        found = api.check(data, page=page, seed=seed, sets=sets or (), **columns)
+        answer(found.as_dict(), _show_check)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _show_check(screen: Console, found: Any) -> None:
+    splits, total = found["splits"], in_language("all", "合计")
+    labels = found["classes"]
+    if labels:
+        sums = [(total, {s: sum(c.get(s, 0) for c in labels.values()) for s in splits})]
+        shown = [*list(labels.items())[:20], *sums]
+        terminal.table(
+            screen, [in_language("label", "标签"), *splits], [[k, *(f"{c.get(s, 0):,}" for s in splits)] for k, c in shown]
+        )
+    for name, text in found["lines"]:
+        terminal.line(screen, name, text)
+    for row in found["doubtful"]["rows"][:5]:
+        text = f"{row['id']}: {row['label']} → {row['suggested']} ({row['probability']:.2f})  {row['input'][:70]}"
+        terminal.line(screen, in_language("doubtful", "可疑标签"), text)
+    for text in found["warnings"]:
+        terminal.line(screen, in_language("warning", "警告"), text)
+    for text in found["failures"]:
+        terminal.line(screen, in_language("FAIL", "不通过"), text)
+    terminal.line(screen, in_language("page", "页面"), found["page"])
+    screen.print(
+        in_language("PASS", "通过") if found["passed"] else in_language("FAIL", "不通过"),
+        style="bold green" if found["passed"] else "bold red",
+    )
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    as_json: Json = False,
+    seed: Seed = 0,
+    sets: Sets = None,
+) -> None:
+    """Write report.html and its pictures into a run's folder."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        answer(api.report(run, seed=seed, sets=sets or ()).as_dict(), _show_report)
+
+
+def _show_report(screen: Console, found: Any) -> None:
+    screen.print(terminal.printable(found["verdict"]))
+    terminal.line(screen, in_language("report", "报告"), found["report"])
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="RUN_A")],
+    b: Annotated[Path, typer.Argument(metavar="RUN_B")],
+    as_json: Json = False,
+    seed: Seed = 0,
+    sets: Sets = None,
+) -> None:
+    """Test whether two runs really differ, on the rows both were tested on: paired bootstrap and permutation test."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        answer(api.compare(a, b, seed=seed, sets=sets or ()).as_dict(), _show_comparison)
+
+
+def _show_comparison(screen: Console, found: Any) -> None:
+    header = [in_language("metric", "指标"), "A", "B", "A − B", "p"]
+    rows = [
+        [name, *(terminal.interval_text(of[key]) for key in ("a", "b", "difference")), f"{of['p']:.3g}"]
+        for name, of in found["metrics"].items()
+    ]
+    terminal.line(screen, "A", found["a"])
+    terminal.line(screen, "B", found["b"])
+    terminal.table(
+        screen, header, rows, title=in_language(f"{found['rows']:,} test rows in common", f"共同测试行 {found['rows']:,} 行")
+    )
+    screen.print(terminal.printable(found["verdict"]))

@@ -1,0 +1,181 @@
+"""`evaluate`, `predict`: what one does with a finished model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zhuji.cli import terminal
+from zhuji.cli.options import Group, Id, Json, Label, Sets, Text, data_options
+from zhuji.cli.writing import csv_rows, json_rows, writer
+from zhuji.core.log import in_language, say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from zhuji.tools.predict import Answered
+
+Model = Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="The folder that `zhuji train` printed, or its bundle.")]
+MaybeSeed = Annotated[int | None, typer.Option("--seed", help="Seed of the bootstrap; the run's own by default.")]
+
+
+def evaluate(  # noqa: PLR0917 - the options of a verb
+    model: Model,
+    data: Annotated[str | None, typer.Argument(help="Labelled rows; without it the run's own test split.")] = None,
+    text: Text = None,
+    label: Label = None,
+    group: Group = None,
+    id_: Id = None,
+    as_json: Json = False,
+    seed: MaybeSeed = None,
+    sets: Sets = None,
+) -> None:
+    """Score a model on labelled rows, through the same path as training."""
+    from zhuji import api
+
+    columns = data_options(text=text, label=label, group=group, id=id_)
+    with terminal.speaking(as_json) as answer:
+        found = api.evaluate(model, data, seed=seed, sets=sets or (), **columns)
+        answer(found.as_dict(), _show_scores)
+
+
+def _show_scores(screen: Console, found: Any) -> None:
+    header = [in_language("metric", "指标"), in_language("value", "值"), in_language("95 % interval", "95 % 区间")]
+    rows = [
+        [name, terminal.number(of["value"]), f"[{terminal.number(of['low'])}, {terminal.number(of['high'])}]"]
+        for name, of in found["scores"].items()
+    ]
+    terminal.table(screen, header, rows)
+    part = in_language(f" (its {found['split']} split)", f"（{found['split']} 划分）") if found["split"] else ""
+    terminal.line(screen, in_language("data", "数据"), f"{found['data']}{part}: {found['rows']:,} {in_language('rows', '行')}")
+    if found["unseen"]:
+        text = in_language(
+            "{:,} rows have a label that training never met; they count as wrong", "{:,} 行的标签在训练中从未出现，按错误计"
+        )
+        terminal.line(screen, in_language("unseen", "未见标签"), text.format(found["unseen"]))
+    if found["ledger"]:
+        terminal.line(screen, in_language("ledger", "账本"), terminal.ledger_text(found["ledger"]))
+
+
+def predict(  # noqa: PLR0917 - the options of a verb
+    model: Model,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of rows, or - for lines of standard input."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a .csv, .jsonl or .parquet file.")] = None,
+    text: Text = None,
+    as_json: Json = False,
+    seed: MaybeSeed = None,
+    sets: Sets = None,
+) -> None:
+    """Answer texts, files or standard input; files keep their columns. Nothing here is left to chance: --seed changes nothing."""
+    from zhuji import api
+    from zhuji.data.ledger import Ledger
+
+    ledger = Ledger()
+    with terminal.speaking(as_json) as answer:
+        sources = [*_sources(inputs or ["-"])]
+        rows = api.predict(model, sources, ledger, seed=seed, sets=sets or (), **data_options(text=text))
+        if out is not None:
+            with writer(out) as write:
+                for row in rows:
+                    write(row.as_dict())
+            answer({"out": str(out), "rows": _counts(ledger)}, _show_counts)
+        elif as_json:
+            _one_object(answer.out, rows, ledger)
+        else:
+            _stream(rows, any(isinstance(source, Path) for source in sources))
+            if ledger.total("dropped"):
+                say(_dropped_text(_counts(ledger)))
+
+
+def _sources(inputs: Iterable[str]) -> Iterator[Any]:
+    """`-` is standard input, what exists on disk is a file, all else is a text."""
+    for given in inputs:
+        if given == "-":
+            yield (line.rstrip("\r\n") for line in sys.stdin)
+        elif _exists(given):
+            yield Path(given)
+        else:
+            yield given
+
+
+def _exists(given: str) -> bool:
+    try:
+        return Path(given).exists()
+    except (OSError, ValueError):  # too long for a path, or with a NUL in it: a text
+        return False
+
+
+def _stream(rows: Iterable[Answered], files: bool) -> None:
+    """Rows of files go out as CSV; texts as answer, score, text with tabs between, so that one can read along."""
+    if files:
+        write = csv_rows(sys.stdout)
+        for row in rows:
+            write(row.as_dict())
+        return
+    for row in rows:
+        answer, score = row.prediction.answer, row.prediction.score
+        name = ", ".join(answer) if isinstance(answer, tuple) else str(answer)
+        text = " ".join(str(row.values["text"]).split())
+        cells = [name, "" if score is None else f"{score:.3f}", text]
+        sys.stdout.write("\t".join(map(terminal.printable, cells)) + "\n")
+
+
+def _one_object(out: IO[str], rows: Iterable[Answered], ledger: Any) -> None:
+    """One JSON object, however many rows: they wait in a file, so that memory stays flat and an error leaves no half object."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as waiting:
+        _write_list(waiting, rows)
+        tail = json.dumps({"rows": _counts(ledger)}, ensure_ascii=False)
+        waiting.seek(0)
+        out.write('{"predictions": [')
+        shutil.copyfileobj(waiting, out)
+        out.write(f"], {tail[1:]}\n")
+
+
+def _write_list(file: IO[str], rows: Iterable[Answered]) -> None:
+    write = json_rows(file)
+    for number, row in enumerate(rows):
+        if number:
+            file.write(",")
+        write(row.as_dict())
+
+
+def _counts(ledger: Any) -> dict[str, Any]:
+    return {
+        "read": ledger.read,
+        "answered": ledger.total("used"),
+        "dropped": ledger.total("dropped"),
+        "causes": dict(ledger.causes("dropped")),
+    }
+
+
+def _dropped_text(counts: Any) -> str:
+    causes = ", ".join(f"{cause} {n}" for cause, n in counts["causes"].items())
+    return in_language(
+        f"{counts['dropped']} of {counts['read']} rows have no answer ({causes})",
+        f"{counts['read']} 行中有 {counts['dropped']} 行没有答案（{causes}）",
+    )
+
+
+def _show_counts(screen: Console, data: Any) -> None:
+    counts = data["rows"]
+    terminal.line(screen, in_language("written", "已写入"), data["out"])
+    terminal.line(
+        screen,
+        in_language("rows", "行"),
+        in_language(
+            f"read {counts['read']:,} = answered {counts['answered']:,} + dropped {counts['dropped']:,}",
+            f"读取 {counts['read']:,} = 回答 {counts['answered']:,} + 丢弃 {counts['dropped']:,}",
+        ),
+    )
+    if counts["dropped"]:
+        say(_dropped_text(counts))

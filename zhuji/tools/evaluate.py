@@ -1,0 +1,174 @@
+"""Scores of a finished model on labelled rows, through the same path that training took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, tee
+from pathlib import Path
+from typing import Any
+
+from zhuji.core.config import assignments, overlay
+from zhuji.core.contracts import Encoded, Modality
+from zhuji.core.errors import NotABundle
+from zhuji.core.files import read_json
+from zhuji.core.log import in_language
+from zhuji.core.records import Record
+from zhuji.data.infer import Roles, infer_roles
+from zhuji.data.ledger import Ledger
+from zhuji.data.names import split_name
+from zhuji.data.prepare import limit_dropped, prepare
+from zhuji.data.read import read_records
+from zhuji.data.settings import DataSettings
+from zhuji.data.sources import Source, open_source
+from zhuji.metrics.intervals import Interval
+from zhuji.model.bundle import open_bundle
+from zhuji.model.predictor import Predictor
+from zhuji.train import threads
+from zhuji.train.evaluation import Scores, score
+from zhuji.train.folder import RUN, read_run, refuse_changes
+from zhuji.train.run import EvaluateSettings
+
+_CHUNK = 256
+"""Rows encoded at once."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`scores`: metric -> interval, the model's first metric first; `split`: the part of the data that was scored, if it names
+    parts; `unseen`: rows whose label training never met (they count as wrong)."""
+
+    model: str
+    data: str
+    split: str | None
+    rows: int
+    unseen: int
+    scores: Mapping[str, Interval]
+    per_class: Sequence[Mapping[str, Any]]
+    confusion: Sequence[Sequence[int]]
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model, "data": self.data, "split": self.split, "rows": self.rows, "unseen": self.unseen,
+            "scores": {name: interval.as_dict() for name, interval in self.scores.items()},
+            "per_class": [dict(row) for row in self.per_class], "confusion": [list(row) for row in self.confusion],
+            "ledger": dict(self.ledger), "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+
+def evaluate(
+    model: Path | str,
+    data: Path | str | None = None,
+    *,
+    seed: int | None = None,
+    sets: Sequence[str] = (),
+    columns: Mapping[str, Any] | None = None,
+    predictor: Predictor | None = None,
+) -> Evaluation:
+    """Score a run or a bundle on `data`; without it, a run on its own test split, with the numbers that training gave.
+
+    `columns` names columns that are called otherwise than in training (keys as in `DataSettings`); of data with a split column only
+    the test rows are scored, if there are any. `seed` draws the bootstrap (default: the run's). Raises NotABundle, ChangedSinceStart,
+    and what reading raises.
+    """
+    begun = time.monotonic()
+    threads.use(None)
+    predictor = predictor or open_bundle(model)
+    if data is None:
+        found = _own_test(Path(model), predictor, seed, sets)
+    else:
+        found = _on_data(predictor, str(model), {"path": str(data), **(columns or {})}, seed or 0, sets)
+    return replace(found, seconds=time.monotonic() - begun)
+
+
+def _own_test(folder: Path, predictor: Predictor, seed: int | None, sets: Sequence[str]) -> Evaluation:
+    if not (folder / RUN).is_file():
+        raise NotABundle(
+            file=folder,
+            why=in_language("a bundle has no test split of its own: name a file", "模型包没有自带测试集：请指定文件"),
+        )
+    run = read_run(folder)
+    run = type(run).parse(overlay(run.plain(), assignments(sets)))
+    prepared = prepare(run.data, run.seed, task=str(run.task.get("name", "auto")))
+    refuse_changes("the data", read_json(folder / "fingerprint.json")["data"], prepared.fingerprint, folder)
+    records = prepared.split("test")
+    scores = score(
+        predictor,
+        records,
+        resamples=run.evaluate.bootstrap,
+        seed=run.seed if seed is None else seed,
+        batch_units=run.train.batch_units,
+    )
+    ledger = read_json(folder / "ledger.json") if (folder / "ledger.json").is_file() else {}
+    return _evaluation(str(folder), run.data.path, "test", scores, ledger)
+
+
+def _on_data(predictor: Predictor, model: str, columns: Mapping[str, Any], seed: int, sets: Sequence[str]) -> Evaluation:
+    asked = assignments(sets)
+    settings = DataSettings.parse(overlay({"clean": predictor.clean.plain(), **columns}, asked.get("data", {})), "data")
+    options = EvaluateSettings.parse(asked.get("evaluate", {}), "evaluate")
+    source = open_source(settings)
+    roles = roles_for(predictor, source, settings)
+    split = "test" if _has_test(source, roles) else None
+    ledger = Ledger()
+    records = read_records(settings, roles, ledger, source=source)
+    first, second = tee(_encoded(predictor.model.modality, _only(records, split, ledger), ledger))
+    scores = score(
+        predictor, (record for record, _ in first), (encoded for _, encoded in second), resamples=options.bootstrap, seed=seed
+    )
+    limit_dropped(_without_other_splits(ledger), settings)
+    return _evaluation(model, settings.path, split, scores, ledger.as_dict())
+
+
+def _evaluation(model: str, data: str, split: str | None, scores: Scores, ledger: Mapping[str, Any]) -> Evaluation:
+    return Evaluation(
+        model, data, split, scores.rows, scores.unseen, scores.metrics, scores.per_class, scores.confusion, ledger
+    )
+
+
+def roles_for(predictor: Predictor, source: Source, settings: DataSettings) -> Roles:
+    """The columns of this source by the names that training knew, unless the settings name others; what is absent is inferred."""
+    known = predictor.roles
+    named = {role: getattr(known, role) for role in ("text", "label") if getattr(settings, role) is None}
+    present = {role: names for role, names in named.items() if names and set(names) <= set(source.columns)}
+    inferred = infer_roles(source, settings.model_copy(update=present))
+    return replace(inferred, kind=known.kind, label_separator=settings.label_separator or known.label_separator)
+
+
+_OTHER = "not in the test split"
+
+
+def _has_test(source: Source, roles: Roles) -> bool:
+    """Whether any row says that it is a test row."""
+    column = roles.split
+    if any(part.split == "test" for part in source.parts):
+        return True
+    return column is not None and any(split_name(str(row.values.get(column))) == "test" for row in source if row.values)
+
+
+def _only(records: Iterable[Record], split: str | None, ledger: Ledger) -> Iterator[Record]:
+    for record in records:
+        if split is None or split_name(record.split) == split:
+            yield record
+        else:
+            ledger.drop(_OTHER, split=record.split, label=record.label)
+
+
+def _encoded(modality: Modality, records: Iterator[Record], ledger: Ledger) -> Iterator[tuple[Record, Encoded]]:
+    """Each record with its units; gives it its fate."""
+    while chunk := list(islice(records, _CHUNK)):
+        for record, row in zip(chunk, modality.encode([r.input for r in chunk]), strict=True):
+            fate, cause = ("cut", "too long") if row.cut else ("used", "")
+            ledger.settle(fate, cause, split=record.split, label=record.label)
+            ledger.units += row.length
+            ledger.units_cut += row.cut
+            yield record, row
+
+
+def _without_other_splits(ledger: Ledger) -> Ledger:
+    """Rows of other splits are not lost: they count neither as read nor as dropped when the limit is tested."""
+    kept = {entry: n for entry, n in ledger.fates.items() if entry.cause != _OTHER}
+    return replace(ledger, read=sum(kept.values()), fates=type(ledger.fates)(kept))

@@ -1,0 +1,128 @@
+"""Answers for texts, files and streams: rows come in, are answered and go out while the next are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import tee
+from pathlib import Path
+from typing import Any
+
+from zhuji.core.config import assignments, overlay
+from zhuji.core.contracts import Prediction
+from zhuji.core.errors import MissingColumn
+from zhuji.data.cells import cell_text
+from zhuji.data.clean import Cleaner
+from zhuji.data.infer import infer_roles
+from zhuji.data.ledger import Ledger
+from zhuji.data.settings import DataSettings
+from zhuji.data.sources import open_source
+from zhuji.model.predictor import BATCH_UNITS, Predictor
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A row as it came (`values`, by column) and its answer. `row` is 1-based in `file`; `file` is empty for texts."""
+
+    file: str
+    row: int
+    values: Mapping[str, Any]
+    prediction: Prediction
+
+    def as_dict(self) -> dict[str, Any]:
+        """The columns that came in, `prediction`, `score`, and `scores` by class where there are any."""
+        answer = self.prediction.answer
+        taken = dict(self.values)
+        given = {"prediction": list(answer) if isinstance(answer, tuple) else answer, "score": self.prediction.score}
+        if self.prediction.scores is not None:
+            given["scores"] = dict(self.prediction.scores)
+        return {**taken, **{free_name(name, taken): value for name, value in given.items()}}
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """`name`, or `name_2` and so on where a column of the input is called so."""
+    taken, number, free = set(taken), 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def predict(
+    predictor: Predictor,
+    sources: Iterable[str | Path | Iterable[str]],
+    ledger: Ledger,
+    *,
+    sets: Sequence[str] = (),
+    columns: Mapping[str, Any] | None = None,
+) -> Iterator[Answered]:
+    """Answer every row of every source, in order: a path is a file of rows, anything else an iterable of texts.
+
+    Holds a few thousand rows at once, however long the source. Rows without an answer are dropped in `ledger` by cause; afterwards
+    read = used + dropped. Raises what reading raises.
+    """
+    asked = assignments(sets)
+    units = int(asked.get("train", {}).get("batch_units", BATCH_UNITS))
+    base = overlay({"clean": predictor.clean.plain(), **(columns or {})}, asked.get("data", {}))
+    cleaner = Cleaner(predictor.clean)
+    rows = _sound(_rows(predictor, sources, base), cleaner, ledger)
+    first, second = tee(rows)
+    answers = predictor.predict((text for _, _, _, text in first), units)
+    for (file, number, values, _), answer in zip(second, answers, strict=True):
+        ledger.settle("used", split=None, label=None)
+        yield Answered(file, number, values, answer)
+
+
+Raw = tuple[str, int, Values | None, str]
+"""File, row number, values (None when broken), and the text or the cause."""
+
+
+def _rows(predictor: Predictor, sources: Iterable[str | Path | Iterable[str]], base: Mapping[str, Any]) -> Iterator[Raw]:
+    for source in sources:
+        if isinstance(source, Path):
+            yield from _file_rows(predictor, source, base)
+        else:
+            texts = [source] if isinstance(source, str) else source
+            yield from (("", number, {"text": text}, text) for number, text in enumerate(texts, 1))
+
+
+def _file_rows(predictor: Predictor, path: Path, base: Mapping[str, Any]) -> Iterator[Raw]:
+    settings = DataSettings.parse({**base, "path": str(path)}, "data")
+    source = open_source(settings)
+    names = _text_columns(predictor, source.columns, settings) or infer_roles(source, settings).text
+    for row in source:
+        if row.values is None:
+            yield row.file, row.number, None, row.problem
+            continue
+        try:
+            text = "\n".join(filter(None, (cell_text(row.values.get(name)) for name in names)))
+        except UnicodeDecodeError:
+            yield row.file, row.number, None, "undecodable bytes"
+            continue
+        yield row.file, row.number, row.values, text
+
+
+def _text_columns(predictor: Predictor, columns: Sequence[str], settings: DataSettings) -> tuple[str, ...]:
+    """The columns asked for, or those of training if they are there, or the only one there is; else nothing is known."""
+    if settings.text:
+        for name in settings.text:
+            if name not in columns:
+                raise MissingColumn(file=settings.path, role="text", name=name, columns=", ".join(columns))
+        return settings.text
+    known = predictor.roles.text
+    if set(known) <= set(columns):
+        return known
+    return tuple(columns) if len(columns) == 1 else ()
+
+
+def _sound(rows: Iterable[Raw], cleaner: Cleaner, ledger: Ledger) -> Iterator[tuple[str, int, Values, str]]:
+    for file, number, values, text in rows:
+        ledger.read += 1
+        if values is None:
+            ledger.drop(text)
+        elif not cleaner(text)[0].strip():
+            ledger.drop("empty text")
+        else:
+            yield file, number, values, text
