@@ -24,7 +24,10 @@ def test_train_hands_back_what_the_folder_holds() -> None:
 def test_three_ways_to_the_same_scores() -> None:
     result = trained.result()
     first = {name: score.as_dict() for name, score in zhuji.evaluate(result.run).scores.items()}
-    second = {name: score.as_dict() for name, score in result.load().evaluate(trained.data(), seed=0, sets=["evaluate.bootstrap=50"]).scores.items()}
+    second = {
+        name: score.as_dict()
+        for name, score in result.load().evaluate(trained.data(), seed=0, sets=["evaluate.bootstrap=50"]).scores.items()
+    }
     loaded = {name: score.as_dict() for name, score in zhuji.load(result.run).evaluate().scores.items()}
     assert first == dict(result.test) == loaded
     assert set(second) == set(first)
@@ -40,7 +43,9 @@ def test_a_loaded_model_predicts() -> None:
 def test_layers_lie_in_order(tmp_path: Path) -> None:
     config = tmp_path / "mine.yaml"
     config.write_text("train: {epochs: 7, optim: {lr: 0.5}}\nseed: 3\n")
-    run, folder = api.planned("x.csv", model="bilstm", config=config, epochs=2, run_dir=tmp_path / "r", sets=["train.optim.lr=0.25"], text="body")
+    run, folder = api.planned(
+        "x.csv", model="bilstm", config=config, epochs=2, run_dir=tmp_path / "r", sets=["train.optim.lr=0.25"], text="body"
+    )
     assert (run.train.epochs, run.train.optim.lr, run.train.optim.name, run.seed) == (2, 0.25, "adam", 3)
     assert run.data.text == ("body",) and run.recipe == "bilstm" and run.name == "x-bilstm" and folder == tmp_path / "r"
 
@@ -61,6 +66,14 @@ def test_wrong_requests_are_refused(tmp_path: Path) -> None:
 
 def test_resume_of_a_finished_run_hands_it_back() -> None:
     assert zhuji.resume(trained.run()).test == trained.result().test
+
+
+def test_the_room_of_training_and_the_call_share_a_name() -> None:
+    import zhuji.train.run
+
+    assert callable(zhuji.train) and zhuji.train.run.Run
+    with pytest.raises(MissingFile):
+        zhuji.train("x.csv", config="none.yaml")
 
 
 def test_names_are_lazy_and_polite() -> None:

@@ -20,7 +20,10 @@ def test_help_imports_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert all(f"  {verb}" in done.stdout for verb in ("train", "resume", "evaluate", "predict", "check", "report", "compare", "schema"))
+    assert all(
+        f"  {verb}" in done.stdout
+        for verb in ("train", "resume", "evaluate", "predict", "check", "report", "compare", "schema")
+    )
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

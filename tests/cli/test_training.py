@@ -13,7 +13,10 @@ SCORE = {"value", "low", "high"}
 
 def test_shape_of_the_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     sets = [word for pair in trained.FAST for word in ("--set", pair)]
-    assert main(["train", str(trained.data()), "--epochs", "1", "--run-dir", str(tmp_path / "r"), "--seed", "1", "--json", *sets]) == 0
+    assert (
+        main(["train", str(trained.data()), "--epochs", "1", "--run-dir", str(tmp_path / "r"), "--seed", "1", "--json", *sets])
+        == 0
+    )
     answer = json.loads(capsys.readouterr().out)
     assert {"run", "bundle", "test", "baselines", "ledger", "leaks", "seconds", "peak_rss_mb"} <= set(answer)
     assert all(set(score) == SCORE for score in answer["test"].values())

@@ -45,7 +45,7 @@ def test_files_keep_their_columns(ending: str, tmp_path: Path, capsys: pytest.Ca
     assert main(["predict", str(trained.run()), str(rows), "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == {"read": 30, "answered": 30, "dropped": 0, "causes": {}}
     if ending == "csv":
-        found = list(csv.DictReader(open(out, encoding="utf-8")))
+        found = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8"))))
     elif ending == "jsonl":
         found = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     else:

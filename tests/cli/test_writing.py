@@ -11,7 +11,7 @@ from zhuji.cli.writing import csv_rows, json_rows, writer
 def test_csv_joins_labels_and_leaves_scores_out() -> None:
     file = io.StringIO()
     write = csv_rows(file)
-    write({"text": "a,\"b\"", "prediction": ("x", "y"), "scores": {"x": 1.0}})
+    write({"text": 'a,"b"', "prediction": ("x", "y"), "scores": {"x": 1.0}})
     write({"text": "c", "prediction": "z", "late": 1})
     assert file.getvalue() == 'text,prediction\n"a,""b""",x|y\nc,z\n'
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from zhuji.core.contracts import Encoded
 from zhuji.core.errors import BadSetting
 from zhuji.modalities._tokenizers import BYTE_VOCABULARY, MASK, PAD, RESERVED, UNKNOWN
-from zhuji.modalities.text import Text, with_ngrams
+from zhuji.modalities.text import Text
 
 CORPUS = [
     "The cat sat on the mat. The cat, it seems, likes the mat!",
@@ -181,47 +183,50 @@ class TestTravel:
             _ = text.spec
 
 
-def hashed_by_hand(run: list[int], buckets: int) -> int:
-    """The hash in Python's own whole numbers."""
-    modulus = 2**64
-    value = run[0] + 1
-    for unit in run[1:]:
-        value = (value * 0x9E3779B97F4A7C15 + unit + 1) % modulus
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        value = (value ^ (value >> shift)) * factor % modulus
-    return (value ^ (value >> 31)) % buckets
-
-
-class TestNgrams:
-    @given(
-        rows=st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=6), min_size=1, max_size=5),
-        longest=st.integers(2, 4),
-        buckets=st.integers(1, 1000),
-    )
-    def test_every_run_of_a_row_gets_its_hash_and_none_crosses_rows(self, rows, longest, buckets):
-        got = with_ngrams([np.array(row, dtype=np.int32) for row in rows], longest, 100, buckets)
-        for row, ids in zip(rows, got, strict=True):
-            runs = [row[at : at + size] for size in range(2, longest + 1) for at in range(len(row) - size + 1)]
-            assert ids.dtype == np.int32
-            assert ids.tolist() == row + [100 + hashed_by_hand(run, buckets) for run in runs]
-
-    def test_hashing_is_spread_evenly(self):
-        rows = [np.arange(20_000, dtype=np.int32)]
-        (ids,) = with_ngrams(rows, 2, 0, 100)
-        counts = np.bincount(ids[20_000:], minlength=100)
-        expected = 19_999 / 100
-        # Chi-squared with 99 degrees of freedom stays below 148.2 in 999 of 1000 fair draws.
-        assert ((counts - expected) ** 2 / expected).sum() < 148.2
-
-    def test_text_with_ngrams(self):
-        plain, pairs = fitted("words", max_units=5), fitted("words", max_units=5, ngrams=2, ngram_buckets=50)
+class TestRunsOfTokens:
+    def test_known_runs_follow_the_tokens(self):
+        plain, pairs = fitted("words", max_units=8), fitted("words", max_units=8, ngrams=2, ngram_frequency=1)
         one, two = plain.encode(CORPUS), pairs.encode(CORPUS)
-        assert pairs.spec.num_ids == plain.spec.num_ids + 50
+        assert pairs.spec.num_ids > plain.spec.num_ids
         for alone, both in zip(one, two, strict=True):
             assert both.ids[: alone.length].tolist() == alone.ids.tolist()
             assert both.length == 2 * alone.length - 1
             assert both.cut == alone.cut
             assert pairs.decode(both.ids.tolist()) == plain.decode(alone.ids.tolist())
+
+    def test_what_training_did_not_meet_often_enough_has_no_id(self):
+        text = Text(ngrams=2, ngram_frequency=2).fit(["a b c", "a b d", "a b", "c d", "c d"])
+        assert text.spec.num_ids == text.num_tokens + 2  # "a b" and "c d"
+        (known,), (unknown,) = text.encode(["a b"]), text.encode(["b c"])
+        assert known.length == 3 and known.ids[2] >= text.num_tokens
+        assert unknown.length == 2
+
+    def test_of_too_many_the_most_frequent_stay(self):
+        text = Text(ngrams=2, ngram_size=1, ngram_frequency=1).fit(["a b", "a b", "c d"])
+        assert [row.length for row in text.encode(["a b", "c d"])] == [3, 2]
+
+    def test_weights_begin_at_the_inverse_document_frequency(self):
+        text = Text(weigh=True).fit(["a a b", "a c", "a"])
+        weight = text.stem(4).weight.weight.exp()[:, 0].tolist()
+        a, b, unseen = (weight[ids_of(text, word)[0]] for word in ("a", "b", "zzz"))
+        inverse = {1: math.log(4 / 2) + 1, 3: math.log(4 / 4) + 1, 0: math.log(4 / 1) + 1}
+        assert b / a == pytest.approx(inverse[1] / inverse[3])
+        assert unseen / a == pytest.approx(inverse[0] / inverse[3])
+
+    def test_runs_and_weights_travel(self):
+        text = fitted("words", ngrams=3, ngram_frequency=1, weigh=True)
+        again = Text.parse(text.plain()).with_files(text.files())
+        assert again.files() == text.files()
+        assert all(ids_of(again, sentence) == ids_of(text, sentence) for sentence in CORPUS)
+        assert torch.equal(again.stem(3).weight.weight, text.stem(3).weight.weight)
+
+    @pytest.mark.parametrize("broken", [{"runs": np.array([3, 2], np.int64)}, {"rarity": np.zeros(3, np.float32)}])
+    def test_files_that_do_not_fit_are_refused(self, broken):
+        text = fitted("words", ngrams=2, weigh=True)
+        units = {**safetensors.numpy.load(text.files()["units.safetensors"]), **broken}
+        files = {**text.files(), "units.safetensors": safetensors.numpy.save(units)}
+        with pytest.raises(ValueError, match="sorted runs"):
+            Text.parse(text.plain()).with_files(files)
 
 
 class TestCollate:

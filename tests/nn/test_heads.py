@@ -24,6 +24,7 @@ def test_first_and_last_real_unit():
     [
         ("mean", [[3.0, -3.0], [4.0, 6.0], [0.0, 0.0]]),
         ("max", [[6.0, -1.0], [5.0, 8.0], [0.0, 0.0]]),
+        ("mean_max", [[3.0, -3.0, 6.0, -1.0], [4.0, 6.0, 5.0, 8.0], [0.0] * 4]),
         ("first", [[1.0, -1.0], [3.0, 4.0], [0.0, 0.0]]),
         ("last", [[6.0, -6.0], [5.0, 8.0], [0.0, 0.0]]),
         ("ends", [[6.0, -1.0], [5.0, 4.0], [0.0, 0.0]]),
@@ -43,7 +44,7 @@ def test_attention_pooling_is_a_weighted_mean():
     assert got[2].tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("kind", ["mean", "max", "first", "last", "ends", "attention"])
+@pytest.mark.parametrize("kind", ["mean", "max", "mean_max", "first", "last", "ends", "attention"])
 def test_pooling_takes_any_grid_and_gives_finite_gradients(kind):
     states = STATES.view(3, 2, 2, 2).clone().requires_grad_()
     pooling = Pooling(kind, 2)

@@ -1,3 +1,4 @@
+import numpy as np
 import torch
 
 from zhuji.core.units import Units
@@ -16,3 +17,12 @@ def test_looks_up_ids_and_leaves_padding_at_zero_whatever_id_stands_there():
 def test_works_on_any_grid():
     mask = torch.ones(2, 3, 4, dtype=torch.bool)
     assert IdStem(6, 5)(Units(mask=mask, ids=torch.ones(2, 3, 4, dtype=torch.int64))).states.shape == (2, 3, 4, 5)
+
+
+def test_rarity_weighs_each_vector_and_is_learned():
+    rarity = np.log(np.array([1.0, 2.0, 0.5], np.float32))
+    stem = IdStem(3, 4, rarity=rarity)
+    features = stem(Units(mask=torch.ones(1, 2, dtype=torch.bool), ids=torch.tensor([[1, 2]])))
+    torch.testing.assert_close(features.states[0, 0], 2 * stem.table.weight[1])
+    torch.testing.assert_close(features.states[0, 1], 0.5 * stem.table.weight[2])
+    assert stem.weight.weight.requires_grad

@@ -36,7 +36,14 @@ def test_every_recipe_is_whole(name: str) -> None:
 
 def test_bilstm_is_the_article_s_network() -> None:
     settings = recipes.read("bilstm").settings
-    assert settings["backbone"] == {"name": "recurrent", "cell": "lstm", "width": 16, "hidden": 32, "layers": 1, "directions": 2}
+    assert settings["backbone"] == {
+        "name": "recurrent",
+        "cell": "lstm",
+        "width": 16,
+        "hidden": 32,
+        "layers": 1,
+        "directions": 2,
+    }
     assert settings["task"]["hidden"] == 32
     optim = settings["train"]["optim"]
     assert (optim["name"], optim["lr"], settings["train"]["epochs"]) == ("adam", 0.001, 10)

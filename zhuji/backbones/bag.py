@@ -8,7 +8,7 @@ from typing import Self
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from zhuji.core.contracts import Backbone
 from zhuji.core.units import Features
@@ -54,12 +54,8 @@ class _Body(nn.Module):
     def forward(self, features: Features) -> Features:
         states, mask = features.states, features.mask
         if self.training and self.unit_dropout:
-            states = states * _kept(mask, self.unit_dropout).unsqueeze(-1)
+            # A unit that is left out leaves the mask as well, so that no pooling counts it.
+            mask = mask & (torch.rand(mask.shape, device=mask.device) >= self.unit_dropout)
         for layer in self.layers:
             states = self.dropout(F.relu(layer(states)))
         return Features(zeroed(states, mask), mask)
-
-
-def _kept(mask: Tensor, rate: float) -> Tensor:
-    """1/(1 - rate) where a unit stays and 0 where it goes, so that a mean stays the same on average."""
-    return (torch.rand(mask.shape, device=mask.device) >= rate) / (1 - rate)

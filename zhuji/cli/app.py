@@ -5,10 +5,12 @@ Exit codes: 0 done · 1 `check` failed, or something unexpected · 2 wrong usage
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -48,7 +50,8 @@ def _root(
     """Zhuji (筑基): from raw data to a model of your own, with numbers that you can defend."""
 
 
-_WRONG_USAGE = typer.BadParameter.__mro__[2]
+INTERRUPTED = 130
+_WRONG_USAGE: type[Any] = typer.BadParameter.__mro__[2]
 """The command-line library's own root of what a person typed wrong; typer exports only its leaves."""
 
 
@@ -57,15 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _speak_utf8()
     try:
-        return int(app(args=words, prog_name="zhuji", standalone_mode=False) or 0)
+        code = int(app(args=words, prog_name="zhuji", standalone_mode=False) or 0)
+        return _interrupted(words) if code == INTERRUPTED else code
     except ZhujiError as error:
         return _fail(words, error.as_dict(), error.message(), error.exit_code)
     except _WRONG_USAGE as error:
         text = error.format_message()
         return _fail(words, {"error": "WrongUsage", "message": text}, text, 2)
     except (KeyboardInterrupt, typer.Abort):
-        text = in_language("interrupted", "已中断")
-        return _fail(words, {"error": "Interrupted", "message": text}, text, 130)
+        return _interrupted(words)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say to it
         return 0
@@ -73,9 +76,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _unexpected(words, error)
 
 
+def _interrupted(words: list[str]) -> int:
+    text = in_language("interrupted", "已中断")
+    return _fail(words, {"error": "Interrupted", "message": text}, text, INTERRUPTED)
+
+
 def _speak_utf8() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 

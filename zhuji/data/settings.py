@@ -71,6 +71,6 @@ class DataSettings(Settings):
     balance: BalanceSettings = BalanceSettings()
     leaks: Literal["move", "refuse", "allow"] = "move"
     near: Fraction = 0.8
-    """Jaccard similarity of character 5-grams from which two texts count as near duplicates; 0 turns the search off."""
+    """Jaccard similarity of 5-byte shingles from which two texts count as near duplicates; 0 turns the search off."""
     max_dropped: Fraction = 0.05
     """Largest share of rows that may be dropped before the run stops."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import safetensors.numpy
 import torch
 from pydantic import Field, PrivateAttr, model_validator
 from torch import nn
 
 from zhuji.core.contracts import Encoded, Modality
 from zhuji.core.units import Units, UnitSpec
-from zhuji.modalities import _tokenizers
+from zhuji.modalities import _ngrams, _tokenizers
 from zhuji.modalities._tokenizers import BYTE_VOCABULARY, MASK, PAD, RESERVED, UNKNOWN, Kind
 from zhuji.nn.stems import IdStem
 
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _FILE = "tokenizer.json"
+_UNITS = "units.safetensors"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Text(Modality):
-    """`ids (T,)`: the tokens in order; with `ngrams`, then the hashed runs of 2, 3 … tokens, for backbones that see no order."""
+    """`ids (T,)`: the tokens in order; with `ngrams`, then the known runs of 2, 3 … tokens, for backbones that see no order."""
 
     tokenizer: Kind = "words"
     vocab_size: int = Field(default=50_000, gt=len(RESERVED))
@@ -36,10 +38,18 @@ class Text(Modality):
     """Rarer tokens are unknown."""
     ngrams: int = Field(default=1, gt=0, le=5)
     """Longest run of tokens that gets an id of its own."""
-    ngram_buckets: int = Field(default=200_000, gt=0)
-    """Ids that runs of tokens share by hashing (Weinberger et al. 2009; Joulin et al. 2016)."""
+    ngram_frequency: int = Field(default=2, gt=0)
+    """Training texts in which a run must stand to get one."""
+    ngram_size: int = Field(default=500_000, gt=0)
+    """Runs that get an id, the most frequent first."""
+    weigh: bool = False
+    """Each id has a learned weight that begins at its inverse document frequency (Sparck Jones 1972): for backbones that average."""
 
     _learned: Tokenizer | None = PrivateAttr(None)
+    _runs: np.ndarray = PrivateAttr(default_factory=lambda: np.empty(0, np.uint64))
+    """Sorted hashes of the runs that have an id."""
+    _rarity: np.ndarray | None = PrivateAttr(None)
+    """Log of each id's inverse document frequency over the mean of all, (num_ids,) float32."""
 
     @model_validator(mode="after")
     def _bytes_fit(self) -> Self:
@@ -61,41 +71,50 @@ class Text(Modality):
 
     @property
     def spec(self) -> UnitSpec:
-        hashed = self.ngram_buckets if self.ngrams > 1 else 0
-        return UnitSpec(grid_ndim=1, num_ids=self.num_tokens + hashed)
+        return UnitSpec(grid_ndim=1, num_ids=self.num_tokens + len(self._runs))
 
     def mask_id(self) -> int:
         """The id that stands for a hidden token."""
         return MASK
 
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
-        """Trains the tokenizer. Nothing in it is left to chance, so `seed` changes nothing."""
-        tokenizer = _tokenizers.train(
-            self.tokenizer,
-            map(_printable, inputs),
-            vocab_size=self.vocab_size,
-            min_frequency=self.min_frequency,
-            lowercase=self.lowercase,
-        )
-        return self._with(tokenizer)
-
-    def _with(self, tokenizer: Tokenizer) -> Self:
-        copy = self.model_copy()
-        copy._learned = tokenizer
-        return copy
+        """Trains the tokenizer, then learns runs and rarities. Nothing in it is left to chance, so `seed` changes nothing."""
+        texts = [_printable(text) for text in inputs]
+        fitted = self.model_copy()
+        fitted._learned = _tokenizers.train(
+            self.tokenizer, texts, vocab_size=self.vocab_size, min_frequency=self.min_frequency, lowercase=self.lowercase
+        )  # fmt: skip
+        if self.ngrams > 1:
+            batches = (fitted._tokens(part)[0] for part in _parts(texts))
+            fitted._runs = _ngrams.learn(batches, self.ngrams, self.ngram_frequency, self.ngram_size)
+        if self.weigh:
+            fitted._rarity = _rarity((fitted.encode(part) for part in _parts(texts)), fitted.spec.num_ids)
+        return fitted
 
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
         """`ids (T,)` int32, T >= 1: a text without any token is one unknown one."""
-        encodings = self._tokenizer.encode_batch_fast([_printable(text) for text in inputs], add_special_tokens=False)
+        tokens, cut = self._tokens([_printable(text) for text in inputs])
+        ids = self._with_runs(tokens) if self.ngrams > 1 else tokens
+        return [Encoded(ids=row, cut=lost) for row, lost in zip(ids, cut, strict=True)]
+
+    def _tokens(self, texts: Sequence[str]) -> tuple[list[np.ndarray], list[int]]:
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         tokens = [np.asarray(encoding.ids, dtype=np.int32) for encoding in encodings]
         kept = [row[: self.max_units] if row.size else np.array([UNKNOWN], dtype=np.int32) for row in tokens]
-        cut = [max(row.size - self.max_units, 0) for row in tokens]
-        if self.ngrams > 1 and kept:
-            kept = with_ngrams(kept, self.ngrams, self.num_tokens, self.ngram_buckets)
-        return [Encoded(ids=ids, cut=lost) for ids, lost in zip(kept, cut, strict=True)]
+        return kept, [max(row.size - self.max_units, 0) for row in tokens]
+
+    def _with_runs(self, tokens: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Each row followed by the ids of its known runs, in order of length and place."""
+        if not tokens:
+            return []
+        owner, hashed = _ngrams.runs(tokens, self.ngrams)
+        place = _ngrams.places(hashed, self._runs)
+        found = (self.num_tokens + place[place >= 0]).astype(np.int32)
+        ends = np.cumsum(np.bincount(owner[place >= 0], minlength=len(tokens)))[:-1]
+        return [np.concatenate(pair) for pair in zip(tokens, np.split(found, ends), strict=True)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text that these ids stand for; padding and hashed runs of tokens are passed over."""
+        """The text that these ids stand for; padding and runs of tokens are passed over."""
         return self._tokenizer.decode([int(i) for i in ids if PAD != i < self.num_tokens], skip_special_tokens=False)
 
     def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
@@ -107,14 +126,27 @@ class Text(Modality):
         return Units(mask=torch.from_numpy(mask), ids=torch.from_numpy(ids))
 
     def stem(self, dim: int) -> nn.Module:
-        return IdStem(self.spec.num_ids, dim, padding=PAD)
+        return IdStem(self.spec.num_ids, dim, padding=PAD, rarity=self._rarity if self.weigh else None)
 
     def files(self) -> Mapping[str, bytes]:
-        return {_FILE: self._tokenizer.to_str().encode()}
+        learned = {_FILE: self._tokenizer.to_str().encode()}
+        if self.ngrams > 1 or self.weigh:
+            rarity = np.empty(0, np.float32) if self._rarity is None else self._rarity
+            learned[_UNITS] = safetensors.numpy.save({"runs": self._runs.view(np.int64), "rarity": rarity})
+        return learned
 
     def with_files(self, files: Mapping[str, bytes]) -> Self:
-        from_str = _tokenizers.library().Tokenizer.from_str
-        return self._with(from_str(files[_FILE].decode()))
+        """Raises ValueError when a file does not say what `files` would."""
+        known = self.model_copy()
+        known._learned = _tokenizers.library().Tokenizer.from_str(files[_FILE].decode())
+        if self.ngrams > 1 or self.weigh:
+            units = safetensors.numpy.load(files[_UNITS])
+            known._runs = units["runs"].view(np.uint64)
+            known._rarity = units["rarity"] if self.weigh else None
+            ascending = bool((known._runs[1:] > known._runs[:-1]).all())
+            if known._runs.ndim != 1 or not ascending or (self.weigh and units["rarity"].shape != (known.spec.num_ids,)):
+                raise ValueError(f"{_UNITS} must hold sorted runs, and a rarity for each id")
+        return known
 
     @classmethod
     def example(cls) -> tuple[Self, list[Any]]:
@@ -127,29 +159,16 @@ def _printable(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
-def with_ngrams(rows: Sequence[np.ndarray], longest: int, first_id: int, buckets: int) -> list[np.ndarray]:
-    """Each row of ids followed by an id in `first_id … first_id + buckets - 1` for every run of 2 to `longest` of its ids.
-
-    The hash is a polynomial of the ids modulo 2^64, mixed by SplitMix64's finaliser (Steele et al. 2014): the same on every
-    machine and in every process.
-    """
-    lengths = np.array([row.size for row in rows])
-    flat = np.concatenate(rows)
-    left = np.concatenate([np.arange(length, 0, -1) for length in lengths])
-    row_of = np.repeat(np.arange(len(rows)), lengths)
-    hashed, pieces, owners = flat.astype(np.uint64) + np.uint64(1), [flat], [row_of]
-    for size in range(2, longest + 1):
-        following = flat[size - 1 :].astype(np.uint64) + np.uint64(1)
-        hashed = hashed[: following.size] * np.uint64(0x9E3779B97F4A7C15) + following
-        inside = left[: following.size] >= size
-        pieces.append((first_id + _mixed(hashed[inside]) % np.uint64(buckets)).astype(np.int32))
-        owners.append(row_of[: following.size][inside])
-    owner = np.concatenate(owners)
-    ordered = np.concatenate(pieces)[np.argsort(owner, kind="stable")]
-    return np.split(ordered, np.cumsum(np.bincount(owner, minlength=len(rows)))[:-1])
+def _parts(texts: Sequence[str], size: int = 4096) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), size):
+        yield texts[start : start + size]
 
 
-def _mixed(bits: np.ndarray) -> np.ndarray:
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+def _rarity(batches: Iterable[Sequence[Encoded]], num_ids: int) -> np.ndarray:
+    """Log of ln((1 + rows) / (1 + rows with the id)) + 1, the smoothed inverse document frequency, over its mean."""
+    rows, having = 0, np.zeros(num_ids, np.int64)
+    for batch in batches:
+        rows += len(batch)
+        having += np.bincount(np.concatenate([np.unique(row.ids) for row in batch]), minlength=num_ids)
+    inverse = np.log((1 + rows) / (1 + having)) + 1
+    return np.log(inverse / inverse.mean()).astype(np.float32)

@@ -45,7 +45,7 @@ CONFIG, WEIGHTS, LABELS, GOLDEN, CARD, HASHES = (
 )  # fmt: skip
 LIMITS = {CONFIG: 4 * MIB, LABELS: 4 * MIB, GOLDEN: 16 * MIB, CARD: 4 * MIB, HASHES: MIB // 16}
 """Largest size of each file; the weights are bounded by the network that they belong to."""
-LEARNED = re.compile(r"[a-z][a-z0-9_]{0,40}\.(json|txt)")
+LEARNED = re.compile(r"[a-z][a-z0-9_]{0,40}\.(json|txt|safetensors)")
 """Names that a modality may give its files."""
 LEARNED_LIMIT = 256 * MIB
 LARGEST_NUMBER = 1 << 24
@@ -118,6 +118,8 @@ def open_bundle(path: Path | str) -> Predictor:
     for name, data in learned.items():
         if name.endswith(".json"):
             parse_json(data, folder / name, LARGEST_NUMBER)
+        if name.endswith(".safetensors"):
+            read_header(folder / name, sizes[name])
     parts = _guarded(folder / CONFIG, lambda: _parts(config, learned))
     _guarded(folder / CONFIG, lambda: _check_fit(parts, tensors, folder / WEIGHTS))
     model = _guarded(folder / CONFIG, lambda: assemble(*parts))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zhuji.core.units import Features
 from zhuji.nn.layers import Activation, elementwise, linear
 
-Pool = Literal["mean", "max", "first", "last", "ends", "attention"]
+Pool = Literal["mean", "max", "mean_max", "first", "last", "ends", "attention"]
 
 
 def first_real(mask: Tensor) -> Tensor:
@@ -27,10 +27,14 @@ def _at(states: Tensor, index: Tensor) -> Tensor:
     return states.gather(1, index[:, None, None].expand(-1, 1, states.shape[-1])).squeeze(1)
 
 
-class Pooling(nn.Module):
-    """The states of a row as one: `Features` -> `(B, D)`; only real units count, and a row without any gives zeros.
+def _highest(states: Tensor, padding: Tensor) -> Tensor:
+    return states.masked_fill(padding, -torch.inf).amax(1)
 
-    mean, max; first, last: the state of that real unit; ends: the first half of the channels at the last real unit and the
+
+class Pooling(nn.Module):
+    """The states of a row as one: `Features` -> `(B, width)`; only real units count, and a row without any gives zeros.
+
+    mean, max; mean_max: both, side by side (the only one whose `width` is 2D); first, last: the state of that real unit; ends: the first half of the channels at the last real unit and the
     second half at the first, which is where the two directions of a recurrent network end; attention: a mean weighted by a
     learned query (Yang et al. 2016, section 2.2, without the hidden layer).
     """
@@ -39,6 +43,7 @@ class Pooling(nn.Module):
         super().__init__()
         assert kind != "ends" or dim % 2 == 0, "`ends` halves the channels"
         self.kind = kind
+        self.width = 2 * dim if kind == "mean_max" else dim
         self.query = linear(dim, 1, bias=False) if kind == "attention" else None
 
     def forward(self, features: Features) -> Tensor:
@@ -48,7 +53,9 @@ class Pooling(nn.Module):
 
     def _pooled(self, states: Tensor, mask: Tensor, padding: Tensor) -> Tensor:
         if self.kind == "max":
-            return states.masked_fill(padding, -torch.inf).amax(1)
+            return _highest(states, padding)
+        if self.kind == "mean_max":
+            return torch.cat((self._mean(states, padding), _highest(states, padding)), dim=-1)
         if self.kind == "first":
             return _at(states, first_real(mask))
         if self.kind == "last":
@@ -56,6 +63,9 @@ class Pooling(nn.Module):
         if self.kind == "ends":
             ahead, back = states.chunk(2, dim=-1)
             return torch.cat((_at(ahead, last_real(mask)), _at(back, first_real(mask))), dim=-1)
+        return self._mean(states, padding)
+
+    def _mean(self, states: Tensor, padding: Tensor) -> Tensor:
         return (self._weights(states, padding).transpose(1, 2) @ states).squeeze(1)
 
     def _weights(self, states: Tensor, padding: Tensor) -> Tensor:
@@ -81,10 +91,10 @@ class PooledHead(nn.Module):
     ) -> None:
         super().__init__()
         self.pool = Pooling(pool, dim)
-        self.rise = linear(dim, hidden) if hidden else None
+        self.rise = linear(self.pool.width, hidden) if hidden else None
         self.activation: Activation = activation
         self.dropout = nn.Dropout(dropout)
-        self.out = linear(hidden or dim, out)
+        self.out = linear(hidden or self.pool.width, out)
 
     def forward(self, features: Features) -> Tensor:
         state = self.pool(features)

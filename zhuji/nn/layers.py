@@ -44,10 +44,10 @@ def linear(inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0) -
     return layer
 
 
-def embedding(rows: int, dim: int, *, padding: int | None = None) -> nn.Embedding:
-    """A table of `rows` vectors of width `dim`; the row `padding` is zero and stays so."""
+def embedding(rows: int, dim: int, *, padding: int | None = None, deviation: float | None = None) -> nn.Embedding:
+    """A table of `rows` vectors of width `dim`; the row `padding` is zero and stays so. `deviation` of each number: 1/sqrt(dim)."""
     table = nn.Embedding(rows, dim, padding_idx=padding)
-    nn.init.normal_(table.weight, std=dim**-0.5)
+    nn.init.normal_(table.weight, std=dim**-0.5 if deviation is None else deviation)
     if padding is not None:
         nn.init.zeros_(table.weight[padding : padding + 1])
     return table

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import nn
 
 from zhuji.core.units import Features, Units
 from zhuji.nn.layers import embedding
 
+_SMALL = 0.01
+
 
 class IdStem(nn.Module):
-    """A vector for each id. `ids (B, *grid)` -> `states (B, *grid, dim)`; padding is zero. Positions belong to the backbone."""
+    """A vector for each id. `ids (B, *grid)` -> `states (B, *grid, dim)`; padding is zero. Positions belong to the backbone.
 
-    def __init__(self, num_ids: int, dim: int, padding: int = 0) -> None:
+    `rarity (num_ids,)` gives each id a learned weight as well, which begins at exp(rarity). The vectors then begin small: in an average
+    an id seen once must not speak louder than what it has been taught.
+    """
+
+    def __init__(self, num_ids: int, dim: int, padding: int = 0, rarity: np.ndarray | None = None) -> None:
         super().__init__()
         self.padding = padding
-        self.table = embedding(num_ids, dim, padding=padding)
+        self.table = embedding(num_ids, dim, padding=padding, deviation=None if rarity is None else _SMALL)
+        self.weight = None if rarity is None else nn.Embedding.from_pretrained(torch.tensor(rarity)[:, None], freeze=False)
 
     def forward(self, units: Units) -> Features:
         assert units.ids is not None
         ids = units.ids.masked_fill(units.mask.logical_not(), self.padding)
-        return Features(self.table(ids), units.mask)
+        states = self.table(ids)
+        return Features(states if self.weight is None else states * self.weight(ids).exp(), units.mask)

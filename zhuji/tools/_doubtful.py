@@ -61,14 +61,12 @@ def _held_out(texts: list[str], label: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.pipeline import make_pipeline
 
     # Characters, not words: the same for languages that write no spaces.
-    words = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_features=FEATURES, sublinear_tf=True, dtype=np.float32
-    )
+    words = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_features=FEATURES, sublinear_tf=True)
     model = make_pipeline(words, LogisticRegression(C=10, max_iter=60, tol=1e-2))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=derive(seed, "check", "folds") % 2**32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return cross_val_predict(model, texts, label, cv=folds, method="predict_proba")
+        return np.asarray(cross_val_predict(model, texts, label, cv=folds, method="predict_proba"))
 
 
 def _confident(probabilities: np.ndarray, label: np.ndarray) -> list[tuple[int, int]]:

@@ -1,0 +1,29 @@
+import numpy as np
+
+from tests import trained
+from zhuji.tools.pages.found import confusions, ledger_by_split, mistakes, models, read
+
+
+def test_a_run_as_read() -> None:
+    found = read(trained.run())
+    assert [chosen for _, _, chosen in models(found)] == [True, *[False] * (len(models(found)) - 1)]
+    wrong = mistakes(found, 1000, 0)
+    assert all(row["label"] != row["prediction"] for row in wrong)
+    assert [row["score"] for row in wrong] == sorted((row["score"] for row in wrong), reverse=True)
+
+
+def test_confusions_leave_the_diagonal_out() -> None:
+    found = confusions(np.array([[9, 1, 0], [3, 5, 0], [0, 0, 2]]), ["a", "b", "c"])
+    assert [(row["actual"], row["predicted"], row["rows"], row["share"]) for row in found] == [
+        ("b", "a", 3, 3 / 8),
+        ("a", "b", 1, 0.1),
+    ]
+
+
+def test_the_ledger_adds_up_over_classes() -> None:
+    rows = [
+        {"split": s, "fate": "used", "cause": "", "label": x, "rows": n}
+        for s, x, n in (("test", "a", 1), ("train", "a", 2), ("train", "b", 3))
+    ]
+    table = ledger_by_split({"read": 6, "used": 6, "rows": rows})["table"]
+    assert [(row["split"], row["rows"]) for row in table] == [("train", 5), ("test", 1)]

@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from zhuji.tools.pages import pictures
+
+
+def test_alternative_texts_carry_the_numbers() -> None:
+    dots = [pictures.Dot("mine", 0.9, 0.88, 0.92, True), pictures.Dot("plain", 0.8, None, None)]
+    assert "mine 0.900 [0.880, 0.920]; plain 0.800" in pictures.scores("accuracy", dots).alt
+    confused = pictures.confusion(np.array([[3, 1], [0, 4]]), ["a", "b"], normalised=True)
+    assert "87.5%" in confused.alt and ">.75<" in confused.svg
+    assert "dogs 3" in pictures.class_bars("c", "Rows", {"dogs": 3.0}, "rows").alt
+
+
+def test_reliability_counts_the_ends() -> None:
+    found = pictures.reliability(np.array([1.0, 1.0, 0.0, 0.5]), np.array([True, False, False, True]), 0.1)
+    assert "0.00→0.00; 0.50→1.00; 1.00→0.50" in found.alt
+
+
+@pytest.mark.parametrize("values", [[5], [1, 2, 3], [1, 5, 100_000], [0, 0]])
+def test_lengths_of_any_shape(values: list[int]) -> None:
+    assert f"longest {max(values):,}" in pictures.lengths({"train": values, "test": []}, "words").alt
+
+
+def test_curves_and_fit_of_little() -> None:
+    log = pictures.Curves([(1, 2.0)], [], "accuracy", [], [], None)
+    assert pictures.curves(log).name == "curves"
+    assert pictures.fit_line(np.array([1.0, 2.0]), np.array([1.1, 1.9])).alt.endswith("2")
+
+
+def test_long_names_are_cut() -> None:
+    assert pictures.short("a\nb " + "x" * 50, 10) == "a b xxxxx…"

@@ -1,0 +1,49 @@
+"""A check passes sound data and says what is wrong with the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests import trained
+from zhuji.tools.check import check
+
+
+def test_sound_data_passes(tmp_path: Path) -> None:
+    found = check(str(trained.data()), page=tmp_path / "p.html")
+    assert found.passed and found.facts["rows"] == 120 and found.facts["leaks"]["rows"] == 0
+    assert sum(found.facts["splits"].values()) == 120 and set(found.facts["classes"]) == set(trained.WORDS)
+
+
+def test_wrong_labels_are_found(tmp_path: Path) -> None:
+    lines = trained.data().read_text(encoding="utf-8").splitlines()
+    wrong = {1 + 3 * i for i in range(5)}
+    lines = [line.replace(",dogs", ",cats") if i in wrong else line for i, line in enumerate(lines)]
+    (tmp_path / "d.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = check(str(tmp_path / "d.csv"), page=tmp_path / "p.html").facts["doubtful"]
+    assert {row["row"] for row in found["rows"]} == wrong
+    assert all(row["suggested"] == "dogs" for row in found["rows"])
+
+
+def test_a_column_that_gives_the_label_away_fails(tmp_path: Path) -> None:
+    lines = trained.data().read_text(encoding="utf-8").splitlines()
+    codes = {"dogs": 7, "cats": 8, "鸟类": 9}
+    rows = [f"{line},{codes[line.rpartition(',')[2]]}" for line in lines[1:]]
+    (tmp_path / "d.csv").write_text("\n".join([f"{lines[0]},code", *rows, ""]), encoding="utf-8")
+    found = check(str(tmp_path / "d.csv"), page=tmp_path / "p.html", columns={"label": ("label",)})
+    assert not found.passed and any("'code'" in text for text in found.failures)
+
+
+def test_dropped_rows_fail_and_stay_accounted_for(tmp_path: Path) -> None:
+    text = trained.data().read_text(encoding="utf-8") + ',dogs\n" ",cats\n' * 10
+    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
+    found = check(str(tmp_path / "d.csv"), page=tmp_path / "p.html")
+    ledger = found.facts["ledger"]
+    assert not found.passed and ledger["dropped"] == 20 and ledger["read"] == found.facts["rows"] + 20
+
+
+def test_the_page_is_sealed_and_escaped(tmp_path: Path) -> None:
+    rows = trained.data().read_text(encoding="utf-8").replace("bark", "<script>alert(1)</script>")
+    (tmp_path / "d.csv").write_text(rows.replace(",dogs", ",<b>dogs"), encoding="utf-8")
+    check(str(tmp_path / "d.csv"), page=tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "<script" not in page and "<b>dogs" not in page and "http://" not in page and "https://" not in page
