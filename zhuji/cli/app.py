@@ -10,7 +10,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
 
 import typer
 
@@ -50,8 +49,8 @@ def _root(
     """Zhuji (筑基): from raw data to a model of your own, with numbers that you can defend."""
 
 
-INTERRUPTED = 130
-_WRONG_USAGE: type[Any] = typer.BadParameter.__mro__[2]
+_INTERRUPTED = 130
+_WRONG_USAGE: type[Exception] = typer.BadParameter.__mro__[2]
 """The command-line library's own root of what a person typed wrong; typer exports only its leaves."""
 
 
@@ -61,11 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _speak_utf8()
     try:
         code = int(app(args=words, prog_name="zhuji", standalone_mode=False) or 0)
-        return _interrupted(words) if code == INTERRUPTED else code
+        return _interrupted(words) if code == _INTERRUPTED else code
     except ZhujiError as error:
         return _fail(words, error.as_dict(), error.message(), error.exit_code)
     except _WRONG_USAGE as error:
-        text = error.format_message()
+        text = _said(error)
         return _fail(words, {"error": "WrongUsage", "message": text}, text, 2)
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(words)
@@ -76,9 +75,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _unexpected(words, error)
 
 
+def _said(error: Exception) -> str:
+    """The library's message with the option it is about; `str` of its errors leaves that out."""
+    message = getattr(error, "format_message", None)
+    return str(message()) if callable(message) else str(error)
+
+
 def _interrupted(words: list[str]) -> int:
     text = in_language("interrupted", "已中断")
-    return _fail(words, {"error": "Interrupted", "message": text}, text, INTERRUPTED)
+    return _fail(words, {"error": "Interrupted", "message": text}, text, _INTERRUPTED)
 
 
 def _speak_utf8() -> None:

@@ -15,7 +15,7 @@ from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
 from zhuji.tools.pages.commands import next_commands
 from zhuji.tools.pages.drawing import Picture
-from zhuji.tools.pages.found import Found, Scores, classes, confusions, ledger_by_split, mistakes, models, read
+from zhuji.tools.pages.found import Found, Scores, classes, confusions, ledger_by_split, mistakes, models, read, shown_name
 from zhuji.tools.pages.page import interval, render, score
 from zhuji.tools.pages.run_pictures import run_pictures
 
@@ -72,6 +72,7 @@ def _facts(found: Found, settings: ReportSettings, drawn: dict[str, Picture], se
         "pictures": {name: drawn.get(name) for name in names}, "bad_steps": found.results.get("bad_steps", 0),
         "errors_known": bool(found.predictions), "classes": sorted(classes(found), key=lambda c: c["f1"]), "mistakes": mistakes(found, settings.mistakes, seed),
         "mistakes_note": _mistakes_note(found), "mistakes_score": say_in("confidence", "置信度") if found.labels else say_in("off by", "误差"),
+        "many_classes": len(matrix) > 10,
         "confusions": confusions(matrix, found.labels) if len(matrix) > 2 else [],
         "confusion_note": _confusion_note(len(matrix), settings.classes),
         "ledger": ledger_by_split(found.ledger), "leaks": _leaks(found), "commands": next_commands(found.folder),
@@ -94,7 +95,7 @@ def verdict(results: Mapping[str, Any]) -> str:
     if not rivals or own.get("value") is None:
         return head + say_in("; there is no baseline to hold it against.", "；没有可对照的基线。")
     name, best = max(rivals.items(), key=lambda item: sign * float(item[1]["value"] or 0))
-    tail = say_in("the best baseline, {}, has {}", "最好的基线 {} 为 {}").format(name, _with_interval(best))
+    tail = say_in("the best baseline, {}, has {}", "最好的基线 {} 为 {}").format(shown_name(name), _with_interval(best))
     return say_in("{}; {}: {}", "{}；{}：{}").format(head, tail, _judged(own, best, sign))
 
 

@@ -76,10 +76,13 @@ def read_run(folder: Path) -> Run:
 
 
 def write_splits(folder: Path, records: Iterable[Record]) -> None:
-    """`splits.jsonl`: where every kept row stands."""
+    """`splits.jsonl`: where every kept row stands, and how long its input is."""
     with atomic_file(folder / "splits.jsonl") as file:
         for record in records:
-            line = {"id": record.id, "row": record.row, "file": record.file, "split": record.split}
+            line = {
+                "id": record.id, "row": record.row, "file": record.file, "split": record.split,
+                "characters": len(str(record.input)),
+            }  # fmt: skip
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 

@@ -7,8 +7,10 @@ from zhuji.tools.pages.run_pictures import run_pictures
 
 def test_a_run_shows_what_it_has_and_nothing_else() -> None:
     found = read(trained.run())
-    assert {"scores", "curves", "confusion", "confusion_normalised", "per_class", "reliability"} <= set(run_pictures(found, 30))
-    bare = replace(found, results={"test": {}, "labels": [], "confusion": []}, log=[], predictions=[])
+    assert {"scores", "curves", "confusion", "confusion_normalised", "per_class", "reliability", "lengths"} <= set(
+        run_pictures(found, 30)
+    )
+    bare = replace(found, results={"test": {}, "labels": [], "confusion": []}, log=[], predictions=[], rows=[])
     assert run_pictures(bare, 30) == {}
 
 

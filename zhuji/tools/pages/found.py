@@ -19,6 +19,17 @@ from zhuji.core.seed import stream
 
 Scores = Mapping[str, Mapping[str, float | None]]
 
+BASELINES = {
+    "majority": ("majority", "多数类"), "mean": ("mean", "均值"), "tfidf_svm": ("TF-IDF + linear SVM", "TF-IDF + 线性 SVM"),
+    "tfidf_logistic": ("TF-IDF + logistic regression", "TF-IDF + 逻辑回归"), "tfidf_ridge": ("TF-IDF + ridge", "TF-IDF + 岭回归"),
+}  # fmt: skip
+"""Names of baselines as a page shows them; others stand as they are."""
+
+
+def shown_name(baseline: str) -> str:
+    """The name of a baseline in the person's language."""
+    return say_in(*BASELINES[baseline]) if baseline in BASELINES else baseline
+
 
 @dataclass(frozen=True)
 class Found:
@@ -30,6 +41,7 @@ class Found:
     leaks: dict[str, Any]
     log: list[dict[str, Any]]
     predictions: list[dict[str, str]]
+    rows: list[dict[str, Any]]
     run: dict[str, Any]
 
     @property
@@ -51,6 +63,7 @@ def read(folder: Path) -> Found:
         _json(folder / "leaks.json") or data.get("leaks") or {},
         _lines(folder / "metrics.jsonl"),
         _rows(folder / "predictions.csv"),
+        _lines(folder / "splits.jsonl"),
         read_yaml(run.read_text(encoding="utf-8"), file=str(run)) if run.is_file() else {},
     )
 
@@ -75,7 +88,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def models(found: Found) -> list[tuple[str, Scores, bool]]:
     """The model first, then the baselines as they stand."""
     own = str(found.results.get("recipe") or found.run.get("recipe") or say_in("this model", "本模型"))
-    rest = [(name, scores, False) for name, scores in (found.results.get("baselines") or {}).items()]
+    rest = [(shown_name(name), scores, False) for name, scores in (found.results.get("baselines") or {}).items()]
     return [(own, found.results.get("test") or {}, True), *rest]
 
 

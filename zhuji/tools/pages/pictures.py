@@ -113,64 +113,39 @@ def curves(log: Curves) -> Picture:
 
 def confusion(matrix: NDArray[np.int64], labels: Sequence[str], normalised: bool) -> Picture:
     """Rows are actual classes, columns predicted ones; the depth of colour is the share of the row."""
-    share = matrix / np.maximum(1, matrix.sum(1, keepdims=True))
-    shown = share if normalised else matrix
-    size = len(labels)
+    size, names = len(labels), [short(t, 16) for t in labels]
+    upright = size <= 3 and max(map(len, names)) < 12
 
     def paint(ax: Axes) -> None:
-        from matplotlib.patches import Rectangle
-
-        for (i, j), depth in np.ndenumerate(share):
-            if matrix[i, j]:
-                ax.add_patch(
-                    Rectangle(
-                        (j - 0.5, i - 0.5),
-                        1,
-                        1,
-                        color=ACCENT if i == j else SECOND,
-                        alpha=0.12 + 0.7 * float(depth),
-                        linewidth=0,
-                    )
-                )
-                text = f"{shown[i, j]:.2f}" if normalised else f"{shown[i, j]:d}"
-                ax.text(
-                    j,
-                    i,
-                    text.removeprefix("0") if normalised else text,
-                    ha="center",
-                    va="center",
-                    fontsize=9 if size < 12 else 7,
-                    color=INK,
-                )
-        ax.set_xlim(-0.5, size - 0.5)
-        ax.set_ylim(size - 0.5, -0.5)
-        ax.set_aspect("equal")
-        upright = size <= 3 and max(map(len, labels)) < 12
-        ax.set_xticks(
-            range(size),
-            [short(t, 16) for t in labels],
-            rotation=0 if upright else 55,
-            ha="center" if upright else "right",
-            rotation_mode="anchor",
-            color=INK,
-        )
-        ax.set_yticks(range(size), [short(t, 16) for t in labels], color=INK)
-        ax.set_xlabel(say_in("predicted", "预测"))
-        ax.set_ylabel(say_in("actual", "实际"))
+        _cells(ax, matrix, normalised)
+        ax.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal")
+        turned = {"rotation": 0, "ha": "center"} if upright else {"rotation": 55, "ha": "right"}
+        ax.set_xticks(range(size), names, rotation_mode="anchor", color=INK, **turned)
+        ax.set_yticks(range(size), names, color=INK)
+        ax.set(xlabel=say_in("predicted", "预测"), ylabel=say_in("actual", "实际"))
         ax.grid(visible=False)
         for side in ax.spines.values():
             side.set_visible(True)
 
-    name = "confusion-normalised" if normalised else "confusion"
-    title = (
-        say_in("Confusion, share of the actual class", "混淆矩阵（按实际类别归一化）")
-        if normalised
-        else say_in("Confusion, rows", "混淆矩阵（行数）")
-    )
+    share = say_in("Confusion, share of the actual class", "混淆矩阵（按实际类别归一化）")
+    title = share if normalised else say_in("Confusion, rows", "混淆矩阵（行数）")
     right = float(np.trace(matrix)) / max(1, int(matrix.sum()))
     alt = title + say_in(f": {size} classes, {right:.1%} on the diagonal", f"：{size} 个类别，{right:.1%} 在对角线上")
-    side = float(np.clip(0.42 * size + 2.0, 3.6, HALF if size <= 10 else WIDE))
-    return draw(name, title, alt, (side, side), paint)
+    edge = float(np.clip(0.42 * size + 2.0, 3.6, HALF if size <= 10 else WIDE))
+    return draw("confusion-normalised" if normalised else "confusion", title, alt, (edge, edge), paint)
+
+
+def _cells(ax: Axes, matrix: NDArray[np.int64], normalised: bool) -> None:
+    """A square and a number for every pair of classes that occurs."""
+    from matplotlib.patches import Rectangle
+
+    share = matrix / np.maximum(1, matrix.sum(1, keepdims=True))
+    font = 9 if len(matrix) < 12 else 7
+    for i, j in np.argwhere(matrix).tolist():
+        depth, colour = float(share[i, j]), ACCENT if i == j else SECOND
+        ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, color=colour, alpha=0.12 + 0.7 * depth, linewidth=0))
+        text = f"{depth:.2f}".removeprefix("0") if normalised else str(matrix[i, j])
+        ax.text(j, i, text, ha="center", va="center", fontsize=font, color=INK)
 
 
 def reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_], ece: float, bins: int = 10) -> Picture:

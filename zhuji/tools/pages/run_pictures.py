@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from zhuji.core.log import in_language as say_in
+from zhuji.core.records import SPLITS
 from zhuji.tools.pages import pictures
 from zhuji.tools.pages.drawing import Picture
 from zhuji.tools.pages.found import Found, classes, models
@@ -100,5 +99,5 @@ def _fit(found: Found) -> Picture | None:
 
 
 def _lengths(found: Found) -> Picture | None:
-    by_split: Mapping[str, Sequence[float]] = found.results.get("lengths") or {}
-    return pictures.lengths(by_split, say_in("units", "单元")) if any(by_split.values()) else None
+    by_split = {name: [row["characters"] for row in found.rows if row["split"] == name] for name in SPLITS}
+    return pictures.lengths(by_split, say_in("characters", "字符")) if any(by_split.values()) else None
