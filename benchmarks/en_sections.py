@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,11 +14,9 @@ from pathlib import Path
 
 from machine import record, table
 
-ZHUJI = shutil.which("zhuji") or "zhuji"
-
 
 def spoken(*words: str) -> dict:
-    done = subprocess.run([ZHUJI, *words, "--json"], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([sys.executable, "-m", "zhuji", *words, "--json"], stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
 
@@ -45,9 +42,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for recipe in recipes:
             folder = str(Path(scratch) / recipe)
-            result = spoken(
-                "train", str(options.data), "--model", recipe, "--seed", str(options.seed), "--run-dir", folder, *sets
-            )
+            fixed = ["--model", recipe, "--seed", str(options.seed), "--run-dir", folder, *sets]
+            once = ["--set", "evaluate.baselines=false"] if rows else []
+            result = spoken("train", str(options.data), *fixed, *once)
             baselines = [row(name, scores, options.metrics, "", "") for name, scores in result["baselines"].items()]
             rows += [] if rows else baselines
             rows.append(

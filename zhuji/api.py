@@ -94,7 +94,7 @@ class Handle:
         """Scores on labelled rows; without `data`, on the run's own test split. See `evaluate`."""
         from zhuji.tools.evaluate import evaluate
 
-        return evaluate(self.path, data, seed=seed, sets=sets, columns=columns, predictor=self.predictor)
+        return evaluate(self.path, data, seed=seed, sets=sets, columns=_columns(columns), predictor=self.predictor)
 
 
 def train(
@@ -181,16 +181,12 @@ def resume(run_dir: str | Path, *, seed: int | None = None, sets: Sequence[str] 
     """Go on with a run that was stopped. `seed` and `sets` may only repeat what the run has.
 
     Raises NothingToResume, ChangedSinceStart, and what a run can meet."""
-    from zhuji.core.errors import ChangedSinceStart
     from zhuji.train import fit, folder
 
     if seed is not None or sets:
         run = folder.read_run(Path(run_dir))
         asked = type(run).parse(overlay(run.plain(), overlay(assignments(sets), {} if seed is None else {"seed": seed})))
-        now, then = folder.flat(asked.plain()), folder.flat(run.plain())
-        differ = sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
-        if differ:
-            raise ChangedSinceStart(file=run_dir, what="the settings", changes=", ".join(differ))
+        folder.refuse_changes("the settings", folder.flat(run.plain()), folder.flat(asked.plain()), Path(run_dir))
     return _finished(fit.resume(Path(run_dir)).run)
 
 

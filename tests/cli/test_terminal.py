@@ -32,3 +32,11 @@ def test_numbers() -> None:
     assert terminal.interval_text({"value": 0.5, "low": 0.25, "high": None}) == "0.500 [0.250, –]"
     ledger = {"read": 1000, "used": 900, "cut": 90, "dropped": 10, "causes": {"dropped": {"empty text": 10}}}
     assert terminal.ledger_text(ledger) == "read 1,000 = used 900 + cut 90 + dropped 10 (empty text 10)"
+
+
+def test_texts_hang_in_one_column_whatever_the_script(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("run", "账本", "可疑标签"):
+        terminal.line(terminal.console(), name, "x")
+    assert [line.index("x") + wide for line, wide in zip(capsys.readouterr().out.splitlines(), (0, 2, 4), strict=True)] == [
+        10
+    ] * 3

@@ -58,3 +58,9 @@ def test_files_keep_their_columns(ending: str, tmp_path: Path, capsys: pytest.Ca
 def test_another_ending_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", str(trained.run()), "x", "--out", str(tmp_path / "o.xlsx")]) == 2
     assert ".parquet" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_file_of_rows_that_is_not_there_is_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(trained.run()), "rows.csv", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["error"] == "MissingFile"
+    assert main(["predict", str(trained.run()), "bark, as in rows.csv"]) == 0

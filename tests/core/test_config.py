@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from zhuji.core.config import Settings, assignments, nearest, overlay, read_yaml, write_yaml
 from zhuji.core.errors import BadSetting, UnknownKey
+from zhuji.tasks.classify import Classify
 from zhuji.train.run import Run, compose
 
 WORDS = st.sampled_from(["a", "b", "c"])
@@ -15,7 +16,15 @@ MAPPINGS = st.dictionaries(WORDS, TREES, max_size=3)
 
 class Inner(Settings):
     rate: float = 0.1
+    """How fast."""
     layers: int = 2
+    """How deep."""
+
+
+class Wide(Inner):
+    rate: float = 0.2
+    width: int = 3
+    """How wide it is."""
 
 
 class Outer(Settings):
@@ -27,6 +36,14 @@ class Outer(Settings):
 def test_what_is_written_is_read_back() -> None:
     outer = Outer(inner=Inner(rate=0.5), maybe=Inner(layers=7), name="名字")
     assert Outer.parse(read_yaml(write_yaml(outer.plain()))) == outer
+
+
+def test_what_stands_under_a_setting_describes_it_also_where_it_is_inherited() -> None:
+    def described(settings: type[Settings]) -> dict[str, str | None]:
+        return {name: field.description for name, field in settings.model_fields.items()}
+
+    assert described(Inner) == {"rate": "How fast.", "layers": "How deep."}
+    assert described(Wide) == {"rate": None, "layers": "How deep.", "width": "How wide it is."}
 
 
 def test_settings_cannot_be_changed_in_place() -> None:
@@ -90,6 +107,25 @@ def test_another_part_brings_its_own_options() -> None:
     assert overlay(base, {"backbone": {"name": "bag"}}) == {"backbone": {"name": "bag"}}
     assert overlay(base, {"backbone": {"name": "recurrent", "layers": 2}})["backbone"]["width"] == 32
     assert overlay(base, {"backbone": {"layers": 2}})["backbone"]["name"] == "recurrent"
+
+
+@pytest.mark.parametrize("mark", list("|;,-#:~>*&!%@\t"))
+def test_a_single_mark_stands_for_itself(mark: str) -> None:
+    assert assignments([f"data.label_separator={mark}"]) == {"data": {"label_separator": mark}}
+
+
+def test_rules_read_as_sentences() -> None:
+    with pytest.raises(BadSetting, match=r"^setting 'data' must be given\."):
+        compose({})
+    with pytest.raises(BadSetting, match=r"^setting 'train\.steps' must be a valid integer, but is 'two' instead\."):
+        compose({"data": {"path": "x"}, "train": {"steps": "two"}})
+    with pytest.raises(BadSetting, match=r"'data\.max_dropped' must be a number between 0 and 1.*, but is 'abc' instead\."):
+        compose({"data": {"path": "x", "max_dropped": "abc"}})
+
+
+def test_a_rule_over_a_whole_group_does_not_print_the_group() -> None:
+    with pytest.raises(BadSetting, match=r"^setting 'task' label_smoothing must be 0 with objective=focal[^,]*\."):
+        Classify.parse({"objective": "focal", "label_smoothing": 0.1}, "task")
 
 
 @given(MAPPINGS, MAPPINGS)

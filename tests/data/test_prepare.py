@@ -210,3 +210,10 @@ def test_every_row_has_one_fate_and_one_split(rows, with_split):
         side = {}
         for r in ready.records:
             assert r.group is None or side.setdefault(r.group, r.split) == r.split
+
+
+def test_labels_may_be_absent_only_where_none_are_needed(tmp_path):
+    path = write(tmp_path, ["text"], [row[:1] for row in plain_rows()])
+    with pytest.raises(NoRole, match="label"):
+        prepare(DataSettings(path=path), 0)
+    assert prepare(DataSettings(path=path), 0, task="any").roles.kind == "unlabelled"

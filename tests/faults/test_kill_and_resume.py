@@ -23,7 +23,24 @@ def kill_test():
 @pytest.fixture
 def reviews(tmp_path):
     rng, path = random.Random(0), tmp_path / "reviews.csv"
-    words = ["the", "a", "film", "scene", "story", "hour", "actor", "music", "camera", "voice", "room", "street", "river", "light", "house", "tree"]
+    words = [
+        "the",
+        "a",
+        "film",
+        "scene",
+        "story",
+        "hour",
+        "actor",
+        "music",
+        "camera",
+        "voice",
+        "room",
+        "street",
+        "river",
+        "light",
+        "house",
+        "tree",
+    ]
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])

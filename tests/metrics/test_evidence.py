@@ -8,7 +8,11 @@ from zhuji.metrics.evidence import Evidence
 from zhuji.metrics.intervals import bootstrap
 
 ROWS = 40
-COLUMNS = {"label": np.arange(ROWS) % 3, "prediction": np.arange(ROWS) % 5 % 3, "probabilities": np.linspace(0, 1, 2 * ROWS).reshape(ROWS, 2)}
+COLUMNS = {
+    "label": np.arange(ROWS) % 3,
+    "prediction": np.arange(ROWS) % 5 % 3,
+    "probabilities": np.linspace(0, 1, 2 * ROWS).reshape(ROWS, 2),
+}
 
 
 def part(rows):

@@ -66,7 +66,11 @@ def test_without_resamples_or_rows_there_are_no_ends():
 
 
 def test_resamples_without_a_value_are_left_out():
-    e = {"label": np.array([0, 0, 0, 1]), "prediction": np.zeros(4, int), "probabilities": np.linspace(0.1, 0.8, 8).reshape(4, 2)}
+    e = {
+        "label": np.array([0, 0, 0, 1]),
+        "prediction": np.zeros(4, int),
+        "probabilities": np.linspace(0.1, 0.8, 8).reshape(4, 2),
+    }
     found = bootstrap(probabilities.auroc, e, 200)
     assert found.low == found.high == found.value
 

@@ -23,9 +23,7 @@ def hashed_by_hand(run: list[int]) -> int:
 
 
 def by_hand(row: list[int], longest: int) -> list[int]:
-    return [
-        hashed_by_hand(row[at : at + size]) for size in range(2, longest + 1) for at in range(len(row) - size + 1)
-    ]
+    return [hashed_by_hand(row[at : at + size]) for size in range(2, longest + 1) for at in range(len(row) - size + 1)]
 
 
 def arrays(rows: list[list[int]]) -> list[np.ndarray]:

@@ -18,7 +18,10 @@ def saved(folder, backbone="bag", task="classify", clean=None):
     model = assemble(modality, find(Backbone, backbone).example(), find(Task, task).example().task)
     clean = clean or CleanSettings()
     answers = Predictor(model, clean).predict(texts)
-    golden = [{"input": t, "answer": a.answer, "score": a.score, "scores": a.scores and dict(a.scores)} for t, a in zip(texts, answers)]
+    golden = [
+        {"input": t, "answer": a.answer, "score": a.score, "scores": a.scores and dict(a.scores)}
+        for t, a in zip(texts, answers)
+    ]
     save(model, folder, clean=clean, roles=ROLES, golden=golden, card="# 模型\n", run={"seed": 3})
     return model, texts
 

@@ -108,7 +108,9 @@ def test_nothing_in_nothing_out():
 
 
 def golden(predictor, texts):
-    return [{"input": t, "answer": a.answer, "score": a.score, "scores": a.scores} for t, a in zip(texts, predictor.predict(texts))]
+    return [
+        {"input": t, "answer": a.answer, "score": a.score, "scores": a.scores} for t, a in zip(texts, predictor.predict(texts))
+    ]
 
 
 def test_golden_rows_notice_a_changed_model():

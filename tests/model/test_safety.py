@@ -27,7 +27,9 @@ def test_reading_is_bounded_and_follows_no_link(tmp_path):
         read_bytes(tmp_path / "link", 5)
 
 
-@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', "NaN", "[Infinity]", "{", "", '"\\ud800', "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)])
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": 2}', "NaN", "[Infinity]", "{", "", '"\\ud800', "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)]
+)
 def test_json_that_is_refused(tmp_path, text):
     with pytest.raises(DamagedBundle):
         parse_json(text.encode(), tmp_path)

@@ -31,7 +31,9 @@ def one_label(seed, rows, classes, *, absent=(), digits=2):
     probabilities_ /= probabilities_.sum(1, keepdims=True)
     present = [c for c in range(classes) if c not in absent]
     label = rng.choice(present, rows)
-    label = np.where(rng.random(rows) < 0.4, np.where(np.isin(probabilities_.argmax(1), absent), label, probabilities_.argmax(1)), label)
+    label = np.where(
+        rng.random(rows) < 0.4, np.where(np.isin(probabilities_.argmax(1), absent), label, probabilities_.argmax(1)), label
+    )
     return {"label": label.astype(np.int64), "prediction": probabilities_.argmax(1), "probabilities": probabilities_}
 
 
@@ -41,7 +43,13 @@ def many_labels(seed, rows, classes):
     return {"label": rng.random((rows, classes)) < p * 0.8, "prediction": p >= 0.5, "probabilities": p}
 
 
-CASES = [one_label(0, 500, 20), one_label(1, 7, 3), one_label(2, 200, 2), one_label(3, 300, 6, absent=(0, 4)), one_label(4, 1, 3)]
+CASES = [
+    one_label(0, 500, 20),
+    one_label(1, 7, 3),
+    one_label(2, 200, 2),
+    one_label(3, 300, 6, absent=(0, 4)),
+    one_label(4, 1, 3),
+]
 
 
 @pytest.mark.parametrize("name", ONE_LABEL)
@@ -117,7 +125,9 @@ def test_average_precision(digits):
 def test_many_label_probabilities():
     e = many_labels(12, 300, 5)
     assert probabilities.auroc(e) == pytest.approx(sk.roc_auc_score(e["label"], e["probabilities"]), **CLOSE)
-    assert probabilities.average_precision(e) == pytest.approx(sk.average_precision_score(e["label"], e["probabilities"]), **CLOSE)
+    assert probabilities.average_precision(e) == pytest.approx(
+        sk.average_precision_score(e["label"], e["probabilities"]), **CLOSE
+    )
     by_label = [sk.log_loss(e["label"][:, c], e["probabilities"][:, c], labels=[False, True]) for c in range(5)]
     assert probabilities.log_loss(e) == pytest.approx(np.mean(by_label), **CLOSE)
     assert probabilities.brier(e) == pytest.approx(((e["label"] - e["probabilities"]) ** 2).mean(), **CLOSE)

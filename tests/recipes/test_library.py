@@ -46,7 +46,8 @@ def test_bilstm_is_the_article_s_network() -> None:
     }
     assert settings["task"]["hidden"] == 32
     optim = settings["train"]["optim"]
-    assert (optim["name"], optim["lr"], settings["train"]["epochs"]) == ("adam", 0.001, 10)
+    assert (optim["name"], settings["train"]["epochs"]) == ("adam", 10)
+    assert settings["task"]["pool"] == "ends"  # what a recurrent layer of Keras hands on
 
 
 def test_a_file_of_one_s_own(tmp_path: Path) -> None:

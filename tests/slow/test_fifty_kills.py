@@ -19,7 +19,24 @@ def test_fifty_kills_change_nothing(tmp_path):
     sys.modules["kill_test_long"] = kill_test
     spec.loader.exec_module(kill_test)
     rng = random.Random(0)
-    words = ["the", "a", "film", "scene", "story", "hour", "actor", "music", "camera", "voice", "room", "street", "river", "light", "house", "tree"]
+    words = [
+        "the",
+        "a",
+        "film",
+        "scene",
+        "story",
+        "hour",
+        "actor",
+        "music",
+        "camera",
+        "voice",
+        "room",
+        "street",
+        "river",
+        "light",
+        "house",
+        "tree",
+    ]
     rows = [
         [" ".join([*rng.choices(words, k=rng.randint(5, 30)), ["good", "bad"][i % 2]]), ["yes", "no"][i % 2]]
         for i in range(2000)

@@ -17,7 +17,9 @@ SETTINGS = [{}, {"label_smoothing": 0.1}, {"class_weights": "balanced"}, {"objec
 
 def batch_of(task, records):
     targets = [task.targets(r) for r in records]
-    return Batch(Units(torch.ones(len(records), 1, dtype=torch.bool)), {k: torch.stack([t[k] for t in targets]) for k in targets[0]})
+    return Batch(
+        Units(torch.ones(len(records), 1, dtype=torch.bool)), {k: torch.stack([t[k] for t in targets]) for k in targets[0]}
+    )
 
 
 def test_labels_are_learned_and_sorted():
@@ -107,7 +109,9 @@ def test_one_label_is_decoded_with_its_probability():
     assert task.evidence(logits, batch_of(task, RECORDS[:1]))["probabilities"].dtype == np.float64
 
 
-@pytest.mark.parametrize(("settings", "first"), [({}, "accuracy"), ({"class_weights": "balanced"}, "macro_f1"), ({"objective": "focal"}, "macro_f1")])
+@pytest.mark.parametrize(
+    ("settings", "first"), [({}, "accuracy"), ({"class_weights": "balanced"}, "macro_f1"), ({"objective": "focal"}, "macro_f1")]
+)
 def test_what_chooses_the_checkpoint(settings, first):
     assert next(iter(Classify(**settings).metrics())) == first
 

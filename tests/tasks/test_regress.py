@@ -37,7 +37,9 @@ def test_predicting_the_mean_has_loss_one():
 def test_huber_is_gentler_with_outliers():
     far = torch.full((8, 1), 10.0)
     square, huber = (Regress(objective=name).fit(RECORDS) for name in ("squared", "huber"))
-    assert float(huber.loss(far, batch_of(huber, RECORDS)).mean()) < 0.2 * float(square.loss(far, batch_of(square, RECORDS)).mean())
+    assert float(huber.loss(far, batch_of(huber, RECORDS)).mean()) < 0.2 * float(
+        square.loss(far, batch_of(square, RECORDS)).mean()
+    )
 
 
 def test_a_constant_target_has_scale_one():

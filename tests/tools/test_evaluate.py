@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
 
+import zhuji
 from tests import trained
 from zhuji.core.errors import ChangedSinceStart, NotABundle, TooManyDropped
+from zhuji.model.bundle import open_bundle
 from zhuji.tools.evaluate import evaluate
 
 
@@ -53,10 +57,42 @@ def test_refusals(tmp_path: Path) -> None:
 
 def test_changed_data_is_noticed() -> None:
     rows = trained.data()
-    text = rows.read_text(encoding="utf-8")
+    whole = rows.read_bytes()
     try:
-        rows.write_text(text + "bark more than before,dogs\n", encoding="utf-8")
+        rows.write_bytes(whole + b"bark more than before,dogs\n")
         with pytest.raises(ChangedSinceStart):
             evaluate(trained.run())
     finally:
-        rows.write_text(text, encoding="utf-8")
+        rows.write_bytes(whole)
+
+
+def test_the_test_rows_as_a_file_give_the_numbers_of_training_to_the_last_bit(tmp_path: Path) -> None:
+    result = zhuji.train(
+        trained.write_rows(tmp_path / "all.csv", rows=300, seed=3),
+        model="bag",
+        epochs=1,
+        run_dir=tmp_path / "run",
+        sets=trained.FAST,
+    )
+    with open(tmp_path / "run" / "splits.jsonl", encoding="utf-8") as file:
+        chosen = {line["row"] for line in map(json.loads, file) if line["split"] == "test"}
+    with open(tmp_path / "all.csv", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    with open(tmp_path / "test.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *(row for number, row in enumerate(rows, 1) if number in chosen)])
+    wanted = {name: score["value"] for name, score in result.test.items()}
+    for found in (evaluate(result.run, tmp_path / "test.csv"), result.load().evaluate(tmp_path / "test.csv", label="label")):
+        assert {name: score.value for name, score in found.scores.items()} == wanted
+
+
+@pytest.mark.parametrize(
+    ("train", "units"),
+    [({"batch_units": 65536}, 65536), ({"batch_units": 10**15}, 1 << 20), ({"batch_units": "x"}, 8192), (7, 8192)],
+)
+def test_rows_of_a_file_are_scored_in_batches_of_the_trainings_size(train, units, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor, seen = open_bundle(trained.result().bundle), []
+    predictor.run = {"train": train}
+    monkeypatch.setattr("zhuji.tools.evaluate.score", lambda *_, batch_units, **__: seen.append(batch_units) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        evaluate(trained.result().bundle, trained.data(), predictor=predictor)
+    assert seen == [units]

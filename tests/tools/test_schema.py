@@ -35,3 +35,15 @@ def test_defaults() -> None:
     assert schema({"seed": 7})["properties"]["seed"]["default"] == 7
     with pytest.raises(UnknownKey):
         schema({"seeds": 7})
+
+
+def test_what_settings_mean_is_in_their_descriptions() -> None:
+    whole = schema()
+    described = {
+        ("DataSettings", "max_dropped"): "Largest share of rows that may be dropped before the run stops.",
+        ("TrainSettings", "steps"): "Number of optimiser steps; overrides `epochs`.",
+        ("backbone.cnn", "channels"): "Filters of each kind.",
+        ("task.classify", "labels"): "Learned: class names, sorted.",
+    }
+    assert {at: whole["$defs"][at[0]]["properties"][at[1]].get("description") for at in described} == described
+    assert whole["properties"]["recipe"]["description"] == "The recipe it began with, for the record."

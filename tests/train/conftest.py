@@ -10,7 +10,24 @@ import pytest
 from zhuji.train.run import compose
 
 GOOD, BAD = ["good", "fine", "great", "lovely", "warm", "bright"], ["bad", "poor", "awful", "dull", "cold", "grey"]
-REST = ["the", "a", "film", "scene", "story", "hour", "actor", "music", "camera", "voice", "room", "street", "river", "light", "house", "tree"]
+REST = [
+    "the",
+    "a",
+    "film",
+    "scene",
+    "story",
+    "hour",
+    "actor",
+    "music",
+    "camera",
+    "voice",
+    "room",
+    "street",
+    "river",
+    "light",
+    "house",
+    "tree",
+]
 
 
 def sentence(rng: random.Random, good: bool) -> str:

@@ -5,12 +5,21 @@ import threading
 
 import pytest
 
-from zhuji.core.errors import ChangedSinceStart, Interrupted, NothingToResume, RunExists, Terminated
+from zhuji.core.errors import (
+    ChangedSinceStart,
+    Interrupted,
+    MissingFile,
+    NoRole,
+    NothingToResume,
+    RunExists,
+    Terminated,
+    UnknownKey,
+)
 from zhuji.core.files import read_json
 from zhuji.model.bundle import open_bundle
 from zhuji.train import loop
 from zhuji.train.fit import fit, resume
-from zhuji.train.folder import read_run
+from zhuji.train.folder import RUN, read_run, unclaim
 
 LEFT = {
     "run.yaml", "start.json", "environment.json", "fingerprint.json", "ledger.json", "leaks.json", "splits.jsonl", "metrics.jsonl",
@@ -185,3 +194,24 @@ def test_early_stopping_keeps_the_best(settings, tmp_path):
     assert len(scores) == scores.index(max(scores)) + 3
     assert result.valid["accuracy"]["value"] == max(scores)
     assert result.facts["best_step"] == result.facts["history"][scores.index(max(scores))]["step"]
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(settings, reviews, tmp_path):
+    unlabelled = tmp_path / "unlabelled.csv"
+    unlabelled.write_text("text\n" + "".join(f"just a text {i}\n" for i in range(30)))
+    for error, sets in {
+        NoRole: f"data.path={unlabelled}",
+        UnknownKey: "backbone.widht=3",
+        MissingFile: "data.path=none.csv",
+    }.items():
+        with pytest.raises(error):
+            fit(settings(sets), tmp_path / "run", progress=False)
+        assert not (tmp_path / "run").exists()
+    assert fit(settings("train.steps=2"), tmp_path / "run", progress=False).test
+
+
+def test_a_folder_keeps_what_others_put_there_when_a_run_cannot_begin(tmp_path):
+    (tmp_path / "mine.txt").write_text("x")
+    (tmp_path / RUN).write_text("x")
+    unclaim(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

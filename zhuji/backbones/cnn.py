@@ -16,7 +16,10 @@ from zhuji.nn.layers import norm
 
 
 class Cnn(Backbone):
-    """Windows of several widths slide over the units; the largest answer of each filter is kept (Kim 2014)."""
+    """Windows of several widths slide over the units; each filter answers at every place (Kim 2014).
+
+    Kim keeps each filter's largest answer, which is the head's affair: `task.pool=max`.
+    """
 
     grids: ClassVar[tuple[int, ...]] = (1,)
 

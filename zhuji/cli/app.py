@@ -22,7 +22,6 @@ from zhuji.version import __version__
 app = typer.Typer(
     name="zhuji",
     help="Zhuji (筑基): from raw data to a model of your own, with numbers that you can defend.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -56,7 +55,7 @@ _WRONG_USAGE: type[Exception] = typer.BadParameter.__mro__[2]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and hand back its exit code; whatever goes wrong becomes one message, never a traceback."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     _speak_utf8()
     try:
         code = int(app(args=words, prog_name="zhuji", standalone_mode=False) or 0)
@@ -68,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(words, {"error": "WrongUsage", "message": text}, text, 2)
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(words)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the library turns the one into the other
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say to it
         return 0
     except Exception as error:  # noqa: BLE001 - the last door: a person sees one line, a developer sets ZHUJI_DEBUG

@@ -94,7 +94,9 @@ def number(value: float | None) -> str:
 
 def line(screen: Console, name: str, text: str) -> None:
     """`name  text`, the text hanging where it began."""
-    screen.print(printable(f"{name:<10}{text}"), soft_wrap=True)
+    from rich.cells import cell_len
+
+    screen.print(printable(f"{name}{' ' * max(1, 10 - cell_len(name))}{text}"), soft_wrap=True)
 
 
 def ledger_text(ledger: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ import typer
 from zhuji.cli import terminal
 from zhuji.cli.options import Group, Id, Json, Label, Sets, Text, data_options
 from zhuji.cli.writing import csv_rows, json_rows, writer
+from zhuji.core.errors import MissingFile
 from zhuji.core.log import in_language, say
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from zhuji.tools.predict import Answered
 
 Model = Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="The folder that `zhuji train` printed, or its bundle.")]
+_ROWS = (".csv", ".tsv", ".jsonl", ".parquet", ".gz")
+"""What the names of files of rows end in."""
 MaybeSeed = Annotated[int | None, typer.Option("--seed", help="Seed of the bootstrap; the run's own by default.")]
 
 
@@ -98,12 +101,15 @@ def predict(  # noqa: PLR0917 - the options of a verb
 
 
 def _sources(inputs: Iterable[str]) -> Iterator[Any]:
-    """`-` is standard input, what exists on disk is a file, all else is a text."""
+    """`-` is standard input, what exists on disk is a file, all else is a text. Raises MissingFile for the name of a file of rows
+    that is not there: its answer would be taken for the file's."""
     for given in inputs:
         if given == "-":
             yield (line.rstrip("\r\n") for line in sys.stdin)
         elif _exists(given):
             yield Path(given)
+        elif given.lower().endswith(_ROWS) and not any(map(str.isspace, given)):
+            raise MissingFile(file=given)
         else:
             yield given
 
@@ -124,7 +130,7 @@ def _stream(rows: Iterable[Answered], files: bool) -> None:
         return
     for row in rows:
         answer, score = row.prediction.answer, row.prediction.score
-        name = ", ".join(answer) if isinstance(answer, tuple) else str(answer)
+        name = ", ".join(answer) if isinstance(answer, tuple) else f"{answer:.6g}" if isinstance(answer, float) else str(answer)
         text = " ".join(str(row.values["text"]).split())
         cells = [name, "" if score is None else f"{score:.3f}", text]
         sys.stdout.write("\t".join(map(terminal.printable, cells)) + "\n")

@@ -16,7 +16,9 @@ from zhuji.core.errors import BadSetting, UnknownKey
 class Settings(BaseModel):
     """A frozen group of settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, ser_json_inf_nan="strings", use_attribute_docstrings=True
+    )
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], prefix: str = "") -> Self:
@@ -78,8 +80,11 @@ def _translated(cls: type[BaseModel], error: ValidationError, prefix: str) -> Ex
         names = _settings_at(cls, path[:-1]).model_fields
         where = f" ({group})" if group else ""
         return UnknownKey(key=path[-1], where=where, nearest=nearest(path[-1], names))
-    rule = first["msg"].removeprefix("Value error, ")
-    return BadSetting(key=key, rule=rule, value=None if first["type"] == "missing" else first["input"])
+    if first["type"] == "missing":
+        return BadSetting(key=key, rule="must be given")
+    rule = first["msg"].removeprefix("Value error, ").replace("Input should", "must").partition(", unable to")[0]
+    # A rule over a whole group names what it is about itself.
+    return BadSetting(key=key, rule=rule, value=None if isinstance(first["input"], Mapping) else first["input"])
 
 
 def read_yaml(text: str, file: str = "") -> dict[str, Any]:
@@ -113,6 +118,10 @@ def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+_MARKS = frozenset("|;,:-#~>*&!%@`?^/\\.+=_\t ")
+"""Separators: a single one is meant as it stands, though YAML reads most of them otherwise."""
+
+
 def assignments(pairs: Iterable[str]) -> dict[str, Any]:
     """`["train.steps=500"]` -> `{"train": {"steps": 500}}`; values are read as YAML."""
     tree: dict[str, Any] = {}
@@ -129,6 +138,8 @@ def assignments(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def _yaml_value(key: str, text: str) -> Any:
+    if text in _MARKS:
+        return text
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:

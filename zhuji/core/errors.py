@@ -156,7 +156,10 @@ class UnknownFormat(DataError):
 class NoReadableRow(DataError):
     en = ("at least one row must be readable, but none of the first {rows} is ({causes})",
           "check the file's quotes, delimiter and encoding, or give --set data.delimiter=… or --set data.encoding=…")  # fmt: skip
-    zh = ("至少要有一行可读的数据，但前 {rows} 行都不可读（{causes}）", "请检查引号、分隔符和编码，或设置 --set data.delimiter=…、--set data.encoding=…")
+    zh = (
+        "至少要有一行可读的数据，但前 {rows} 行都不可读（{causes}）",
+        "请检查引号、分隔符和编码，或设置 --set data.delimiter=…、--set data.encoding=…",
+    )
 
 
 class DamagedFile(DataError):
@@ -285,7 +288,10 @@ class WontFit(RunError):
 class NotFinite(RunError):
     en = ("'{what}' must hold finite numbers to be scored, but {rows} of {total} rows do not",
           "the model has diverged: train again with a lower train.lr, or train.precision=fp32")  # fmt: skip
-    zh = ("「{what}」必须全为有限数值才能评分，但 {total} 行中有 {rows} 行不是", "模型已发散：请降低 train.lr 或设置 train.precision=fp32 后重新训练")
+    zh = (
+        "「{what}」必须全为有限数值才能评分，但 {total} 行中有 {rows} 行不是",
+        "模型已发散：请降低 train.lr 或设置 train.precision=fp32 后重新训练",
+    )
 
 
 class Interrupted(RunError):
@@ -295,7 +301,10 @@ class Interrupted(RunError):
 
 
 class Terminated(RunError):
-    en = ("the run was asked to stop (SIGTERM) and stopped after step {step}; nothing is lost", "go on with: zhuji resume {run}")
+    en = (
+        "the run was asked to stop (SIGTERM) and stopped after step {step}; nothing is lost",
+        "go on with: zhuji resume {run}",
+    )
     zh = ("运行应要求（SIGTERM）在第 {step} 步后停止，没有丢失任何内容", "继续运行：zhuji resume {run}")
     exit_code = 143
 

@@ -35,7 +35,10 @@ def count_text(count: float) -> str:
 def fraction(text: str | float) -> float:
     """'1%' or 0.01 -> 0.01; refuses what is not between 0 and 1."""
     percent = isinstance(text, str) and text.strip().endswith("%")
-    value = float(str(text).strip().removesuffix("%")) / 100 if percent else float(text)
+    try:
+        value = float(str(text).strip().removesuffix("%")) / 100 if percent else float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 1:
-        raise ValueError(f"must be between 0 and 1 (or 0% and 100%), but is {text} instead")
+        raise ValueError("must be a number between 0 and 1, or between 0% and 100%")
     return value

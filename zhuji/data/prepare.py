@@ -43,8 +43,8 @@ class Prepared:
 def prepare(settings: DataSettings, seed: int, *, task: str = "auto") -> Prepared:
     """Everything between a file and the first batch.
 
-    `task`: `auto` takes the labels as they look; `classify` and `regress` insist. Raises what reading raises, and EmptyData,
-    TooManyDropped, TooFewRows, OneClass, LeakFound.
+    `task`: `auto` takes the labels as they look; `classify` and `regress` insist; `any` does without labels where there are none.
+    Raises what reading raises, and NoRole, EmptyData, TooManyDropped, TooFewRows, OneClass, LeakFound.
     """
     source = open_source(settings)
     roles = _insisted(infer_roles(source, settings), task, source.columns)
@@ -109,7 +109,7 @@ def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:
 
 
 def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
-    if task in ("classify", "regress") and roles.kind == "unlabelled":
+    if task != "any" and roles.kind == "unlabelled":
         raise NoRole(role="label", columns=", ".join(columns))
     if task == "regress":
         return replace(roles, kind="regress")

@@ -56,7 +56,7 @@ class DataSettings(Settings):
     """Columns that make up the input, joined by a line break."""
     label: Names | None = None
     """One column; several 0/1 columns, or one column of separated names, for many labels."""
-    label_separator: str | None = None
+    label_separator: str | None = Field(default=None, min_length=1)
     """Set (e.g. '|') when one cell holds many labels."""
     group: str | None = None
     time: str | None = None

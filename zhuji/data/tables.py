@@ -193,7 +193,7 @@ def open_table(path: Path, settings: DataSettings) -> Table:
         why = {"encoding": reason}
     sample = encodings.decode(head, encoding)
     if _is_binary(sample):
-        raise UnknownFormat(file=path, why="its bytes are not text; if they are, name the encoding with --encoding")
+        raise UnknownFormat(file=path, why="its bytes are not text; if they are, name the encoding with --set data.encoding=…")
     form = _form(sample, whole, "csv" if settings.delimiter and by_name == "text" else by_name)
     if form == "text":
         return LineTable(path, encoding, why)

@@ -169,6 +169,7 @@ def _rarity(batches: Iterable[Sequence[Encoded]], num_ids: int) -> np.ndarray:
     rows, having = 0, np.zeros(num_ids, np.int64)
     for batch in batches:
         rows += len(batch)
-        having += np.bincount(np.concatenate([np.unique(row.ids) for row in batch]), minlength=num_ids)
+        seen = [np.unique(row.ids) for row in batch if row.ids is not None]
+        having += np.bincount(np.concatenate(seen), minlength=num_ids)
     inverse = np.log((1 + rows) / (1 + having)) + 1
     return np.log(inverse / inverse.mean()).astype(np.float32)

@@ -90,7 +90,9 @@ def save(
         LABELS: _json(task.get("labels", [])),
         GOLDEN: b"".join(json.dumps(dict(row), ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in golden),
         CARD: card.encode(),
-        WEIGHTS: safetensors.torch.save({name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}),
+        WEIGHTS: safetensors.torch.save(
+            {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
+        ),
         **model.modality.files(),
     }
     files[HASHES] = _json({name: {"bytes": len(data), "sha256": _hash(data)} for name, data in files.items()})

@@ -15,9 +15,7 @@ LONGEST_INPUT = 100_000
 """Characters from which an input is too long to travel."""
 
 
-def choose_golden(
-    predictor: Predictor, records: Sequence[Record], columns: Columns, count: int = 16
-) -> list[dict[str, Any]]:
+def choose_golden(predictor: Predictor, records: Sequence[Record], columns: Columns, count: int = 16) -> list[dict[str, Any]]:
     """`{input, answer, score, scores}` of `count` rows: by turns one of typical length, one of the longest, one of the rarest class
     (of the most extreme target), one with the smallest margin. `columns` is the records' evidence, row by row."""
     lengths = np.array([len(str(record.input)) for record in records])

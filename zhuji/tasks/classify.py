@@ -144,12 +144,7 @@ class Classify(Task):
         return Example(cls(hidden=6).fit(records), records)
 
 
-_ONE: dict[str, Metric] = {
-    "accuracy": classification.accuracy,
-    "macro_f1": classification.macro_f1,
-    "weighted_f1": classification.weighted_f1,
-    "balanced_accuracy": classification.balanced_accuracy,
-    "mcc": classification.mcc,
+_OF_PROBABILITIES: dict[str, Metric] = {
     "auroc": probabilities.auroc,
     "average_precision": probabilities.average_precision,
     "log_loss": probabilities.log_loss,
@@ -157,16 +152,19 @@ _ONE: dict[str, Metric] = {
     "ece": probabilities.ece,
     "ece_width": probabilities.ece_width,
 }
+_ONE: dict[str, Metric] = {
+    "accuracy": classification.accuracy,
+    "macro_f1": classification.macro_f1,
+    "weighted_f1": classification.weighted_f1,
+    "balanced_accuracy": classification.balanced_accuracy,
+    "mcc": classification.mcc,
+    **_OF_PROBABILITIES,
+}
 _MANY: dict[str, Metric] = {
     "micro_f1": classification.micro_f1,
     "macro_f1": classification.macro_f1,
     "weighted_f1": classification.weighted_f1,
     "subset_accuracy": classification.subset_accuracy,
     "hamming_loss": classification.hamming_loss,
-    "auroc": probabilities.auroc,
-    "average_precision": probabilities.average_precision,
-    "log_loss": probabilities.log_loss,
-    "brier": probabilities.brier,
-    "ece": probabilities.ece,
-    "ece_width": probabilities.ece_width,
+    **_OF_PROBABILITIES,
 }

@@ -73,7 +73,7 @@ def check(
     tree = assignments(sets)
     settings = DataSettings.parse(overlay({"path": data, **(columns or {})}, tree.get("data", {})), "data")
     options = CheckSettings.parse(tree.get("check", {}), "check")
-    prepared = prepare(settings.model_copy(update={"leaks": "allow", "max_dropped": 1.0}), seed)
+    prepared = prepare(settings.model_copy(update={"leaks": "allow", "max_dropped": 1.0}), seed, task="any")
     facts = _facts(prepared, settings, options, seed)
     failures, warned = _failures(prepared, settings), _warnings(facts, options)
     lines = _lines(prepared, facts)
@@ -196,7 +196,10 @@ def _lines(prepared: Prepared, facts: Mapping[str, Any]) -> list[tuple[str, str]
     )
     if facts["languages"]:
         lines.append(
-            (say_in("language", "语言"), ", ".join(f"{name} {share:.0%}" for name, share in facts["languages"].items()))
+            (
+                say_in("language", "语言"),
+                ", ".join(f"{name} {share:.0%}" for name, share in facts["languages"].items() if share >= 0.005),
+            )
         )
     copies = facts["duplicates"]
     lines.append(

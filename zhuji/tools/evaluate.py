@@ -24,7 +24,7 @@ from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
 from zhuji.metrics.intervals import Interval
 from zhuji.model.bundle import open_bundle
-from zhuji.model.predictor import Predictor
+from zhuji.model.predictor import BATCH_UNITS, Predictor
 from zhuji.train import threads
 from zhuji.train.evaluation import Scores, score
 from zhuji.train.folder import RUN, read_run, refuse_changes
@@ -32,6 +32,7 @@ from zhuji.train.run import EvaluateSettings
 
 _CHUNK = 256
 """Rows encoded at once."""
+_MOST_UNITS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,19 @@ def _on_data(predictor: Predictor, model: str, columns: Mapping[str, Any], seed:
     records = read_records(settings, roles, ledger, source=source)
     first, second = tee(_encoded(predictor.model.modality, _only(records, split, ledger), ledger))
     scores = score(
-        predictor, (record for record, _ in first), (encoded for _, encoded in second), resamples=options.bootstrap, seed=seed
-    )
+        predictor, (record for record, _ in first), (encoded for _, encoded in second),
+        resamples=options.bootstrap, seed=seed, batch_units=_batch_units(predictor),
+    )  # fmt: skip
     limit_dropped(_without_other_splits(ledger), settings)
     return _evaluation(model, settings.path, split, scores, ledger.as_dict())
+
+
+def _batch_units(predictor: Predictor) -> int:
+    """The budget that training scored with: in batches of another size the last bits are others. A bundle's word is not trusted
+    with the memory of this machine."""
+    train: Any = predictor.run.get("train")
+    asked = train.get("batch_units") if isinstance(train, Mapping) else None
+    return min(asked, _MOST_UNITS) if isinstance(asked, int) and asked > 0 else BATCH_UNITS
 
 
 def _evaluation(model: str, data: str, split: str | None, scores: Scores, ledger: Mapping[str, Any]) -> Evaluation:

@@ -29,9 +29,6 @@ from zhuji.train.run import Run
 from zhuji.train.schedule import Timetable, timetable
 from zhuji.train.state import State
 
-_LEARNED = "learned"
-"""Folder of what the modality learned: a resumed run takes it from there and does not learn it again."""
-
 
 @dataclass(frozen=True)
 class Job:
@@ -66,12 +63,12 @@ def begin(run: Run, folder: Path) -> Job:
         places.refuse_changes("the settings", places.flat(start["run"]), places.flat(run.plain()), folder)
     device = _device(run.train.device)
     used = threads.use(run.train.threads)
+    modality, backbone = lookup.build(Modality, run.modality), lookup.build(Backbone, run.backbone)
     prepared = prepare(run.data, run.seed, task=str(run.task.get("name", "auto")))
     if start is not None:
         places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
-    modality, backbone = lookup.build(Modality, run.modality), lookup.build(Backbone, run.backbone)
     task = lookup.build(Task, _task(run.task, prepared.roles.kind))
-    material = _material(prepared, modality, task, run.seed, folder / _LEARNED)
+    material = _material(prepared, modality, task, run.seed, folder / places.LEARNED)
     if start is not None:
         places.refuse_changes("the data", {"rows": start["material"]}, {"rows": material.digest()}, folder)
     model = assemble(material.modality, backbone, material.task, run.seed).to(device)
@@ -144,8 +141,9 @@ def _precision(run: Run, model: Model, loader: Loader, material: Material, devic
     )
     precision = choose(run.train.precision, model, batches, device)
     if precision.ratio is not None:
-        say(in_language(f"Precision: {precision.name} (bf16 ran {precision.ratio:.2f} times as fast as fp32 here).",
-                        f"精度：{precision.name}（本机 bf16 的速度为 fp32 的 {precision.ratio:.2f} 倍）。"))  # fmt: skip
+        en, zh = ("; it would not pay", "，不值得改用") if precision.name == "fp32" else ("", "")
+        say(in_language(f"Precision: {precision.name} (bf16 ran {precision.ratio:.2f} times as fast as fp32 here{en}).",
+                        f"精度：{precision.name}（本机 bf16 的速度为 fp32 的 {precision.ratio:.2f} 倍{zh}）。"))  # fmt: skip
     return precision
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zhuji.core.config import overlay
-from zhuji.core.errors import NothingToResume
+from zhuji.core.errors import DataError, NothingToResume, UsageError
 from zhuji.core.files import sweep
 from zhuji.core.log import in_language, say
 from zhuji.train import folder as places
@@ -24,13 +24,17 @@ def fit(run: Run, run_dir: Path, *, progress: bool = True) -> Result:
     """
     folder = places.claim(Path(run_dir))
     paths = {
-        name: str(Path(path).resolve())
+        name: str(Path(path).absolute())
         for name in ("path", "valid_path", "test_path")
         if (path := getattr(run.data, name)) is not None
     }
     run = Run.parse(overlay(run.plain(), {"data": paths}))
     places.write_run(folder, run)
-    return _run(run, folder, progress)
+    try:
+        return _run(run, folder, progress)
+    except (UsageError, DataError):
+        places.unclaim(folder)  # wrong words or wrong data: the same command, mended, may take the same folder
+        raise
 
 
 def resume(run_dir: Path, *, progress: bool = True) -> Result:

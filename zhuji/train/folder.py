@@ -9,6 +9,7 @@ import hashlib
 import json
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -26,6 +27,8 @@ from zhuji.train.run import Run
 
 RUN, START, RESULTS = "run.yaml", "start.json", "results.json"
 METRICS, BOARD, CHECKPOINTS, BUNDLE = "metrics.jsonl", "tensorboard", "checkpoints", "bundle"
+LEARNED = "learned"
+"""Folder of what the modality learned: a resumed run takes it from there and does not learn it again."""
 
 _NUMBERED = re.compile(r"(\d{3,})-")
 _PACKAGES = ("torch", "numpy", "safetensors", "tokenizers", "scikit-learn", "ftfy", "rensa", "pydantic")
@@ -61,6 +64,16 @@ def claim(folder: Path) -> Path:
     if any(folder.iterdir()):
         raise RunExists(file=folder)
     return folder.resolve()
+
+
+def unclaim(folder: Path) -> None:
+    """Take away a run that never began, and its folder if nothing else is in it."""
+    if (folder / START).exists():
+        return
+    (folder / RUN).unlink(missing_ok=True)
+    shutil.rmtree(folder / LEARNED, ignore_errors=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def write_run(folder: Path, run: Run) -> None:
