@@ -19,7 +19,7 @@ from zhuji.data.loader import BatchPlan
 from zhuji.data.prepare import prepare
 from zhuji.data.settings import DataSettings
 from zhuji.model.assembly import Model, assemble
-from zhuji.train.material import Rows, gather
+from zhuji.training.material import Rows, gather
 
 ROWS = 256
 CUTS = (1, 7, 32, 100, 256)

@@ -40,8 +40,8 @@ def child(folder: Path, sets: list[str]) -> None:
     from zhuji.core.threads import polite
 
     polite()
-    from zhuji.train.fit import fit, resume
-    from zhuji.train.run import compose
+    from zhuji.training.fit import fit, resume
+    from zhuji.training.run import compose
 
     if (folder / "run.yaml").exists():
         resume(folder, progress=False)
@@ -89,7 +89,7 @@ def kill_once(folder: Path, sets: list[str], rng: random.Random, outcome: Outcom
 
 def look(folder: Path, keep: int, outcome: Outcome) -> None:
     """Read every checkpoint that a kill left."""
-    from zhuji.train.checkpoint import Checkpoints
+    from zhuji.training.checkpoint import Checkpoints
 
     outcome.partial += any((folder / "checkpoints").glob(".partial-*"))
     for path in (folder / "checkpoints").glob("damaged-*"):

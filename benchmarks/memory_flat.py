@@ -19,8 +19,8 @@ from zhuji.core.threads import polite
 def resident(folder: Path, data: Path, steps: int, backbone: str) -> dict[int, float]:
     """step -> MiB, from the run's own log."""
     polite()
-    from zhuji.train.fit import fit
-    from zhuji.train.run import compose
+    from zhuji.training.fit import fit
+    from zhuji.training.run import compose
 
     sets = [
         f"data.path={data}", f"backbone={{name: {backbone}}}", f"train.steps={steps}", "train.batch_units=4096",

@@ -20,7 +20,7 @@ from zhuji.core.config import Part
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import ZhujiError, catalogue
 from zhuji.recipes import library
-from zhuji.train.run import Run
+from zhuji.training.run import Run
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 SHELVES: tuple[type[Part], ...] = (Modality, Backbone, Task)

@@ -69,9 +69,9 @@ def test_resume_of_a_finished_run_hands_it_back() -> None:
 
 
 def test_the_room_of_training_and_the_call_share_a_name() -> None:
-    import zhuji.train.run
+    import zhuji.training.run
 
-    assert callable(zhuji.train) and zhuji.train.run.Run
+    assert callable(zhuji.train) and zhuji.training.run.Run
     with pytest.raises(MissingFile):
         zhuji.train("x.csv", config="none.yaml")
 

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from zhuji import _callable as _callable
 from zhuji.core.threads import polite
 from zhuji.version import __version__
 

@@ -118,7 +118,7 @@ def train(
 
     Raises what a run can meet, all of it `zhuji.core.errors.ZhujiError`.
     """
-    from zhuji.train.fit import fit
+    from zhuji.training.fit import fit
 
     run, folder = planned(
         data, model=model, config=config, task=task, epochs=epochs, name=name, run_dir=run_dir, seed=seed, sets=sets, **columns
@@ -142,8 +142,8 @@ def planned(
     """The `Run` that `train` would do, and its folder, which is made if it is one of `runs/`."""
     from zhuji import recipes
     from zhuji.core.errors import MissingFile
-    from zhuji.train.folder import next_run_dir
-    from zhuji.train.run import compose
+    from zhuji.training.folder import next_run_dir
+    from zhuji.training.run import compose
 
     own: dict[str, Any] = {}
     if config is not None:
@@ -181,7 +181,7 @@ def resume(run_dir: str | Path, *, seed: int | None = None, sets: Sequence[str] 
     """Go on with a run that was stopped. `seed` and `sets` may only repeat what the run has.
 
     Raises NothingToResume, ChangedSinceStart, and what a run can meet."""
-    from zhuji.train import fit, folder
+    from zhuji.training import fit, folder
 
     if seed is not None or sets:
         run = folder.read_run(Path(run_dir))
@@ -219,7 +219,7 @@ def predict(
     answer is dropped in `ledger`. Nothing is left to chance, so `seed` changes nothing."""
     from zhuji.data.ledger import Ledger
     from zhuji.tools.predict import predict as work
-    from zhuji.train import threads
+    from zhuji.training import threads
 
     threads.use(None)
     return work(load(model).predictor, sources, Ledger() if ledger is None else ledger, sets=sets, columns=_columns(columns))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zhuji.train.run import Run, compose
+from zhuji.training.run import Run, compose
 
 Patch = pytest.MonkeyPatch
 Provocation = Callable[[Path, Patch], object]
@@ -199,7 +199,7 @@ def run_of(path: Path, **train: object) -> Run:
 
 def fitted(folder: Path) -> Path:
     """The bundle of a small run."""
-    from zhuji.train.fit import fit
+    from zhuji.training.fit import fit
 
     fit(run_of(csv(folder)), folder / "run")
     return folder / "run" / "bundle"
@@ -256,14 +256,14 @@ def rewrite(bundle: Path, name: str, text: str) -> None:
 
 @provokes("RunExists")
 def _(folder: Path, patch: Patch) -> object:
-    from zhuji.train.fit import fit
+    from zhuji.training.fit import fit
 
     return fit(run_of(csv(folder)), folder)
 
 
 @provokes("NothingToResume")
 def _(folder: Path, patch: Patch) -> object:
-    from zhuji.train.fit import resume
+    from zhuji.training.fit import resume
 
     return resume(folder)
 
@@ -271,7 +271,7 @@ def _(folder: Path, patch: Patch) -> object:
 @provokes("ChangedSinceStart")
 def _(folder: Path, patch: Patch) -> object:
     from zhuji.core.errors import Interrupted
-    from zhuji.train.fit import resume
+    from zhuji.training.fit import resume
 
     with patch.context() as inner, pytest.raises(Interrupted):
         stopped(folder, inner, signal.SIGINT)
@@ -281,7 +281,7 @@ def _(folder: Path, patch: Patch) -> object:
 
 @provokes("TooManyBadSteps")
 def _(folder: Path, patch: Patch) -> object:
-    from zhuji.train.fit import fit
+    from zhuji.training.fit import fit
 
     optim = {"lr": 1e30, "warmup": 0, "schedule": "constant", "clip": None}
     return fit(run_of(csv(folder), steps=50, batch_rows=4, evaluate_every=100, max_bad_steps=0, optim=optim), folder / "run")
@@ -289,8 +289,8 @@ def _(folder: Path, patch: Patch) -> object:
 
 def stopped(folder: Path, patch: Patch, by: signal.Signals) -> object:
     """A run that is sent a signal when it writes its first line."""
-    from zhuji.train.fit import fit
-    from zhuji.train.hooks import Watchers
+    from zhuji.training.fit import fit
+    from zhuji.training.hooks import Watchers
 
     signals = iter([by])
     patch.setattr(Watchers, "see", lambda self, line: [os.kill(os.getpid(), number) for number in signals])
@@ -309,8 +309,8 @@ def _(folder: Path, patch: Patch) -> object:
 
 @provokes("DiskFull")
 def _(folder: Path, patch: Patch) -> object:
-    from zhuji.train import checkpoint
-    from zhuji.train.fit import fit
+    from zhuji.training import checkpoint
+    from zhuji.training.fit import fit
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -321,8 +321,8 @@ def _(folder: Path, patch: Patch) -> object:
 
 @provokes("WontFit")
 def _(folder: Path, patch: Patch) -> object:
-    from zhuji.train import rehearsal
-    from zhuji.train.fit import fit
+    from zhuji.training import rehearsal
+    from zhuji.training.fit import fit
 
     patch.setattr(rehearsal, "_free_memory", lambda *_: 1)
     return fit(run_of(csv(folder), rehearse=True), folder / "run")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from zhuji.core.config import Settings, assignments, nearest, overlay, read_yaml, write_yaml
 from zhuji.core.errors import BadSetting, UnknownKey
 from zhuji.tasks.classify import Classify
-from zhuji.train.run import Run, compose
+from zhuji.training.run import Run, compose
 
 WORDS = st.sampled_from(["a", "b", "c"])
 TREES = st.recursive(st.integers() | st.text(max_size=3), lambda inner: st.dictionaries(WORDS, inner, max_size=3), max_leaves=8)

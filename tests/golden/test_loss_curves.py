@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from zhuji.train.fit import fit
-from zhuji.train.run import compose
+from zhuji.training.fit import fit
+from zhuji.training.run import compose
 
 TOLERANCE = 1e-4
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from zhuji.core.lookup import build
 from zhuji.core.records import Record
 from zhuji.model.assembly import assemble
 from zhuji.recipes.library import FACTS
-from zhuji.train.run import compose
+from zhuji.training.run import compose
 
 
 def test_the_named_families_are_there() -> None:

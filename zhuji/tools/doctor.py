@@ -16,7 +16,7 @@ from zhuji.core.config import assignments
 from zhuji.core.log import in_language
 from zhuji.core.quantity import bytes_text
 from zhuji.core.seed import derive
-from zhuji.train.run import TrainSettings
+from zhuji.training.run import TrainSettings
 from zhuji.version import __version__
 
 OLDEST_TORCH = (2, 11)
@@ -58,7 +58,7 @@ def _version(package: str) -> str | None:
 def _torch(asked: TrainSettings, seed: int) -> dict[str, Any]:
     import torch
 
-    from zhuji.train.threads import cpus
+    from zhuji.training.threads import cpus
 
     cuda = torch.cuda.is_available()
     return {

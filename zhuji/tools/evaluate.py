@@ -25,10 +25,10 @@ from zhuji.data.sources import Source, open_source
 from zhuji.metrics.intervals import Interval
 from zhuji.model.bundle import open_bundle
 from zhuji.model.predictor import BATCH_UNITS, Predictor
-from zhuji.train import threads
-from zhuji.train.evaluation import Scores, score
-from zhuji.train.folder import RUN, read_run, refuse_changes
-from zhuji.train.run import EvaluateSettings
+from zhuji.training import threads
+from zhuji.training.evaluation import Scores, score
+from zhuji.training.folder import RUN, read_run, refuse_changes
+from zhuji.training.run import EvaluateSettings
 
 _CHUNK = 256
 """Rows encoded at once."""

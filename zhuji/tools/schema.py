@@ -8,7 +8,7 @@ from typing import Any
 from zhuji.core.config import Part, nearest
 from zhuji.core.errors import UnknownKey
 from zhuji.core.lookup import find, names
-from zhuji.train.run import Run
+from zhuji.training.run import Run
 
 _AUTO = {"description": "classify or regress, by what the label column holds", "properties": {"name": {"const": "auto"}}}
 

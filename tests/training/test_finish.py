@@ -1,0 +1,158 @@
+"""What a run leaves, against what one works out by hand from its files."""
+
+import csv
+import random
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests import trained
+from zhuji.core.contracts import Prediction
+from zhuji.core.records import Record
+from zhuji.model.bundle import open_bundle
+from zhuji.training import folder as places
+from zhuji.training.begin import begin
+from zhuji.training.finish import Result, best_model, write_predictions
+from zhuji.training.fit import fit
+from zhuji.training.run import compose
+
+NAMES = ("dogs", "cats")
+
+
+def sentence(rng, label):
+    return " ".join([*rng.sample(trained.WORDS[label].split(), 3), *(f"{rng.getrandbits(24):x}" for _ in range(3))])
+
+
+def leaking_rows():
+    """`(text, label, split)`: 16 test rows of which 6 are copies of training rows; 5 of the other 10 are labelled wrongly, so that
+    scores with and without the copies lie far apart."""
+    rng = random.Random(0)
+    train = [(sentence(rng, NAMES[i % 2]), NAMES[i % 2], "train") for i in range(80)]
+    valid = [(sentence(rng, NAMES[i % 2]), NAMES[i % 2], "valid") for i in range(12)]
+    fair = [(sentence(rng, NAMES[i % 2]), NAMES[(i + (i < 5)) % 2], "test") for i in range(10)]
+    copies = [(text, label, "test") for text, label, _ in train[:6]]
+    return train, valid, fair, copies
+
+
+def trained_on_leaks(folder, action):
+    train, valid, fair, copies = leaking_rows()
+    with open(folder / "rows.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("text", "label", "split"), *train, *valid, *fair, *copies])
+    settings = {
+        "data": {"path": str(folder / "rows.csv"), "leaks": action, "near": 0, "split": "split"},
+        "backbone": {"name": "bag", "width": 8},
+        "train": {"steps": 60, "batch_rows": 16, "precision": "fp32", "rehearse": False, "optim": {"lr": 0.02}},
+        "evaluate": {"bootstrap": 20, "baselines": False},
+    }
+    return fit(compose(settings), folder / "run", progress=False), fair, copies
+
+
+def accuracy(result, rows):
+    answers = open_bundle(result.bundle).predict([text for text, _, _ in rows])
+    return sum(answer.answer == label for answer, (_, label, _) in zip(answers, rows, strict=True)) / len(rows)
+
+
+@pytest.mark.parametrize("action", ["allow", "move"])
+def test_the_effect_of_leaks_is_that_of_the_rows_that_leaked(tmp_path, action):
+    """Copies stay in test (allow) or stand in training (move): either way one score counts them and one does not."""
+    result, fair, copies = trained_on_leaks(tmp_path, action)
+    with_leaks, without = result.facts["with_leaks"]["accuracy"], result.facts["without_leaks"]["accuracy"]
+    assert with_leaks["value"] == pytest.approx(accuracy(result, [*fair, *copies]))
+    assert without["value"] == pytest.approx(accuracy(result, fair))
+    assert with_leaks["value"] > without["value"] + 0.1
+    believed = with_leaks if action == "allow" else without
+    assert result.test["accuracy"]["value"] == pytest.approx(believed["value"])
+    assert with_leaks["low"] <= with_leaks["value"] <= with_leaks["high"]
+
+
+def test_without_leaks_nothing_is_said_of_their_effect():
+    assert not {"with_leaks", "without_leaks"} & Result.read(trained.run()).facts.keys()
+
+
+def test_predictions_are_the_test_rows_in_order_with_the_answers_of_the_bundle():
+    lines = list(csv.DictReader((trained.run() / "predictions.csv").read_text(encoding="utf-8").splitlines()))
+    with open(trained.data(), encoding="utf-8", newline="") as file:
+        rows = {f"row-{i}": row for i, row in enumerate(csv.DictReader(file), 1)}
+    splits = [line.split('"') for line in (trained.run() / "splits.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["id"] for line in lines] == [parts[3] for parts in splits if "test" in parts]
+    assert [(line["input"], line["label"]) for line in lines] == [
+        (rows[i["id"]]["text"], rows[i["id"]]["label"]) for i in lines
+    ]
+    answers = list(open_bundle(trained.run()).predict([line["input"] for line in lines]))
+    assert [line["prediction"] for line in lines] == [answer.answer for answer in answers]
+    assert [float(line["score"]) for line in lines] == pytest.approx([answer.score for answer in answers], abs=2e-6)
+
+
+def test_cells_of_predictions(tmp_path):
+    answers = [Prediction(("a", "b"), None, {}), Prediction(1.5, None, {}), Prediction("x", 0.12345678, {})]
+    records = [
+        Record("r1", "long " * 100, ("b",)),
+        Record("r2", 'quoted "comma", line\nbreak', None),
+        Record("r3", "中文", "x"),
+    ]
+    write_predictions(tmp_path / "p.csv", SimpleNamespace(predict=lambda inputs: answers[: len(list(inputs))]), records)
+    with open(tmp_path / "p.csv", encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["id", "input", "label", "prediction", "score"],
+            ["r1", ("long " * 100)[:200], "b", "a|b", ""],
+            ["r2", 'quoted "comma", line\nbreak', "", "1.5", ""],
+            ["r3", "中文", "x", "x", "0.123457"],
+        ]
+
+
+@pytest.fixture
+def job(tmp_path):
+    """The finished run, begun again from its last checkpoint, with an earlier one as the best."""
+    shutil.copytree(trained.run(), tmp_path / "run")
+    job = begin(places.read_run(tmp_path / "run"), tmp_path / "run")
+    first, *_, last = job.checkpoints.steps()
+    assert first < last == job.state.progress.step
+    job.state.progress.best_step = first
+    return job
+
+
+def saved_weights(job, step):
+    tensors = load_file(job.checkpoints.path(step) / "state.safetensors")
+    return {name.removeprefix("model/"): tensor for name, tensor in tensors.items() if name.startswith("model/")}
+
+
+def same(weights, others):
+    return weights.keys() == others.keys() and all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+def test_the_weights_of_the_best_checkpoint_are_used(job):
+    first, *_, last = job.checkpoints.steps()
+    best = best_model(job)
+    assert same(best.state_dict(), saved_weights(job, first))
+    assert not same(best.state_dict(), saved_weights(job, last))
+    assert not best.training
+
+
+def test_a_damaged_best_checkpoint_is_told_of_and_the_last_weights_are_used(job, capsys):
+    first, *_, last = job.checkpoints.steps()
+    (job.checkpoints.path(first) / "state.safetensors").write_bytes(b"x")
+    assert same(best_model(job).state_dict(), saved_weights(job, last))
+    assert f"best step, {first}, is damaged" in capsys.readouterr().err
+
+
+def test_the_bundle_holds_the_best_weights():
+    result = Result.read(trained.run())
+    steps = {entry["step"]: entry["accuracy"] for entry in result.facts["history"]}
+    best = max(steps, key=lambda step: steps[step])
+    assert steps[result.facts["best_step"]] == steps[best]
+    saved = load_file(result.run / "checkpoints" / f"step-{result.facts['best_step']:08d}" / "state.safetensors")
+    bundled = load_file(result.bundle / "model.safetensors")
+    assert same(bundled, {name: saved[f"model/{name}"] for name in bundled})
+
+
+def test_a_result_is_what_the_folder_holds():
+    result = Result.read(trained.run())
+    assert result.bundle == trained.run() / "bundle"
+    assert (result.test, result.valid, result.baselines) == tuple(result.facts[key] for key in ("test", "valid", "baselines"))
+    assert (
+        sum(map(sum, result.facts["confusion"]))
+        == len((trained.run() / "predictions.csv").read_text(encoding="utf-8").splitlines()) - 1
+    )

@@ -1,0 +1,166 @@
+"""Everything between the settings of a run and its first step; the same steps lead a resumed run to where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zhuji.core import lookup
+from zhuji.core.config import overlay
+from zhuji.core.contracts import Backbone, Modality, Task
+from zhuji.core.errors import BadSetting
+from zhuji.core.files import atomic_folder, read_json, write_json
+from zhuji.core.log import in_language, say
+from zhuji.data.balance import undersampled
+from zhuji.data.loader import Loader
+from zhuji.data.prepare import Prepared, prepare
+from zhuji.model.assembly import Model, assemble
+from zhuji.training import folder as places
+from zhuji.training import threads
+from zhuji.training.checkpoint import Checkpoints
+from zhuji.training.material import Material, gather
+from zhuji.training.optim import optimiser
+from zhuji.training.precision import Precision, choose
+from zhuji.training.run import Run
+from zhuji.training.schedule import Timetable, timetable
+from zhuji.training.state import State
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is ready for its next step."""
+
+    run: Run
+    folder: Path
+    prepared: Prepared
+    material: Material
+    loader: Loader
+    table: Timetable
+    state: State
+    checkpoints: Checkpoints
+    precision: Precision
+    device: torch.device
+    fresh: bool
+    """Nothing of it was trained before."""
+
+    @property
+    def model(self) -> Model:
+        return self.state.model
+
+
+def begin(run: Run, folder: Path) -> Job:
+    """Prepare data, fit, encode, assemble, choose the precision, write down what is now settled, and load the newest checkpoint if
+    there is one.
+
+    Raises what `prepare` and `assemble` raise, BadSetting, and ChangedSinceStart when the run was begun with other data or settings.
+    """
+    start = read_json(folder / places.START) if (folder / places.START).exists() else None
+    if start is not None:
+        places.refuse_changes("the settings", places.flat(start["run"]), places.flat(run.plain()), folder)
+    device = _device(run.train.device)
+    used = threads.use(run.train.threads)
+    modality, backbone = lookup.build(Modality, run.modality), lookup.build(Backbone, run.backbone)
+    prepared = prepare(run.data, run.seed, task=str(run.task.get("name", "auto")))
+    if start is not None:
+        places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
+    task = lookup.build(Task, _task(run.task, prepared.roles.kind))
+    material = _material(prepared, modality, task, run.seed, folder / places.LEARNED)
+    if start is not None:
+        places.refuse_changes("the data", {"rows": start["material"]}, {"rows": material.digest()}, folder)
+    model = assemble(material.modality, backbone, material.task, run.seed).to(device)
+    loader = _loader(run, prepared, material)
+    precision = _precision(run, model, loader, material, device)
+    run = _resolved(run, precision, device, used, {part.shelf: part.described() for part in (modality, backbone, task)})
+    if start is None:
+        _write_start(run, folder, prepared, material, places.environment(used, device))
+    elif start["torch"] != torch.__version__:
+        say(in_language(f"Begun with torch {start['torch']}, goes on with {torch.__version__}: the last bits may differ.",
+                        f"开始时使用 torch {start['torch']}，现为 {torch.__version__}：末位可能不同。"))  # fmt: skip
+    state = State(model, optimiser(run.train.optim, model), run.train.average)
+    checkpoints = Checkpoints(folder / places.CHECKPOINTS, run.train.keep)
+    saved = checkpoints.newest() if start is not None else None
+    if saved is not None:
+        state.load(saved.tensors, saved.progress)
+    table = timetable(run.train, loader)
+    return Job(run, folder, prepared, material, loader, table, state, checkpoints, precision, device, saved is None)
+
+
+def _device(asked: str) -> torch.device:
+    if asked == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=asked)
+    except (RuntimeError, AssertionError) as error:
+        raise BadSetting(
+            key="train.device", rule=f"must be a device of this machine ({_first_line(error)})", value=asked
+        ) from None
+    return torch.device(asked)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _task(asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The task that is asked for; `auto` becomes the one that the labels call for."""
+    name = asked.get("name", "auto")
+    if name == "auto":
+        name = "regress" if kind == "regress" else "classify"
+    settings: dict[str, Any] = {"many": True} if name == "classify" and kind == "classify_many" else {}
+    return {**settings, **asked, "name": name}
+
+
+def _material(prepared: Prepared, modality: Modality, task: Task, seed: int, learned: Path) -> Material:
+    """`learned`: where a run that was begun keeps what its modality learned."""
+    if learned.exists():
+        fitted = {path.name: path.read_bytes() for path in learned.iterdir()}
+        return gather(prepared, modality, task, seed, fitted=fitted)
+    material = gather(prepared, modality, task, seed)
+    with atomic_folder(learned) as partial:
+        for name, content in material.modality.files().items():
+            (partial / name).write_bytes(content)
+    return material
+
+
+def _loader(run: Run, prepared: Prepared, material: Material) -> Loader:
+    rows = material.rows["train"]
+    sample = undersampled([r.label for r in rows.records], run.seed) if run.data.balance.sample == "under" else None
+    return Loader(
+        rows.lengths, batch_units=run.train.batch_units, batch_rows=run.train.batch_rows, seed=run.seed, indexes=sample
+    )  # fmt: skip
+
+
+def _precision(run: Run, model: Model, loader: Loader, material: Material, device: torch.device) -> Precision:
+    """What `auto` comes to; said only where there was something to choose."""
+    batches = (
+        [material.rows["train"].batch(plan).to(device) for plan in loader.epoch(0)[:2]] if run.train.precision == "auto" else []
+    )
+    precision = choose(run.train.precision, model, batches, device)
+    if precision.ratio is not None:
+        en, zh = ("; it would not pay", "，不值得改用") if precision.name == "fp32" else ("", "")
+        say(in_language(f"Precision: {precision.name} (bf16 ran {precision.ratio:.2f} times as fast as fp32 here{en}).",
+                        f"精度：{precision.name}（本机 bf16 的速度为 fp32 的 {precision.ratio:.2f} 倍{zh}）。"))  # fmt: skip
+    return precision
+
+
+def _resolved(run: Run, precision: Precision, device: torch.device, used: int, parts: Mapping[str, Any]) -> Run:
+    """The run with everything that was `auto` settled and every default written out."""
+    settled = {"train": {"precision": precision.name, "device": str(device), "threads": used}, **parts}
+    return Run.parse(overlay(run.plain(), settled))
+
+
+def _write_start(run: Run, folder: Path, prepared: Prepared, material: Material, environment: Mapping[str, Any]) -> None:
+    """All records of the start; `start.json` last: with it the run counts as begun."""
+    digest = material.digest()
+    places.write_run(folder, run)
+    write_json(folder / "environment.json", environment)
+    write_json(folder / "fingerprint.json", {"data": prepared.fingerprint, "run": places.fingerprint(run), "rows": digest})
+    write_json(folder / "ledger.json", prepared.ledger.as_dict())
+    write_json(folder / "leaks.json", prepared.leaks.as_dict())
+    places.write_splits(folder, prepared.records)
+    start = {"run": run.plain(), "data": prepared.fingerprint, "material": digest, "torch": torch.__version__}
+    write_json(folder / places.START, start)

@@ -1,0 +1,285 @@
+"""The one training loop, for every task.
+
+A loss is a sum and a count. Gradients of the sums of all micro-batches of a step are added up and divided by the sum of their
+counts, so a step is the same however its rows are cut into micro-batches.
+
+Every micro-batch seeds torch's generators from (run seed, number of the batch): a resumed run needs no generator state, and what
+is drawn at a step does not depend on what was drawn before it.
+"""
+
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, NamedTuple
+
+import psutil
+import torch
+from torch import Tensor
+
+from zhuji.core.errors import DiskFull, Interrupted, Terminated, TooManyBadSteps
+from zhuji.core.log import in_language, say
+from zhuji.core.seed import derive
+from zhuji.core.units import Batch, Ratio
+from zhuji.model.assembly import Model
+from zhuji.training.checkpoint import Checkpoints
+from zhuji.training.hooks import Watchers
+from zhuji.training.optim import gradient_norm
+from zhuji.training.precision import Precision, move_scale, start_scale
+from zhuji.training.prefetch import prefetched
+from zhuji.training.run import TrainSettings
+from zhuji.training.schedule import Timetable, rate
+from zhuji.training.state import State
+
+Lossy = Callable[[Batch], Ratio]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a loop works with, besides the state that it changes."""
+
+    settings: TrainSettings
+    seed: int
+    table: Timetable
+    batch: Callable[[int], Batch]
+    """The batch of this number, counted over all epochs; on the CPU, and the same at every call."""
+    epoch: Callable[[int], float]
+    """How many epochs so many batches are."""
+    validate: Callable[[Model], Mapping[str, float]]
+    """Scores of a model on the validation split; the first chooses the best. Empty: there is nothing to validate on."""
+    higher_is_better: bool
+    checkpoints: Checkpoints
+    watchers: Watchers
+    precision: Precision = field(default_factory=lambda: Precision("fp32"))
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def log_every(self) -> int:
+        """Steps between lines of the log: fixed by the plan, so that a resumed run writes the same lines."""
+        return max(1, min(50, self.table.steps // 200))
+
+
+def train(work: Work, state: State) -> None:
+    """Train from where `state` stands to the end of the plan, or to where early stopping ends it.
+
+    Raises Interrupted or Terminated after a signal, TooManyBadSteps, DiskFull, and whatever goes wrong in a step; in each case the state of
+    the last whole step is saved first, if it can be.
+    """
+    start_scale(work.precision, state.progress)
+    with _signals() as asked:
+        try:
+            _steps(work, state, asked)
+        except BaseException as error:
+            if state.whole and not isinstance(error, DiskFull):
+                _save(work, state)
+                say(in_language(f"Saved at step {state.progress.step}. Go on with: zhuji resume {_folder(work)}",
+                                f"已保存第 {state.progress.step} 步。继续运行：zhuji resume {_folder(work)}"))  # fmt: skip
+            raise
+
+
+def _steps(work: Work, state: State, asked: list[int]) -> None:
+    progress, table, accumulate = state.progress, work.table, work.settings.accumulate
+    loss = _loss(work, state)
+    pace = _Pace(progress.units)
+    saved = time.monotonic()
+    state.model.train()
+    with prefetched(work.batch, progress.step * accumulate, table.steps * accumulate) as batches:
+        while True:
+            validated = _report(work, state, pace)
+            if validated or (progress.step and time.monotonic() - saved >= work.settings.checkpoint_seconds):
+                _save(work, state)
+                saved = time.monotonic()
+            if asked:
+                stop = Interrupted if asked[0] == signal.SIGINT else Terminated
+                raise stop(step=progress.step, run=_folder(work))
+            if progress.step >= table.steps or progress.stopped:
+                return
+            _step(work, state, loss, batches)
+
+
+def _report(work: Work, state: State, pace: _Pace) -> bool:
+    """Log and validate what is due at this step and was not done before a stop; True if there was a validation."""
+    progress = state.progress
+    validation = progress.step in work.table.validations
+    if (progress.step % work.log_every == 0 or validation) and progress.logged < progress.step:
+        _log(work, state, pace)
+    if not validation or progress.validated >= progress.step:
+        return False
+    _validate(work, state)
+    state.model.train()
+    return True
+
+
+def _loss(work: Work, state: State) -> Lossy:
+    """The model's loss, compiled for each of the few bucket shapes if asked."""
+    if not work.settings.compile:
+        return state.model.loss
+    torch._dynamo.config.recompile_limit = 256  # pyright: ignore[reportPrivateUsage]
+    return torch.compile(state.model.loss, dynamic=False)
+
+
+class Sums(NamedTuple):
+    """Over the micro-batches of a step: loss, what it is a sum over (`weight`), and the 2-norm of the gradient of the sum."""
+
+    total: float
+    weight: float
+    norm: float
+
+    @property
+    def finite(self) -> bool:
+        return math.isfinite(self.total) and math.isfinite(self.norm)
+
+    def coefficient(self, scale: float, clip: float | None) -> float:
+        """What the gradient of the sum is multiplied with: 1 / weight, and less where its norm would exceed the clip."""
+        divisor = max(self.weight, 1e-12) * scale
+        norm = self.norm / divisor
+        return (clip / (norm + 1e-6) if clip is not None and norm > clip else 1.0) / divisor
+
+
+def _step(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[int, Batch]]) -> None:
+    """One optimiser step. One whose loss or gradient is not finite changes no weight, but it is counted and its rows are passed."""
+    progress, started = state.progress, time.perf_counter()
+    state.model.zero_grad(set_to_none=True)
+    sums, units, positions = _gradients(work, state, loss, batches)
+    state.whole = False
+    excused = move_scale(work.precision, progress, sums.finite)
+    if sums.finite:
+        _move(state, sums.coefficient(progress.scale, work.settings.optim.clip), _rate(work, progress.step))
+        progress.loss_total += sums.total
+        progress.loss_count += sums.weight
+    elif not excused:
+        progress.bad_steps += 1
+    progress.step += 1
+    progress.units += units
+    progress.padding += positions - units
+    progress.seconds += time.perf_counter() - started
+    state.whole = True
+    if progress.bad_steps > work.settings.max_bad_steps:
+        raise TooManyBadSteps(limit=work.settings.max_bad_steps, count=progress.bad_steps, step=progress.step)
+
+
+def _gradients(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[int, Batch]]) -> tuple[Sums, int, int]:
+    """Add up the gradients of a step's micro-batches; also the units in them and the positions computed. Waits for the device once."""
+    totals: list[Tensor] = []
+    counts: list[Tensor] = []
+    units = positions = 0
+    for _ in range(work.settings.accumulate):
+        number, batch = next(batches)
+        units += int(batch.units.mask.sum())
+        positions += batch.units.mask.numel()
+        torch.manual_seed(derive(work.seed, "step", number))
+        with work.precision.context(work.device):
+            ratio = loss(batch.to(work.device))
+        (ratio.total * state.progress.scale).backward()
+        totals.append(ratio.total.detach().float())
+        counts.append(ratio.count.float())
+    numbers = torch.stack([*totals, *counts, gradient_norm(state.model.parameters()).float()]).tolist()
+    n = len(totals)
+    return Sums(sum(numbers[:n]), sum(numbers[n : 2 * n]), numbers[-1]), units, positions
+
+
+def _move(state: State, coefficient: float, lr: float) -> None:
+    for parameter in state.model.parameters():
+        if parameter.grad is not None:
+            parameter.grad.mul_(coefficient)
+    state.optimiser.step(lr)
+    state.average()
+
+
+def _rate(work: Work, step: int) -> float:
+    return rate(work.settings.optim, step, work.table.steps)
+
+
+class _Pace:
+    """Units per second since the last question."""
+
+    def __init__(self, units: int) -> None:
+        self._units, self._time = units, time.perf_counter()
+
+    def since(self, units: int) -> float:
+        now = time.perf_counter()
+        speed = (units - self._units) / max(1e-9, now - self._time)
+        self._units, self._time = units, now
+        return speed
+
+
+def _log(work: Work, state: State, pace: _Pace) -> None:
+    progress = state.progress
+    work.watchers.see({
+        "kind": "train", **_when(work, state), "loss": progress.loss_total / max(progress.loss_count, 1e-12),
+        "lr": _rate(work, progress.step - 1), "units": progress.units, "waste": round(progress.waste, 4), "bad_steps": progress.bad_steps,
+        "units_per_second": round(pace.since(progress.units), 1), "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1),
+    })  # fmt: skip
+    progress.loss_total = progress.loss_count = 0.0
+    progress.logged = progress.step
+
+
+def _when(work: Work, state: State) -> dict[str, Any]:
+    step = state.progress.step
+    epoch = round(work.epoch(step * work.settings.accumulate), 4)
+    return {"step": step, "epoch": epoch, "seconds": round(state.progress.seconds, 3)}
+
+
+def _validate(work: Work, state: State) -> None:
+    """Judge the weights; note whether they are the best so far, and whether it is time to stop."""
+    progress, started = state.progress, time.perf_counter()
+    scores = dict(work.validate(state.judged))
+    progress.seconds += time.perf_counter() - started
+    progress.validated = progress.step
+    if not scores:
+        progress.best_step = progress.step
+        return
+    score = next(iter(scores.values()))
+    finite = {name: value if math.isfinite(value) else None for name, value in scores.items()}
+    line = {"kind": "valid", **_when(work, state), **finite}
+    if _better(score, progress.best_score, work.higher_is_better):
+        progress.best_score, progress.best_step, progress.waiting = score, progress.step, 0
+    else:
+        progress.waiting += 1
+    progress.stopped = work.settings.patience is not None and progress.waiting >= work.settings.patience
+    progress.history.append({name: value for name, value in line.items() if name not in ("kind", "seconds")})
+    work.watchers.see(line)
+
+
+def _better(score: float, best: float | None, higher: bool) -> bool:
+    """A score that is not a number is never better than one that is."""
+    if best is None or math.isnan(best):
+        return True
+    return score > best if higher else score < best
+
+
+def _save(work: Work, state: State) -> None:
+    work.watchers.sync()
+    work.checkpoints.save(state)
+
+
+def _folder(work: Work) -> str:
+    return str(work.checkpoints.folder.parent)
+
+
+@contextlib.contextmanager
+def _signals() -> Generator[list[int]]:
+    """The signals that asked for a stop. The first is noted and obeyed after the step; a second one acts at once."""
+    asked: list[int] = []
+    before: dict[int, Any] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us there handles signals
+            before[number] = signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,131 @@
+"""Optimisers by name, behind one object whose state is a flat mapping of tensors.
+
+Names and defaults as in `torch.optim`. Sources: Adam: Kingma & Ba 2015, algorithm 1, with epsilon outside the root:
+w <- w - lr * m / (sqrt(v) + eps); AdamW: Loshchilov & Hutter 2019, algorithm 2; AdaGrad: Duchi et al. 2011; Muon: Jordan et al. 2024.
+"""
+
+# torch and its like are typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer
+
+from zhuji.training.run import OptimSettings
+
+Named = list[tuple[str, nn.Parameter]]
+
+_NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d)
+_EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+
+
+class Optimiser:
+    """One or two torch optimisers that move together at one rate."""
+
+    def __init__(self, parts: Iterable[Optimizer], names: Mapping[Tensor, str]) -> None:
+        self.parts = list(parts)
+        self._names: dict[Tensor, str] = dict(names)
+
+    def step(self, lr: float) -> None:
+        """One move at this rate."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = lr
+            part.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The whole state: `<parameter name>|<slot>` -> tensor."""
+        return {
+            f"{self._names[parameter]}|{slot}": value
+            for part in self.parts
+            for parameter, slots in part.state.items()
+            for slot, value in slots.items()
+            if value is not None
+        }
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up the state that `tensors` gave; the inverse of it."""
+        slots: dict[str, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            name, _, slot = key.rpartition("|")
+            # A copy into memory that torch allocated: kernels may round differently on memory aligned otherwise.
+            slots.setdefault(name, {})[slot] = value.clone()
+        for part in self.parts:
+            for group in part.param_groups:
+                for parameter in group["params"]:
+                    part.state[parameter] = slots.get(self._names[parameter], {})
+
+
+def split_by_decay(model: nn.Module) -> tuple[Named, Named]:
+    """Trainable parameters with weight decay, and those without: vectors (biases, gains of norms) and embeddings. Shrinking
+    these towards zero does not make a model simpler, and rare words would fade between their visits."""
+    decay: Named = []
+    free: Named = []
+    seen: set[nn.Parameter] = set()
+    for prefix, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter in seen or not parameter.requires_grad:
+                continue
+            seen.add(parameter)
+            spared = parameter.ndim < 2 or isinstance(module, (*_NORMS, *_EMBEDDINGS))
+            (free if spared else decay).append((f"{prefix}.{name}".lstrip("."), parameter))
+    return decay, free
+
+
+def optimiser(settings: OptimSettings, model: nn.Module) -> Optimiser:
+    """The optimiser that `settings` names, over the model's trainable parameters."""
+    decay, free = split_by_decay(model)
+    names: dict[Tensor, str] = {parameter: name for name, parameter in (*decay, *free)}
+    if settings.name != "muon":
+        return Optimiser([_plain(settings, decay, free)], names)
+    hidden = [(name, p) for name, p in decay if p.ndim == 2 and _hidden(name)]
+    others = [(name, p) for name, p in decay if not (p.ndim == 2 and _hidden(name))]
+    parts: list[Optimizer] = [_plain(settings.model_copy(update={"name": "adamw"}), others, free)]
+    if hidden:
+        parts.append(_muon(settings, hidden))
+    return Optimiser(parts, names)
+
+
+def _hidden(name: str) -> bool:
+    """Muon is meant for matrices between hidden states: neither for the stem nor for the head."""
+    return not name.startswith("head.") and "stem" not in name.split(".")
+
+
+def _muon(settings: OptimSettings, hidden: Named) -> Optimizer:
+    # Steps as long as AdamW's (Liu et al. 2025, section 2.2): one rate serves both halves.
+    return Muon(
+        [p for _, p in hidden], lr=settings.lr, weight_decay=settings.weight_decay, momentum=settings.momentum,
+        adjust_lr_fn="match_rms_adamw",
+    )  # fmt: skip
+
+
+def _plain(settings: OptimSettings, decay: Named, free: Named) -> Optimizer:
+    groups: list[dict[str, Any]] = [
+        {"params": [p for _, p in named], "weight_decay": weight}
+        for named, weight in ((decay, settings.weight_decay), (free, 0.0))
+        if named
+    ]
+    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for _, p in (*decay, *free))
+    adam: dict[str, Any] = {"betas": settings.betas, "eps": settings.eps}
+    make: dict[str, Callable[[], Optimizer]] = {
+        "sgd": lambda: SGD(groups, lr=settings.lr, fused=fused),
+        "momentum": lambda: SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=fused),
+        "adagrad": lambda: Adagrad(groups, lr=settings.lr, eps=settings.eps, fused=fused and _on_cpu(groups)),
+        "adam": lambda: Adam(groups, lr=settings.lr, fused=fused, **adam),
+        "adamw": lambda: AdamW(groups, lr=settings.lr, fused=fused, **adam),
+    }
+    return make[settings.name]()
+
+
+def _on_cpu(groups: list[dict[str, Any]]) -> bool:
+    return all(p.device.type == "cpu" for group in groups for p in group["params"])
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """Global 2-norm of all gradients, a scalar."""
+    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
