@@ -15,6 +15,7 @@ from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import BadSetting
 from zhuji.core.files import atomic_folder, read_json, write_json
 from zhuji.core.log import in_language, say
+from zhuji.core.records import SPLITS
 from zhuji.data.balance import undersampled
 from zhuji.data.loader import Loader
 from zhuji.data.prepare import Prepared, prepare
@@ -65,6 +66,7 @@ def begin(run: Run, folder: Path) -> Job:
     used = threads.use(run.train.threads)
     modality, backbone = lookup.build(Modality, run.modality), lookup.build(Backbone, run.backbone)
     prepared = prepare(run.data, run.seed, task=str(run.task.get("name", "auto")))
+    _tell(prepared, Path(run.data.path).name)
     if start is not None:
         places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
     task = lookup.build(Task, _task(run.task, prepared.roles.kind))
@@ -87,6 +89,15 @@ def begin(run: Run, folder: Path) -> Job:
         state.load(saved.tensors, saved.progress)
     table = timetable(run.train, loader)
     return Job(run, folder, prepared, material, loader, table, state, checkpoints, precision, device, saved is None)
+
+
+def _tell(prepared: Prepared, name: str) -> None:
+    """Which column was taken for what, and why; how many rows each split has."""
+    say(in_language(f"Data: {name}", f"数据：{name}"))
+    for role in ("text", "label", "group", "time", "split"):
+        if role in prepared.roles.reasons:
+            say(f"  {role:<6} {prepared.roles.reasons[role]}")
+    say("  " + " · ".join(f"{split} {len(prepared.split(split)):,}" for split in SPLITS))
 
 
 def _device(asked: str) -> torch.device:

@@ -160,6 +160,7 @@ def _baselines(job: Job) -> Mapping[str, Baseline]:
     if not job.run.evaluate.baselines:
         return {}
     rows, run = job.material.rows, job.run
+    say(in_language("Training the baselines …", "正在训练基线模型 …"))
     return baselines(
         job.material.task, rows["train"].records, rows["test"].records, resamples=run.evaluate.bootstrap, seed=run.seed
     )  # fmt: skip
