@@ -7,6 +7,7 @@ import pytest
 
 from tests import trained
 from zhuji.cli.app import main
+from zhuji.cli.training import _leaks_text
 
 SCORE = {"value", "low", "high"}
 
@@ -36,3 +37,11 @@ def test_resume_shows_score_baselines_and_next_commands(capsys: pytest.CaptureFi
     monkeypatch.setenv("ZHUJI_LANG", "zh")
     assert main(["resume", run]) == 0
     assert "接下来" in capsys.readouterr().out
+
+
+def test_what_became_of_leaks_is_told_as_it_was() -> None:
+    leaks = {"found": {"near": 3, "group": 40}, "action": "move", "kept": 40}
+    assert _leaks_text(leaks) == "near 3, group 40: moved into one split, but for 40 rows of groups too large to move"
+    assert _leaks_text({**leaks, "kept": 0}).endswith("moved into one split")
+    assert _leaks_text({**leaks, "action": "allow"}).endswith("kept, as asked")
+    assert _leaks_text({"found": {"near": 0}, "action": "move"}) == "none found"

@@ -38,6 +38,30 @@ def test_an_error_says_what_and_how_to_mend_it(code: str, tmp_path: Path, monkey
     assert error.as_dict()["error"] == code
 
 
+QUOTED = re.compile(r"「[^」]*」|'[^']*'|\"[^\"]*\"|`[^`]*`")
+COMMAND = re.compile(r"--?[a-z][\w-]*(\s+[\w.]+=\S*)?|\bzhuji [a-z]+|\S*[/\\]\S*|\S+=\S*")
+ENGLISH = re.compile(r"[A-Za-z][A-Za-z'-]*(?:\s+[A-Za-z][A-Za-z'-]*){2,}")
+
+
+def english_in(message: str) -> str | None:
+    """The first run of three or more plain English words outside quotes, paths, options and commands."""
+    found = ENGLISH.search(COMMAND.sub("·", QUOTED.sub("·", message)))
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize("code", sorted(catalogue()))
+def test_in_chinese_all_is_chinese(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHUJI_LANG", "zh")
+    with pytest.raises(catalogue()[code]) as caught:
+        PROVOCATIONS[code](tmp_path, monkeypatch)
+    assert english_in(str(caught.value)) is None, str(caught.value)
+
+
+def test_english_in_a_chinese_message_is_seen() -> None:
+    assert english_in("必须是筑基的模型包（there is no config.json）") == "there is no config"
+    assert english_in("必须为「not at all」，请用 `zhuji train x` 或 --set data.path=a b，见 /a/b c") is None
+
+
 @pytest.mark.parametrize("code", sorted(catalogue()))
 def test_both_languages_state_the_same_facts(code: str) -> None:
     texts = {lang: getattr(catalogue()[code], lang) for lang in LANGUAGES}

@@ -68,6 +68,19 @@ def test_text_and_label_under_many_names(tmp_path, columns, named):
     assert named in found.reasons["text"]
 
 
+def test_reasons_are_in_the_language_of_the_person(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZHUJI_LANG", "zh")
+    rows = "id,text,label,user_id,date,split\n" + "".join(
+        f"{i},{text()},{'ab'[i % 2]},u{i % 7},2024-01-{i % 28 + 1:02},{['train', 'test'][i % 5 == 0]}\n" for i in range(200)
+    )
+    found = roles(tmp_path, rows, "a.csv")
+    assert found.reasons["label"] == "列名为「label」，200 行中有 2 个不同的值"
+    told = {**found.reasons, **open_source(DataSettings(path=str(tmp_path / "a.csv"))).why}
+    assert set(told) == {"id", "text", "label", "group", "time", "split", "kind", "encoding", "delimiter", "quotes", "header"}
+    for reason in told.values():
+        assert any("\u4e00" <= c <= "\u9fff" for c in reason), reason
+
+
 def test_names_do_not_outweigh_the_content(tmp_path):
     rows = [{"text": i, "content": "ab"[i % 2], "stuff": text(), "mood": "cd"[i % 2]} for i in range(1, 60)]
     found = roles(tmp_path, rows)

@@ -212,6 +212,13 @@ def test_every_row_has_one_fate_and_one_split(rows, with_split):
             assert r.group is None or side.setdefault(r.group, r.split) == r.split
 
 
+@pytest.mark.parametrize("by", ["time", "group"])
+def test_a_split_by_a_column_that_is_not_there(tmp_path, by):
+    path = write(tmp_path, ["text", "label", "shade"], [[*row, "red"] for row in plain_rows()])
+    with pytest.raises(NoRole, match=f"a {by} column must be found, .* shade"):
+        prepare(DataSettings(path=path, splits=SplitSettings(by=by)), 0)
+
+
 def test_labels_may_be_absent_only_where_none_are_needed(tmp_path):
     path = write(tmp_path, ["text"], [row[:1] for row in plain_rows()])
     with pytest.raises(NoRole, match="label"):

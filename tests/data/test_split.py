@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zhuji.core.errors import TooFewRows
+from zhuji.core.errors import NoRole, TooFewRows
 from zhuji.core.records import Record
 from zhuji.core.seed import stream
 from zhuji.data.settings import SplitSettings
@@ -65,7 +65,7 @@ def test_blocks_are_never_torn_and_no_class_is_lost(labels, size, seed):
 def test_groups_come_close_to_the_sizes_asked():
     rng = stream(2, "groups")
     block = np.repeat(np.arange(120), rng.integers(1, 30, 120))
-    rows = records(rng.choice(["a", "b"], len(block)).tolist())
+    rows = records(rng.choice(["a", "b"], len(block)).tolist(), group=[f"g{b}" for b in block])
     share = np.bincount(assign(rows, block, SplitSettings(by="group"), 0)) / len(rows)
     assert share == pytest.approx([0.7, 0.1, 0.2], abs=0.02)
 
@@ -137,6 +137,16 @@ def test_auto_goes_by_the_columns_there_are():
     assert method(SplitSettings(), records(["a"], time=["1"])) == "time"
     assert method(SplitSettings(), records(["a"])) == "stratified"
     assert method(SplitSettings(by="random"), records(["a"], group=["g"])) == "random"
+
+
+@pytest.mark.parametrize(("by", "other"), [("time", "group"), ("group", "time")])
+def test_a_split_by_a_column_that_is_not_there_is_refused(by, other):
+    rows = records(["a", "b"] * 10, **{other: ["1", "2"] * 10}, extra=[{"age": "7", "town": "x"}] * 20)
+    with pytest.raises(NoRole, match="age, town") as caught:
+        assign(rows, alone(rows), SplitSettings(by=by), 0)
+    assert caught.value.facts["role"] == by
+    given_ = records(["a"] * 3, split=["train", "valid", "test"])
+    assert assign(given_, alone(given_), SplitSettings(by=by), 0).tolist() == [0, 1, 2]
 
 
 def test_strata():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from zhuji.core.log import in_language
+from zhuji.data.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,7 +103,7 @@ def line(screen: Console, name: str, text: str) -> None:
 def ledger_text(ledger: Mapping[str, Any]) -> str:
     """`read 100 = used 90 + cut 5 + dropped 5 (empty text 5)`"""
     causes: Mapping[str, int] = ledger.get("causes", {}).get("dropped", {})
-    why = ", ".join(f"{cause} {count}" for cause, count in causes.items())
+    why = counted(causes)
     template = in_language("read {} = used {} + cut {} + dropped {}", "读取 {} = 使用 {} + 截断 {} + 丢弃 {}")
     text = template.format(*(f"{ledger.get(k, 0):,}" for k in ("read", "used", "cut", "dropped")))
     return text + (f" ({why})" if why else "")

@@ -24,6 +24,7 @@ from zhuji.cli.options import (
     data_options,
 )
 from zhuji.core.log import in_language
+from zhuji.data.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -123,8 +124,10 @@ def _show(screen: Console, result: Any) -> None:
 
 
 def _leaks_text(leaks: Any) -> str:
-    found = ", ".join(f"{kind} {rows}" for kind, rows in leaks.get("found", {}).items() if rows)
+    found = counted(leaks.get("found", {}))
     if not found:
         return in_language("none found", "未发现")
     done = {"move": in_language("moved into one split", "已移入同一划分"), "allow": in_language("kept, as asked", "按要求保留")}
-    return f"{found}: {done.get(leaks.get('action', 'move'), '')}"
+    kept = leaks.get("kept", 0) if leaks.get("action") == "move" else 0
+    large = in_language(f", but for {kept:,} rows of groups too large to move", f"，但 {kept:,} 行所在分组过大，未移动") if kept else ""
+    return f"{found}: {done.get(leaks.get('action', 'move'), '')}{large}"

@@ -17,6 +17,7 @@ from zhuji.cli.options import Group, Id, Json, Label, Sets, Text, data_options
 from zhuji.cli.writing import csv_rows, json_rows, writer
 from zhuji.core.errors import MissingFile
 from zhuji.core.log import in_language, say
+from zhuji.data.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -165,7 +166,7 @@ def _counts(ledger: Any) -> dict[str, Any]:
 
 
 def _dropped_text(counts: Any) -> str:
-    causes = ", ".join(f"{cause} {n}" for cause, n in counts["causes"].items())
+    causes = counted(counts["causes"])
     return in_language(
         f"{counts['dropped']} of {counts['read']} rows have no answer ({causes})",
         f"{counts['read']} 行中有 {counts['dropped']} 行没有答案（{causes}）",

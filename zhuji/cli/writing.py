@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from zhuji.core.errors import BadSetting, MissingExtra
 from zhuji.core.files import atomic_file
+from zhuji.core.log import in_language
 
 Write = Callable[[Mapping[str, Any]], None]
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -25,7 +26,8 @@ def writer(path: Path) -> Iterator[Write]:
     Raises BadSetting for another ending, MissingExtra for Parquet without pyarrow."""
     ending = path.suffix.lower()
     if ending not in FORMATS:
-        raise BadSetting(key="out", rule=f"must end in one of {', '.join(FORMATS)}", value=path.name)
+        rule = in_language(f"must end in one of {', '.join(FORMATS)}", f"必须以下列之一结尾：{'、'.join(FORMATS)}")
+        raise BadSetting(key="--out", rule=rule, value=path.name)
     with atomic_file(path) as file:
         if ending == ".parquet":
             with _parquet(file) as write:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from zhuji.core.errors import BadSetting, UnknownKey
+from zhuji.core.log import in_language
 
 
 class Settings(BaseModel):
@@ -71,6 +72,18 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(word, choices, n=1, cutoff=0.5)), ", ".join(choices))
 
 
+_CHINESE = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "必须是整数"),
+    **dict.fromkeys(("float_parsing", "float_type"), "必须是数值"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "必须是 true 或 false"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "必须是一组设置"),
+    **dict.fromkeys(("tuple_type", "list_type"), "必须是列表"), "string_type": "必须是文本", "finite_number": "必须是有限的数值",
+    "greater_than": "必须大于 {gt}", "greater_than_equal": "必须不小于 {ge}", "less_than": "必须小于 {lt}",
+    "less_than_equal": "必须不大于 {le}", "literal_error": "必须是以下之一：{expected}", "string_too_short": "不得为空",
+}  # fmt: skip
+"""What pydantic says, by its name for the error; rules of our own come in the person's language."""
+
+
 def _translated(cls: type[BaseModel], error: ValidationError, prefix: str) -> Exception:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
@@ -81,8 +94,11 @@ def _translated(cls: type[BaseModel], error: ValidationError, prefix: str) -> Ex
         where = f" ({group})" if group else ""
         return UnknownKey(key=path[-1], where=where, nearest=nearest(path[-1], names))
     if first["type"] == "missing":
-        return BadSetting(key=key, rule="must be given")
+        return BadSetting(key=key, rule=in_language("must be given", "必须指定"))
     rule = first["msg"].removeprefix("Value error, ").replace("Input should", "must").partition(", unable to")[0]
+    if first["type"] in _CHINESE:
+        facts = {name: str(fact).replace(" or ", "、") for name, fact in first.get("ctx", {}).items()}
+        rule = in_language(rule, _CHINESE[first["type"]].format(**facts))
     # A rule over a whole group names what it is about itself.
     return BadSetting(key=key, rule=rule, value=None if isinstance(first["input"], Mapping) else first["input"])
 
@@ -92,11 +108,14 @@ def read_yaml(text: str, file: str = "") -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadSetting(file=file, key="YAML", rule=f"must be valid YAML: {' '.join(str(error).split())}") from None
+        told = " ".join(str(error).split())
+        rule = in_language(f"must be valid YAML: {told}", f"必须是有效的 YAML：「{told}」")
+        raise BadSetting(file=file, key="YAML", rule=rule) from None
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise BadSetting(file=file, key="YAML", rule="must be a mapping of settings", value=type(data).__name__)
+        rule = in_language("must be a mapping of settings", "必须是设置项的映射")
+        raise BadSetting(file=file, key="YAML", rule=rule, value=type(data).__name__)
     return cast(dict[str, Any], data)
 
 
@@ -128,7 +147,9 @@ def assignments(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not all(key.split(".")):
-            raise BadSetting(key=key or pair, rule="must be written as key=value", value=pair)
+            raise BadSetting(
+                key=key or pair, rule=in_language("must be written as key=value", "必须写成 key=value"), value=pair
+            )
         *groups, last = key.split(".")
         leaf: dict[str, Any] = {last: _yaml_value(key, value)}
         for group in reversed(groups):
@@ -143,4 +164,5 @@ def _yaml_value(key: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
-        raise BadSetting(key=key, rule="must be given a valid YAML value", value=text) from None
+        rule = in_language("must be given a valid YAML value", "必须给出有效的 YAML 值")
+        raise BadSetting(key=key, rule=rule, value=text) from None

@@ -103,17 +103,17 @@ class UnknownKey(UsageError):
 
 class UnknownName(UsageError):
     en = ("there is no {kind} named '{name}'", "choose one of: {choices}")
-    zh = ("没有名为「{name}」的 {kind}", "可选：{choices}")
+    zh = ("没有名为「{name}」的{kind}", "可选：{choices}")
 
 
 class BadSetting(UsageError):
-    en = ("setting '{key}' {rule}", "change it with --set {key}=VALUE or in the YAML file")
-    zh = ("设置项「{key}」不合要求：{rule}", "用 --set {key}=VALUE 或在 YAML 文件中修改")
+    en = ("setting '{key}' {rule}", "give {key} a value that fits, where you set it (an option, --set or the YAML file)")
+    zh = ("设置项「{key}」不合要求：{rule}", "请在设置它的地方（选项、--set 或 YAML 文件）为 {key} 指定合适的值")
 
 
 class ImpossiblePair(UsageError):
     en = ("{first} and {second} must fit together: {rule}", "{advice}")
-    zh = ("{first} 与 {second} 必须相容：{rule}", "{advice}")
+    zh = ("{first}与{second}必须相容：{rule}", "{advice}")
 
 
 class MissingExtra(UsageError):
@@ -140,7 +140,7 @@ class UnreadableFile(DataError):
 
 class NotAFile(DataError):
     en = ("must be a regular file or a folder, but is a {kind}", "write its content to a file first")
-    zh = ("必须是普通文件或文件夹，但它是 {kind}", "请先将内容写入文件")
+    zh = ("必须是普通文件或文件夹，但它是{kind}", "请先将内容写入文件")
 
 
 class EmptyData(DataError):
@@ -265,9 +265,9 @@ class NothingToResume(RunError):
 
 
 class ChangedSinceStart(RunError):
-    en = ("to resume, {what} must be what it was at the start, but changed: {changes}",
+    en = ("{what} must be as when the run began, but changed: {changes}",
           "restore it, or start a new run")  # fmt: skip
-    zh = ("继续运行要求 {what} 与开始时一致，但已变化：{changes}", "请恢复原状，或开始新的运行")
+    zh = ("{what}必须与运行开始时一致，但已变化：{changes}", "请恢复原状，或开始新的运行")
 
 
 class TooManyBadSteps(RunError):
@@ -282,7 +282,7 @@ class TooManyBadSteps(RunError):
 class WontFit(RunError):
     en = ("the run must fit this machine: it would take {needed} of {what}, and {free} are free",
           "{advice}")  # fmt: skip
-    zh = ("运行必须能在本机完成：需要 {needed} 的 {what}，但只有 {free} 可用", "{advice}")
+    zh = ("运行必须能在本机完成：需要 {needed} 的{what}，但只有 {free} 可用", "{advice}")
 
 
 class NotFinite(RunError):

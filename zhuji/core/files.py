@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,8 +13,23 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
+from zhuji.core.log import in_language
+
 PARTIAL = ".partial-"
 """Prefix of what is being written; whatever bears it may be deleted when nobody writes."""
+
+
+_REASONS = {
+    errno.EACCES: "权限不足", errno.EPERM: "操作不被允许", errno.ELOOP: "符号链接循环", errno.ENOSPC: "磁盘空间不足",
+    errno.EDQUOT: "超出磁盘配额", errno.EIO: "读写错误", errno.ENOENT: "没有这个文件", errno.EISDIR: "它是文件夹",
+    errno.ENOTDIR: "它不是文件夹", errno.ENAMETOOLONG: "名称过长", errno.EROFS: "文件系统只读", errno.EMFILE: "打开的文件过多",
+}  # fmt: skip
+
+
+def os_reason(error: OSError) -> str:
+    """Why the operating system refused, in the person's language; in its own words where there are none of ours."""
+    told = error.strerror or str(error)
+    return in_language(told, _REASONS.get(error.errno or 0, f"「{told}」"))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zhuji.core.log import in_language
+
 
 def bytes_text(count: float) -> str:
     """1536 -> '1.5 KiB'."""
@@ -40,5 +42,7 @@ def fraction(text: str | float) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise ValueError("must be a number between 0 and 1, or between 0% and 100%")
+        raise ValueError(
+            in_language("must be a number between 0 and 1, or between 0% and 100%", "必须是 0 到 1 或 0% 到 100% 之间的数")
+        )
     return value

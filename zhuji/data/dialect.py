@@ -12,13 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from zhuji.core.errors import BadSetting
+from zhuji.core.log import in_language
 from zhuji.data import names
 from zhuji.data.encodings import LINE_LIMIT, fault
 
 RECORD_LINES = 10_000
 """A quoted field that spans more lines was never meant to."""
 
-DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", ":": "colon"}
+DELIMITERS = {
+    "\t": ("tab", "制表符"), ",": ("comma", "逗号"), ";": ("semicolon", "分号"), "|": ("bar", "竖线"), ":": ("colon", "冒号"),
+}  # fmt: skip
 """In order of preference: who stands first seldom stands in a text by accident."""
 
 _NONE = "\x1f"
@@ -111,7 +114,7 @@ def find_dialect(sample: str, whole: bool, delimiter: str | None = None) -> Dial
     if preamble:
         lines, delimiter = lines[1:], delimiter or preamble[1]
     if delimiter is not None:
-        delimiter, why = _given(delimiter), "given"
+        delimiter, why = _given(delimiter), in_language("given", "指定")
     else:
         delimiter, why = _best_delimiter(lines)
     quoted, why_quoted = _quoting(lines, delimiter)
@@ -131,7 +134,8 @@ def find_dialect(sample: str, whole: bool, delimiter: str | None = None) -> Dial
 def _given(delimiter: str) -> str:
     char = "\t" if delimiter.lower() in ("\\t", "tab") else delimiter
     if len(char) != 1 or char in '"\r\n\0 ' or (not char.isprintable() and char != "\t"):
-        raise BadSetting(key="data.delimiter", rule="must be one character, such as ',' ';' or 'tab'", value=delimiter)
+        rule = in_language("must be one character, such as ',' ';' or 'tab'", "必须是单个字符，如 ','、';' 或 'tab'")
+        raise BadSetting(key="data.delimiter", rule=rule, value=delimiter)
     return char
 
 
@@ -150,25 +154,29 @@ def _best_delimiter(lines: Sequence[str]) -> tuple[str | None, str]:
             if width > 1:
                 found[delimiter] = share, width
     if not found:
-        return None, "one column: the first line holds no delimiter"
+        return None, in_language("one column: the first line holds no delimiter", "单列：首行没有分隔符")
     best = max(found, key=lambda d: round(found[d][0], 2))
     share, width = found[best]
-    return best, f"{DELIMITERS[best]}: {share:.1%} of the first rows have {width} fields"
+    name = in_language(*DELIMITERS[best])
+    return best, in_language(
+        f"{name}: {share:.1%} of the first rows have {width} fields", f"{name}：开头各行的 {share:.1%} 有 {width} 个字段"
+    )
 
 
 def _quoting(lines: Sequence[str], delimiter: str | None) -> tuple[bool, str]:
     """Quotes are taken as text only if more rows agree then, and fields that merely begin with a quote outnumber those that are
     enclosed in quotes, on one line or broken over several."""
+    enclosing = in_language("double quotes enclose fields", "字段由双引号包围")
     with_quotes, without = _agreement(lines, delimiter, True), _agreement(lines, delimiter, False)
     if without[0] <= with_quotes[0]:
-        return True, "double quotes enclose fields"
+        return True, enclosing
     ends = Counter[bool]()
     for fields, _ in records(lines, delimiter, False):
         ends.update(len(f) > 1 and f.endswith('"') for f in fields or () if f.startswith('"'))
     broken = sum("\n" in f for fields, _ in records(lines, delimiter, True) for f in fields or ())
     if ends[True] + broken >= ends[False] - broken:
-        return True, "double quotes enclose fields"
-    return False, "quotes are part of the text: rows agree better so"
+        return True, enclosing
+    return False, in_language("quotes are part of the text: rows agree better so", "引号是文本的一部分：这样各行更一致")
 
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
@@ -177,23 +185,27 @@ _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 def _header(rows: Sequence[list[str]]) -> tuple[bool, str]:
     """(is the first row a header, why)."""
     if not rows:
-        return True, "the file holds no rows"
+        return True, in_language("the file holds no rows", "文件中没有数据行")
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     known = sum(map(names.known, first))
     if known == len(first) or known > 1:
-        return True, "the first row holds known names"
+        return True, in_language("the first row holds known names", "首行是常见的列名")
     for i, cell in enumerate(first):
         if cell and any(i < len(row) and row[i].strip() == cell for row in rest):
-            return False, f"'{cell[:40]}' in the first row stands in later rows of its column, too"
+            shown = cell[:40]
+            return False, in_language(
+                f"'{shown}' in the first row stands in later rows of its column, too",
+                f"首行的「{shown}」也出现在该列后面的行中",
+            )
     if known:
-        return True, "the first row holds a known name"
+        return True, in_language("the first row holds a known name", "首行有一个常见的列名")
     if not any(first):
-        return False, "the first row is empty cells"
+        return False, in_language("the first row is empty cells", "首行是空单元格")
     if number := next((cell for cell in first if _NUMBER.fullmatch(cell)), None):
-        return False, f"the first row holds a number ({number})"
+        return False, in_language(f"the first row holds a number ({number})", f"首行有数值（{number}）")
     if any(len(cell) > 64 or "\n" in cell for cell in first):
-        return False, "the first row holds a long text"
-    return True, "the first row looks like names"
+        return False, in_language("the first row holds a long text", "首行有长文本")
+    return True, in_language("the first row looks like names", "首行像是列名")
 
 
 def column_names(first: Sequence[str], header: bool) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from zhuji.core.errors import BadSetting
+from zhuji.core.log import in_language
 
 LINE_LIMIT = 1 << 24
 """Characters of the longest line, and of the longest row, that is read: 16 Mi."""
@@ -99,7 +100,10 @@ def checked(encoding: str) -> str:
             return name
     except (LookupError, TypeError, ValueError):
         name = encoding
-    rule = "must be the name of a text encoding, such as utf-8, gb18030 or utf-16"
+    rule = in_language(
+        "must be the name of a text encoding, such as utf-8, gb18030 or utf-16",
+        "必须是文本编码的名称，如 utf-8、gb18030 或 utf-16",
+    )
     raise BadSetting(key="data.encoding", rule=rule, value=name)
 
 
@@ -108,17 +112,21 @@ def detect(head: bytes, telling: bytes) -> tuple[str, str]:
     what charset-normalizer holds most likely."""
     for bom, encoding in _BOMS.items():
         if head.startswith(bom):
-            return encoding, "byte order mark"
+            return encoding, in_language("byte order mark", "字节顺序标记")
     if b"\0" in head and not _ASCII_RUN.search(head) and (wide := _utf16(head)):
-        return wide, "every other byte fits no other encoding"
+        return wide, in_language("every other byte fits no other encoding", "隔位的字节不合其他编码")
     if telling.isascii():
-        return "utf-8", "plain ASCII"
+        return "utf-8", in_language("plain ASCII", "纯 ASCII")
     lines = [line for line in telling.splitlines() if not line.isascii()]
     share = sum(UNDECODABLE not in decode(line + b"\n", "utf-8") for line in lines[:-1]) / max(len(lines) - 1, 1)
     if UNDECODABLE not in decode(telling, "utf-8") or share >= 0.5:
-        return "utf-8", "its bytes are valid UTF-8" if share in (0, 1) else f"{share:.1%} of the lines are valid UTF-8"
+        if share in (0, 1):
+            return "utf-8", in_language("its bytes are valid UTF-8", "其字节是有效的 UTF-8")
+        return "utf-8", in_language(f"{share:.1%} of the lines are valid UTF-8", f"{share:.1%} 的行是有效的 UTF-8")
     if _looks_chinese(telling):
-        return "gb18030", "not UTF-8; read as GB18030 it holds the commonest Chinese characters"
+        return "gb18030", in_language(
+            "not UTF-8; read as GB18030 it holds the commonest Chinese characters", "不是 UTF-8；按 GB18030 读取多为最常用汉字"
+        )
     return _most_likely(telling)
 
 
@@ -153,12 +161,19 @@ def _most_likely(data: bytes) -> tuple[str, str]:
     found = from_bytes(sample, cp_isolation=list(_FALLBACKS))
     if (best := found.best()) is None:
         if _looks_western(sample):
-            return "cp1252", "not UTF-8; read as Windows-1252 it holds accented Latin letters"
-        return "utf-8", "no encoding fits; rows that are not UTF-8 are left out"
+            return "cp1252", in_language(
+                "not UTF-8; read as Windows-1252 it holds accented Latin letters",
+                "不是 UTF-8；按 Windows-1252 读取多为带重音的拉丁字母",
+            )
+        return "utf-8", in_language(
+            "no encoding fits; rows that are not UTF-8 are left out", "没有合适的编码；略去非 UTF-8 的行"
+        )
     western = next((match for match in found if match.encoding == "cp1252"), None)
     if western and western.coherence >= best.coherence:  # the commonest of those that fit equally well
         best = western
-    return best.encoding, "not UTF-8; the likeliest encoding by charset-normalizer"
+    return best.encoding, in_language(
+        "not UTF-8; the likeliest encoding by charset-normalizer", "不是 UTF-8；据 charset-normalizer 最可能是此编码"
+    )
 
 
 def lines(path: Path, encoding: str) -> Iterator[str]:

@@ -14,10 +14,12 @@ from typing import Any, Literal, cast
 
 from zhuji.core.config import nearest
 from zhuji.core.errors import BadSetting, EmptyData, MissingColumn, NoReadableRow, NoRole
+from zhuji.core.log import in_language
 from zhuji.data import names
 from zhuji.data.cells import cell_text, is_flag, number, time_text
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source
+from zhuji.data.words import counted
 
 LOOK_ROWS = 5_000
 LOOK_CHARACTERS = 1 << 26
@@ -91,7 +93,7 @@ def infer_roles(source: Source, settings: DataSettings) -> Roles:
     """
     given = _given(source.columns, settings)
     columns = look(source)
-    reasons = dict.fromkeys(given, "given")
+    reasons = dict.fromkeys(given, in_language("given", "指定"))
     taken = {name for names_ in given.values() for name in names_}
     found = dict(given)
     for role, find in _FINDERS.items():
@@ -121,7 +123,7 @@ def look(source: Source) -> list[Column]:
             rows.append(raw.values)
             room -= sum(_CELL + (len(value) if isinstance(value, str) else 0) for value in raw.values.values())
     if not rows and lost:
-        causes = ", ".join(f"{cause} {count}" for cause, count in lost.most_common())
+        causes = counted(dict(lost.most_common()))
         raise NoReadableRow(file=source.parts[0].path, rows=lost.total(), causes=causes)
     if not rows:
         raise EmptyData(file=source.parts[0].path)
@@ -157,17 +159,17 @@ def _split(columns: list[Column]) -> Choice:
     ]
     fit = [c for c in columns if c.filled and c.share(lambda value: names.split_name(_told(value))) > 0.95]
     column = _best_named(named or fit, names.SPLIT) or next((c for c in fit if len(c.distinct) > 1), None)
-    return (column.name, "values " + "/".join(sorted(column.distinct)[:6])) if column else None
+    return (column.name, in_language("values ", "取值为 ") + "/".join(sorted(column.distinct)[:6])) if column else None
 
 
 def _id(columns: list[Column]) -> Choice:
     fit = [c for c in columns if len(c.filled) > 1 and c.unique and c.length <= 200]
     if column := _best_named(fit, names.ID):
-        return column.name, f"named '{column.name}', every value differs"
+        return column.name, f"{_named(column)}{in_language('every value differs', '各值互不相同')}"
     for column in fit:
-        counted = [number(value) for value in column.values]
-        if counted[0] in (0, 1) and counted == list(range(int(counted[0]), int(counted[0]) + len(counted))):
-            return column.name, f"counts up from {int(counted[0])}"
+        numbers = [number(value) for value in column.values]
+        if numbers[0] in (0, 1) and numbers == list(range(int(numbers[0]), int(numbers[0]) + len(numbers))):
+            return column.name, in_language(f"counts up from {int(numbers[0])}", f"从 {int(numbers[0])} 起递增")
     return None
 
 
@@ -177,15 +179,18 @@ _ISO_DATE = re.compile(r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}.*")
 def _time(columns: list[Column]) -> Choice:
     fit = [c for c in columns if c.filled and c.share(lambda value: time_text(_told(value))) > 0.95]
     if column := _best_named(fit, names.TIME):
-        return column.name, f"named '{column.name}', holds times such as {column.texts[0][:40]}"
+        return column.name, f"{_named(column)}{in_language('holds times such as ', '内容为时间，如 ')}{column.texts[0][:40]}"
     column = next((c for c in fit if all(map(_ISO_DATE.fullmatch, c.texts))), None)
-    return (column.name, f"holds dates such as {column.texts[0][:40]}") if column else None
+    return (column.name, in_language("holds dates such as ", "内容为日期，如 ") + column.texts[0][:40]) if column else None
 
 
 def _group(columns: list[Column]) -> Choice:
     fit = [c for c in columns if 1 < len(c.distinct) < len(c.filled) and c.length <= 200]
     column = _best_named([c for c in fit if names.is_one(c.name, names.GROUP)], names.GROUP)
-    return (column.name, f"named '{column.name}', {len(column.distinct):,} distinct values") if column else None
+    if column is None:
+        return None
+    distinct = f"{len(column.distinct):,}"
+    return column.name, _named(column) + in_language(f"{distinct} distinct values", f"有 {distinct} 个不同的值")
 
 
 def _text(columns: list[Column]) -> Choice:
@@ -195,8 +200,10 @@ def _text(columns: list[Column]) -> Choice:
     longest = max(fit, key=lambda c: c.length)
     named = _best_named([c for c in fit if c.length >= 0.2 * longest.length and _varied(c)], names.TEXT)
     if named:
-        return named.name, f"named '{named.name}', {named.length:.0f} characters on average"
-    return longest.name, f"longest text on average: {longest.length:.0f} characters"
+        size = f"{named.length:.0f}"
+        return named.name, _named(named) + in_language(f"{size} characters on average", f"平均 {size} 个字符")
+    size = f"{longest.length:.0f}"
+    return longest.name, in_language(f"longest text on average: {size} characters", f"平均文本最长：{size} 个字符")
 
 
 def _varied(column: Column) -> bool:
@@ -207,12 +214,14 @@ def _label(columns: list[Column]) -> Choice:
     fit = [c for c in columns if len(c.filled) > 0]
     hinted = [c for c in fit if c.numeric or _classes(c) or (names.is_one(c.name, names.LABEL) and c.length <= 200)]
     if column := _best_named(hinted, names.LABEL):
-        return column.name, f"named '{column.name}', {_counted(column)}"
+        return column.name, _named(column) + _distinct(column)
     few = [c for c in fit if len(c.distinct) > 1 and _classes(c)]
     if column := few[-1] if few else None:
-        return column.name, f"few values that return: {_counted(column)}"
+        return column.name, in_language("few values that return: ", "少数几个反复出现的值：") + _distinct(column)
     column = next((c for c in reversed(fit) if c.numeric and len(c.distinct) > 1), None)
-    return (column.name, f"the last column of numbers, {_counted(column)}") if column else None
+    return (
+        (column.name, in_language("the last column of numbers, ", "最后一个数值列，") + _distinct(column)) if column else None
+    )
 
 
 def _classes(column: Column) -> bool:
@@ -221,8 +230,13 @@ def _classes(column: Column) -> bool:
     return column.length <= 60 and (repeated or column.share(lambda value: isinstance(value, list)) > 0.5)
 
 
-def _counted(column: Column) -> str:
-    return f"{len(column.distinct):,} distinct values in {len(column.filled):,} rows"
+def _named(column: Column) -> str:
+    return in_language(f"named '{column.name}', ", f"列名为「{column.name}」，")
+
+
+def _distinct(column: Column) -> str:
+    values, rows = f"{len(column.distinct):,}", f"{len(column.filled):,}"
+    return in_language(f"{values} distinct values in {rows} rows", f"{rows} 行中有 {values} 个不同的值")
 
 
 _FINDERS: dict[str, Callable[[list[Column]], Choice]] = {
@@ -232,19 +246,20 @@ _FINDERS: dict[str, Callable[[list[Column]], Choice]] = {
 
 def _kind(label: list[Column], settings: DataSettings) -> tuple[Kind, str]:
     if not label:
-        return "unlabelled", "no column looks like a label"
+        return "unlabelled", in_language("no column looks like a label", "没有列像标签")
     if len(label) > 1:
         for column in label:
             if wrong := next((value for value in column.filled if is_flag(value) is None), None):
-                rule = "must name columns that hold 0 and 1 when there are several"
+                rule = in_language("must name columns that hold 0 and 1 when there are several", "有多列时，各列只能取 0 和 1")
                 raise BadSetting(file=settings.path, column=column.name, key="data.label", rule=rule, value=wrong)
-        return "classify_many", f"{len(label)} columns of 0 and 1"
+        return "classify_many", in_language(f"{len(label)} columns of 0 and 1", f"{len(label)} 个取值为 0 和 1 的列")
     column = label[0]
     if settings.label_separator:
-        return "classify_many", f"labels separated by '{settings.label_separator}'"
+        mark = settings.label_separator
+        return "classify_many", in_language(f"labels separated by '{mark}'", f"标签以「{mark}」分隔")
     if column.share(lambda value: isinstance(value, list)) > 0.5:
-        return "classify_many", "each cell is a list of labels"
+        return "classify_many", in_language("each cell is a list of labels", "每个单元格是标签列表")
     many, fractional = len(column.distinct), column.share(lambda value: (number(value) or 0.0) % 1 != 0) > 0.05
     if column.numeric and ((fractional and many > 20) or many > max(100, 0.2 * len(column.filled))):
-        return "regress", f"numbers with {_counted(column)}"
-    return "classify", _counted(column)
+        return "regress", in_language("numbers with ", "数值，") + _distinct(column)
+    return "classify", _distinct(column)

@@ -20,6 +20,7 @@ from zhuji.core.records import SPLITS, Record
 from zhuji.data.duplicates import exact_key, join, similarity
 from zhuji.data.proxies import Proxy, proxies
 from zhuji.data.split import TEST
+from zhuji.data.words import counted
 
 Action = Literal["move", "refuse", "allow"]
 KINDS = ("exact", "near", "group", "id")
@@ -120,8 +121,7 @@ def gate(records: Sequence[Record], splits: Array, cluster: Array, action: Actio
     leaks.rows = int(leaking.sum())
     leaks.leaked = [records[i].id for i in np.flatnonzero(leaking & (splits == TEST)).tolist()]
     if leaks.rows and action == "refuse":
-        kinds = ", ".join(f"{kind} {count}" for kind, count in leaks.found.items() if count)
-        raise LeakFound(file=file or None, rows=leaks.rows, kinds=kinds)
+        raise LeakFound(file=file or None, rows=leaks.rows, kinds=counted(leaks.found))
     if action != "move":
         return splits, leaks
     leaks.moved = Counter(f"{SPLITS[int(splits[i])]} -> {SPLITS[int(target[i])]}" for i in np.flatnonzero(leaking).tolist())

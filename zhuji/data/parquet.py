@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zhuji.core.errors import DamagedFile, MissingExtra
+from zhuji.core.log import in_language
 from zhuji.data.tables import Row, distinct, flat
 
 BATCH_ROWS = 256
@@ -32,7 +33,7 @@ class ParquetTable:
         except ImportError:
             raise MissingExtra(what="Parquet", package="pyarrow", extra="parquet") from None
         self.path = path
-        self.why = {"encoding": "Parquet is UTF-8 by definition"}
+        self.why = {"encoding": in_language("Parquet is UTF-8 by definition", "Parquet 规定为 UTF-8")}
         self.columns = distinct(self._open().schema_arrow.names, path)
 
     def _open(self) -> Any:
@@ -42,7 +43,7 @@ class ParquetTable:
         try:
             return ParquetFile(self.path)
         except (ArrowException, OSError, ValueError) as error:
-            raise DamagedFile(file=self.path, format="Parquet", why=_first_line(error)) from None
+            raise _damaged(self.path, error) from None
 
     def rows(self) -> Iterator[Row]:
         from pyarrow import ArrowException
@@ -51,7 +52,7 @@ class ParquetTable:
             for batch in self._open().iter_batches(BATCH_ROWS):
                 yield from _batch_rows(batch)
         except (ArrowException, OSError) as error:
-            raise DamagedFile(file=self.path, format="Parquet", why=_first_line(error)) from None
+            raise _damaged(self.path, error) from None
 
 
 def _batch_rows(batch: Any) -> Iterator[Row]:
@@ -68,5 +69,6 @@ def _batch_rows(batch: Any) -> Iterator[Row]:
         yield {key: flat(value) for key, value in row.items()}, ""
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _damaged(path: Path, error: BaseException) -> DamagedFile:
+    first = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return DamagedFile(file=path, format="Parquet", why=in_language(first, f"「{first}」"))

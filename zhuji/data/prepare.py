@@ -21,6 +21,7 @@ from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import open_source
 from zhuji.data.split import Array, assign, method, moments, require
+from zhuji.data.words import counted
 
 
 @dataclass
@@ -74,7 +75,7 @@ def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tup
     """The records with their splits, and the leaks found. A record's own split, where it has one, is kept unless a leak moves it;
     parts that are missing are cut from train, never through a cluster of copies or a group, except by time.
 
-    Raises TooFewRows, LeakFound.
+    Raises NoRole, TooFewRows, LeakFound.
     """
     cluster = cluster_of([str(r.input) for r in records], settings.near, seed)
     first = assign(
@@ -101,7 +102,7 @@ def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:
     """Raises TooManyDropped when more rows were dropped than `max_dropped` allows."""
     dropped = ledger.total("dropped")
     if dropped > settings.max_dropped * ledger.read:
-        causes = ", ".join(f"{cause} {n}" for cause, n in ledger.causes("dropped").most_common())
+        causes = counted(dict(ledger.causes("dropped").most_common()))
         raise TooManyDropped(
             file=settings.path, limit=f"{settings.max_dropped:.3%}".replace(".000%", "%"),
             dropped=dropped, read=ledger.read, causes=causes,
@@ -121,7 +122,7 @@ def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
 def _usable(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -> list[Record]:
     """The records that have a split if others do, and a time if rows are divided by it; the others are dropped with the cause."""
     has_split = any(r.split is not None for r in records)
-    by_time = method(settings.splits, records) == "time" and not has_split
+    by_time = not has_split and method(settings.splits, records) == "time"
     times = moments(records) if by_time else [0.0] * len(records)
     usable: list[Record] = []
     for record, time in zip(records, times, strict=True):

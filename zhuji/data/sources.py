@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from zhuji.core.errors import DamagedFile, MissingFile, NotAFile, UnknownFormat, UnreadableFile
-from zhuji.core.files import sha256
+from zhuji.core.files import os_reason, sha256
+from zhuji.core.log import in_language
 from zhuji.core.records import SPLITS
 from zhuji.data.names import split_name
 from zhuji.data.settings import DataSettings
@@ -113,13 +114,14 @@ def _translated(path: Path) -> Generator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DamagedFile(file=path, format="gzip", why=str(error)) from None
+        raise DamagedFile(file=path, format="gzip", why=in_language(str(error), "压缩数据已损坏或不完整")) from None
     except OSError as error:
-        raise UnreadableFile(file=path, why=error.strerror or str(error)) from None
+        raise UnreadableFile(file=path, why=os_reason(error)) from None
 
 
 _KINDS = {
-    stat.S_IFSOCK: "socket", stat.S_IFIFO: "named pipe", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device",
+    stat.S_IFSOCK: ("socket", "套接字"), stat.S_IFIFO: ("named pipe", "命名管道"),
+    stat.S_IFCHR: ("character device", "字符设备"), stat.S_IFBLK: ("block device", "块设备"),
 }  # fmt: skip
 
 
@@ -136,11 +138,11 @@ def kind_of(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise MissingFile(file=path) from None
     except OSError as error:
-        raise UnreadableFile(file=path, why=error.strerror) from None
+        raise UnreadableFile(file=path, why=os_reason(error)) from None
     if stat.S_ISDIR(mode):
         return "folder"
     if not stat.S_ISREG(mode):
-        raise NotAFile(file=path, kind=_KINDS.get(stat.S_IFMT(mode), "special file"))
+        raise NotAFile(file=path, kind=in_language(*_KINDS.get(stat.S_IFMT(mode), ("special file", "特殊文件"))))
     return "file"
 
 
@@ -184,9 +186,14 @@ def _files_by_split(folder: Path) -> list[tuple[str, Path]]:
         if split is None or format_of(path) is None:
             continue
         if split in found:
-            raise UnknownFormat(file=folder, why=f"{found[split].name} and {path.name} are both {split}")
+            both = found[split].name, path.name
+            why = in_language(f"{both[0]} and {both[1]} are both {split}", f"{both[0]} 与 {both[1]} 都是 {split}")
+            raise UnknownFormat(file=folder, why=why)
         found[split] = path
     if not found:
-        why = "this folder holds neither files named train, valid or test nor folders of .txt files, one for each class"
+        why = in_language(
+            "this folder holds neither files named train, valid or test nor folders of .txt files, one for each class",
+            "该文件夹中既没有名为 train、valid 或 test 的文件，也没有每类一个的 .txt 文件夹",
+        )
         raise UnknownFormat(file=folder, why=why)
     return [(split, found[split]) for split in SPLITS if split in found]

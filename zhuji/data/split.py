@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 
 import numpy as np
 
-from zhuji.core.errors import TooFewRows
+from zhuji.core.errors import NoRole, TooFewRows
 from zhuji.core.records import SPLITS, Label, Record
 from zhuji.core.seed import stream
 from zhuji.data.settings import SplitSettings
@@ -26,18 +26,20 @@ Array = np.ndarray
 
 
 def method(settings: SplitSettings, records: Sequence[Record]) -> str:
-    """What `auto` stands for with these records."""
-    if settings.by != "auto":
-        return settings.by
-    if any(r.group is not None for r in records):
-        return "group"
-    return "time" if any(r.time is not None for r in records) else "stratified"
+    """What `auto` stands for with these records. Raises NoRole when they lack what a split by group or time goes by."""
+    present = [role for role in ("group", "time") if any(getattr(r, role) is not None for r in records)]
+    if settings.by == "auto":
+        return present[0] if present else "stratified"
+    if settings.by in ("group", "time") and settings.by not in present and records:
+        raise NoRole(role=settings.by, columns=", ".join(records[0].extra) or "–")
+    return settings.by
 
 
 def assign(records: Sequence[Record], block: Array, settings: SplitSettings, seed: int) -> Array:
     """Number of each row's split, (N,) int64. A part that the records' own splits lack is cut from their train rows.
 
-    `block` (N,) int64: rows that stay together. Raises TooFewRows when a part that is wanted gets no row.
+    `block` (N,) int64: rows that stay together. Raises TooFewRows when a part that is wanted gets no row,
+    and NoRole, see `method`.
     """
     own = np.array([SPLITS.index(r.split) if r.split else TRAIN for r in records], np.int64)
     shares = [0.0, settings.valid, settings.test]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from zhuji.core.errors import DuplicateColumn, EmptyData, UnknownFormat
+from zhuji.core.log import in_language
 from zhuji.data import encodings
 from zhuji.data.dialect import Dialect, column_names, find_dialect, records
 from zhuji.data.encodings import fault
@@ -125,7 +126,10 @@ class JsonTable(TextTable):
         keys = (key for values, _ in islice(self.rows(), LOOK_ROWS) if values for key in values)
         self.columns = tuple(dict.fromkeys(keys))
         if not self.columns:
-            raise UnknownFormat(file=self.path, why=f"none of the first {LOOK_ROWS} lines is a JSON object with keys")
+            why = in_language(
+                f"none of the first {LOOK_ROWS} lines is a JSON object with keys", f"前 {LOOK_ROWS} 行都不是带键的 JSON 对象"
+            )
+            raise UnknownFormat(file=self.path, why=why)
 
     def rows(self) -> Iterator[Row]:
         for line in self.lines():
@@ -157,9 +161,14 @@ def flat(value: Any) -> Any:
 
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
             ".txt": "text", ".text": "text", ".parquet": "parquet", ".pq": "parquet"}  # fmt: skip
-_MAGIC = {b"PAR1": "parquet", b"PK\x03\x04": "a ZIP archive, such as an Excel workbook", b"%PDF": "a PDF document",
-          b"\xd0\xcf\x11\xe0": "an old Office document", b"BZh": "packed by bzip2", b"\xfd7zXZ": "packed by xz",
-          b"\x28\xb5\x2f\xfd": "packed by zstd", b"\x1f\x8b": "packed twice"}  # fmt: skip
+_PARQUET = b"PAR1"
+_OTHERS = {
+    b"PK\x03\x04": ("a ZIP archive, such as an Excel workbook", "这是 ZIP 压缩包，例如 Excel 工作簿"),
+    b"%PDF": ("a PDF document", "这是 PDF 文档"), b"\xd0\xcf\x11\xe0": ("an old Office document", "这是旧版 Office 文档"),
+    b"BZh": ("packed by bzip2", "由 bzip2 压缩"), b"\xfd7zXZ": ("packed by xz", "由 xz 压缩"),
+    b"\x28\xb5\x2f\xfd": ("packed by zstd", "由 zstd 压缩"), b"\x1f\x8b": ("packed twice", "压缩了两次"),
+}  # fmt: skip
+"""First bytes of files that are no table."""
 
 
 def format_of(path: Path) -> str | None:
@@ -179,28 +188,33 @@ def open_table(path: Path, settings: DataSettings) -> Table:
     head, telling, whole = encodings.look(path)
     if whole and not head.strip(b"\0 \t\r\n\xff\xfe\xef\xbb\xbf"):
         raise EmptyData(file=path)
-    by_name, by_bytes = format_of(path), next((what for magic, what in _MAGIC.items() if head.startswith(magic)), None)
-    if "parquet" in (by_bytes, by_name):
+    by_name = format_of(path)
+    if by_name == "parquet" or head.startswith(_PARQUET):
         from zhuji.data.parquet import ParquetTable
 
         return ParquetTable(path)
-    if by_bytes:
-        raise UnknownFormat(file=path, why=by_bytes)
+    if other := next((what for magic, what in _OTHERS.items() if head.startswith(magic)), None):
+        raise UnknownFormat(file=path, why=in_language(*other))
     if settings.encoding:
-        encoding, why = encodings.checked(settings.encoding), {"encoding": "given"}
+        encoding, why = encodings.checked(settings.encoding), {"encoding": in_language("given", "指定")}
     else:
         encoding, reason = encodings.detect(head, telling)
         why = {"encoding": reason}
     sample = encodings.decode(head, encoding)
     if _is_binary(sample):
-        raise UnknownFormat(file=path, why="its bytes are not text; if they are, name the encoding with --set data.encoding=…")
+        why = in_language(
+            "its bytes are not text; if they are, name the encoding with --set data.encoding=…",
+            "其字节不是文本；若确是文本，请用 --set data.encoding=… 指定编码",
+        )
+        raise UnknownFormat(file=path, why=why)
     form = _form(sample, whole, "csv" if settings.delimiter and by_name == "text" else by_name)
     if form == "text":
         return LineTable(path, encoding, why)
     if form == "csv":
         return CsvTable(path, encoding, why, dialect=find_dialect(sample, whole, settings.delimiter))
     if sample.lstrip().startswith("["):
-        raise UnknownFormat(file=path, why="a JSON array; write one object a line instead")
+        why = in_language("a JSON array; write one object a line instead", "这是 JSON 数组；请改为每行一个对象")
+        raise UnknownFormat(file=path, why=why)
     return JsonTable(path, encoding, why)
 
 

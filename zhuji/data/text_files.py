@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from zhuji.core.log import in_language
 from zhuji.data import encodings
 from zhuji.data.encodings import LINE_LIMIT, SAMPLE, fault
 from zhuji.data.names import split_name
@@ -44,7 +45,7 @@ class TextFiles:
         split: tuple[str, ...] = ("split",) if any(split for split, _, _ in classes) else ()
         self.columns = ("file", "text", "label", *split)
         if encoding:
-            self.encoding, why = encodings.checked(encoding), "given"
+            self.encoding, why = encodings.checked(encoding), in_language("given", "指定")
         else:
             self.encoding, why = self._detect()
         self.why = {"encoding": why}

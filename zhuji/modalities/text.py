@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import nn
 
 from zhuji.core.contracts import Encoded, Modality
+from zhuji.core.log import in_language
 from zhuji.core.units import Units, UnitSpec
 from zhuji.modalities import _ngrams, _tokenizers
 from zhuji.modalities._tokenizers import BYTE_VOCABULARY, MASK, PAD, RESERVED, UNKNOWN, Kind
@@ -55,7 +56,10 @@ class Text(Modality):
     def _bytes_fit(self) -> Self:
         if self.tokenizer in ("bpe", "unigram") and self.vocab_size < BYTE_VOCABULARY:
             raise ValueError(
-                f"must have a vocab_size of at least {BYTE_VOCABULARY} for {self.tokenizer}, which begins with all bytes"
+                in_language(
+                    f"must have a vocab_size of at least {BYTE_VOCABULARY} for {self.tokenizer}, which begins with all bytes",
+                    f"{self.tokenizer} 以全部字节开头，其 vocab_size 至少为 {BYTE_VOCABULARY}",
+                )
             )
         return self
 

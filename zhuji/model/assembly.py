@@ -81,7 +81,11 @@ def assemble(modality: Modality, backbone: Backbone, task: Task, seed: int = 0) 
 
 
 def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> None:
-    shown = {kind.shelf: f"{kind.shelf} '{kind.name()}'" for kind in (modality, backbone, task)}
+    words = {"modality": "模态", "backbone": "骨干网络", "task": "任务"}
+    shown = {
+        kind.shelf: in_language(f"{kind.shelf} '{kind.name()}'", f"{words[kind.shelf]}「{kind.name()}」")
+        for kind in (modality, backbone, task)
+    }
     axes = modality.spec.grid_ndim
     if axes not in backbone.grids:
         raise ImpossiblePair(

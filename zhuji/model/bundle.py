@@ -32,6 +32,7 @@ from zhuji.core.config import Settings
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import BundleError, DamagedBundle, NewerFormat, NotABundle, UnsafeBundle
 from zhuji.core.files import atomic_folder
+from zhuji.core.log import in_language
 from zhuji.core.lookup import build
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
@@ -127,7 +128,9 @@ def open_bundle(path: Path | str) -> Predictor:
     model = _guarded(folder / CONFIG, lambda: assemble(*parts))
     _load(model, _verified(folder / WEIGHTS, hashes[WEIGHTS], sizes[WEIGHTS]), folder / WEIGHTS)
     if parse_json(read[LABELS], folder / LABELS) != config.task.get("labels", []):
-        raise DamagedBundle(file=folder / LABELS, why=f"it must hold the labels of {CONFIG}")
+        raise DamagedBundle(
+            file=folder / LABELS, why=in_language(f"it must hold the labels of {CONFIG}", f"它必须含有 {CONFIG} 中的标签")
+        )
     return Predictor(
         model.eval(), config.clean, _guarded(folder / CONFIG, lambda: _roles(config.columns)),
         _golden(read[GOLDEN], folder / GOLDEN), config.run, _text(read[CARD], folder / CARD),
@@ -144,11 +147,11 @@ def _hash(data: bytes) -> str:
 
 def _bundle_folder(path: Path) -> Path:
     if not path.is_dir():
-        raise NotABundle(file=path, why="it is not a folder")
+        raise NotABundle(file=path, why=in_language("it is not a folder", "它不是文件夹"))
     inside = path / "bundle"
     if not (path / CONFIG).exists() and inside.is_dir():
         if inside.is_symlink():
-            raise UnsafeBundle(file=inside, why="it is a link")
+            raise UnsafeBundle(file=inside, why=in_language("it is a link", "它是链接"))
         return inside
     return path
 
@@ -157,30 +160,35 @@ def _hashes(folder: Path, sizes: Mapping[str, int]) -> dict[str, dict[str, Any]]
     """What hashes.json says, once the folder holds exactly those files at those sizes."""
     needed = {*LIMITS, WEIGHTS}
     if CONFIG not in sizes and WEIGHTS not in sizes:
-        raise NotABundle(file=folder, why=f"there is no {CONFIG}")
+        raise NotABundle(file=folder, why=in_language(f"there is no {CONFIG}", f"没有 {CONFIG}"))
     if missing := sorted(needed - set(sizes)):
-        raise DamagedBundle(file=folder, why=f"{missing[0]} is missing")
+        raise DamagedBundle(file=folder, why=in_language(f"{missing[0]} is missing", f"缺少 {missing[0]}"))
     if unknown := sorted(name for name in set(sizes) - needed if not LEARNED.fullmatch(name)):
-        raise UnsafeBundle(file=folder, why="a name is unknown", value=unknown[0])
+        raise UnsafeBundle(file=folder, why=in_language("a name is unknown", "含有未知的文件名"), value=unknown[0])
     path = folder / HASHES
     data = read_bytes(path, LIMITS[HASHES])
     hashes = parse_json(data, path)
     if not isinstance(hashes, dict) or _json(hashes) != data:
-        raise DamagedBundle(file=path, why="it is not as it was written")
+        raise DamagedBundle(file=path, why=in_language("it is not as it was written", "它与写入时不同"))
     if differing := sorted({*hashes} ^ (set(sizes) - {HASHES})):
-        raise UnsafeBundle(file=folder, why=f"the files must be those of {HASHES}", value=differing[0])
+        why = in_language(f"the files must be those of {HASHES}", f"文件必须正是 {HASHES} 所列的那些")
+        raise UnsafeBundle(file=folder, why=why, value=differing[0])
     for name, entry in hashes.items():
         if not isinstance(entry, dict) or set(entry) != {"bytes", "sha256"}:
-            raise DamagedBundle(file=path, why=f"{name} must have bytes and sha256")
+            raise DamagedBundle(
+                file=path, why=in_language(f"{name} must have bytes and sha256", f"{name} 须有 bytes 和 sha256")
+            )
         if sizes[name] != entry["bytes"]:
-            raise DamagedBundle(file=folder / name, why=f"it must have {entry['bytes']} bytes", value=sizes[name])
+            why = in_language(f"it must have {entry['bytes']} bytes", f"它应有 {entry['bytes']} 字节")
+            raise DamagedBundle(file=folder / name, why=why, value=sizes[name])
     return hashes
 
 
 def _verified(path: Path, entry: Mapping[str, Any], limit: int) -> bytes:
     data = read_bytes(path, limit)
     if _hash(data) != entry["sha256"]:
-        raise DamagedBundle(file=path, why="its SHA-256 is another one than when it was saved")
+        why = in_language("its SHA-256 is another one than when it was saved", "其 SHA-256 与保存时不同")
+        raise DamagedBundle(file=path, why=why)
     return data
 
 
@@ -192,18 +200,19 @@ def _guarded(path: Path, work: Callable[[], T]) -> T:
         raise
     except Exception as error:
         why = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DamagedBundle(file=path, why=f"its parts cannot be built: {why}") from error
+        why = in_language(f"its parts cannot be built: {why}", f"无法构建其中的部件：「{why}」")
+        raise DamagedBundle(file=path, why=why) from error
 
 
 def _config(data: bytes, path: Path) -> _Config:
     plain = parse_json(data, path)
     if not isinstance(plain, dict):
-        raise DamagedBundle(file=path, why="it is not a JSON object")
+        raise DamagedBundle(file=path, why=in_language("it is not a JSON object", "它不是 JSON 对象"))
     version = plain.get("format")
     if type(version) is int and version > FORMAT:
         raise NewerFormat(file=path, known=FORMAT, value=version)
     if version != FORMAT:
-        raise DamagedBundle(file=path, why=f"its format must be {FORMAT}")
+        raise DamagedBundle(file=path, why=in_language(f"its format must be {FORMAT}", f"其格式版本必须为 {FORMAT}"))
     return _guarded(path, lambda: _Config.parse(plain))
 
 
@@ -246,20 +255,23 @@ def _check_fit(parts: tuple[Modality, Backbone, Task], tensors: Mapping[str, Ten
     for name in sorted({*expected} | {*tensors}):
         ours, theirs = expected.get(name), tensors.get(name)
         if ours != theirs:
-            raise DamagedBundle(file=path, why=f"tensor '{name}' must be {_shown(ours)}", value=_shown(theirs))
+            why = in_language(f"tensor '{name}' must be {_shown(ours)}", f"张量「{name}」应为 {_shown(ours)}")
+            raise DamagedBundle(file=path, why=why, value=_shown(theirs))
     if sum(TensorInfo(buffer.dtype, tuple(buffer.shape)).bytes for buffer in model.buffers()) > BUFFER_LIMIT:
-        raise UnsafeBundle(file=path.parent / CONFIG, why="the network's tables would take too much memory")
+        why = in_language("the network's tables would take too much memory", "网络的查找表会占用过多内存")
+        raise UnsafeBundle(file=path.parent / CONFIG, why=why)
 
 
 def _shown(info: TensorInfo | None) -> str:
-    return "absent" if info is None else f"{str(info.dtype).removeprefix('torch.')} {list(info.shape)}"
+    return in_language("absent", "不存在") if info is None else f"{str(info.dtype).removeprefix('torch.')} {list(info.shape)}"
 
 
 def _load(model: Model, data: bytes, path: Path) -> None:
     state = _guarded(path, lambda: safetensors.torch.load(data))
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise DamagedBundle(file=path, why=f"tensor '{name}' must hold finite numbers")
+            why = in_language(f"tensor '{name}' must hold finite numbers", f"张量「{name}」必须全为有限数值")
+            raise DamagedBundle(file=path, why=why)
     _guarded(path, lambda: model.load_state_dict(state, strict=True))
 
 
@@ -273,13 +285,18 @@ def _roles(columns: Mapping[str, Any]) -> Roles:
 def _golden(data: bytes, path: Path) -> list[dict[str, Any]]:
     lines = data.splitlines()
     if len(lines) > MAX_GOLDEN:
-        raise UnsafeBundle(file=path, why=f"it must hold at most {MAX_GOLDEN} rows", value=len(lines))
+        why = in_language(f"it must hold at most {MAX_GOLDEN} rows", f"它最多可有 {MAX_GOLDEN} 行")
+        raise UnsafeBundle(file=path, why=why, value=len(lines))
     rows = [parse_json(line, path) for line in lines]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict) or set(row) != {"input", "answer", "score", "scores"}:
-            raise DamagedBundle(file=path, row=number, why="a golden row has input, answer, score and scores")
+            why = in_language("a golden row has input, answer, score and scores", "黄金样例须有 input、answer、score 和 scores")
+            raise DamagedBundle(file=path, row=number, why=why)
         if not isinstance(row["input"], str) or not _is_scores(row["scores"]):
-            raise DamagedBundle(file=path, row=number, why="its input must be text and its scores numbers by name")
+            why = in_language(
+                "its input must be text and its scores numbers by name", "其 input 须为文本，scores 须为按名称列出的数值"
+            )
+            raise DamagedBundle(file=path, row=number, why=why)
     return rows
 
 
@@ -291,4 +308,4 @@ def _text(data: bytes, path: Path) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise DamagedBundle(file=path, why="it is not UTF-8 text") from None
+        raise DamagedBundle(file=path, why=in_language("it is not UTF-8 text", "它不是 UTF-8 文本")) from None

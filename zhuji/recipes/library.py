@@ -8,6 +8,7 @@ from typing import Any
 
 from zhuji.core.config import read_yaml
 from zhuji.core.errors import MissingFile, UnknownName
+from zhuji.core.log import in_language
 
 FOLDER = Path(__file__).parent
 FACTS = ("what", "source", "cost", "score", "command")
@@ -34,7 +35,7 @@ def names() -> list[str]:
 def read(name: str) -> Recipe:
     """The recipe of this name. Raises `UnknownName`."""
     if name not in names():
-        raise UnknownName(kind="recipe", name=name, choices=", ".join(names()))
+        raise UnknownName(kind=in_language("recipe", "配方"), name=name, choices=", ".join(names()))
     return _parsed(FOLDER / f"{name}.yaml")
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from zhuji.core.contracts import Columns, Example, Metric, Prediction, Task
+from zhuji.core.log import in_language
 from zhuji.core.records import Label, Record
 from zhuji.core.units import Batch, Ratio, UnitSpec
 from zhuji.metrics import classification, probabilities
@@ -57,11 +58,16 @@ class Classify(Task):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.objective == "focal" and self.label_smoothing:
-            raise ValueError("label_smoothing must be 0 with objective=focal: it smooths the cross entropy")
+            raise ValueError(
+                in_language(
+                    "label_smoothing must be 0 with objective=focal: it smooths the cross entropy",
+                    "objective=focal 时 label_smoothing 必须为 0：它平滑的是交叉熵",
+                )
+            )
         if len(self.labels) != len(self.counts):
-            raise ValueError("labels and counts must be equally long")
+            raise ValueError(in_language("labels and counts must be equally long", "labels 与 counts 必须等长"))
         if len(set(self.labels)) != len(self.labels):
-            raise ValueError("labels must differ")
+            raise ValueError(in_language("labels must differ", "labels 不得重复"))
         return self
 
     def fit(self, records: Sequence[Record]) -> Self:

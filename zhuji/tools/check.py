@@ -15,6 +15,7 @@ from zhuji.core.log import in_language as say_in
 from zhuji.core.records import SPLITS
 from zhuji.data.prepare import Prepared, prepare
 from zhuji.data.settings import DataSettings
+from zhuji.data.words import counted, told
 from zhuji.tools._census import by_class, duplicates, languages, lengths, percentiles
 from zhuji.tools._doubtful import doubtful_labels
 from zhuji.tools.pages import pictures
@@ -104,7 +105,7 @@ def _failures(prepared: Prepared, settings: DataSettings) -> list[str]:
     found: list[str] = []
     dropped = ledger.total("dropped")
     if dropped > settings.max_dropped * ledger.read:
-        causes = ", ".join(f"{cause} {n}" for cause, n in ledger.causes("dropped").most_common())
+        causes = counted(dict(ledger.causes("dropped").most_common()))
         limit = f"{settings.max_dropped:.3g}"
         found.append(
             say_in(
@@ -113,7 +114,7 @@ def _failures(prepared: Prepared, settings: DataSettings) -> list[str]:
             )
         )
     if leaks.rows:
-        kinds = ", ".join(f"{kind} {n}" for kind, n in leaks.found.items() if n)
+        kinds = counted(leaks.found)
         found.append(
             say_in(
                 f"{leaks.rows} rows stand in two splits ({kinds}); training moves them unless told otherwise",
@@ -162,19 +163,22 @@ def _warnings(facts: Mapping[str, Any], options: CheckSettings) -> list[str]:
     return found
 
 
+_ROLES = {"text": "文本", "label": "标签", "group": "分组", "time": "时间", "id": "编号", "split": "划分"}
+
+
 def _lines(prepared: Prepared, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     roles, source = prepared.roles, prepared.source
     file = " · ".join(
-        filter(None, [source["format"], source["encoding"], repr(source["delimiter"]) if source["delimiter"] else ""])
+        filter(None, [told(source["format"]), source["encoding"], repr(source["delimiter"]) if source["delimiter"] else ""])
     )
-    lines = [(say_in("file", "文件"), f"{file} ({'; '.join(f'{k}: {v}' for k, v in source['why'].items())})")]
-    for role in ("text", "label", "group", "time", "id", "split"):
+    lines = [(say_in("file", "文件"), f"{file} ({'; '.join(f'{told(k)}: {v}' for k, v in source['why'].items())})")]
+    for role, chinese in _ROLES.items():
         column = getattr(roles, role)
         if column:
             name = column if isinstance(column, str) else ", ".join(column)
-            lines.append((role, f"{name} — {roles.reasons.get(role, say_in('given', '指定'))}"))
+            lines.append((say_in(role, chinese), f"{name} — {roles.reasons.get(role, say_in('given', '指定'))}"))
     ledger = facts["ledger"]
-    causes = ", ".join(f"{cause} {n}" for cause, n in ledger["causes"]["dropped"].items()) or "–"
+    causes = counted(ledger["causes"]["dropped"]) or "–"
     lines.append(
         (
             say_in("rows", "行"),
@@ -210,7 +214,7 @@ def _lines(prepared: Prepared, facts: Mapping[str, Any]) -> list[tuple[str, str]
             ),
         )
     )
-    kinds = ", ".join(f"{kind} {n}" for kind, n in facts["leaks"]["found"].items() if n) or say_in("none", "无")
+    kinds = counted(facts["leaks"]["found"]) or say_in("none", "无")
     lines.append((say_in("leaks", "泄漏"), kinds))
     return lines
 

@@ -173,7 +173,13 @@ def _leaks(found: Found) -> dict[str, Any]:
             "Found, and kept on request: the score below without them is the honest one.",
             "已发现，按要求保留：应以下方去掉泄漏行的得分为准。",
         )
-    return {"found": kinds, "sentence": sentence, "without": found.results.get("without_leaks") or {}}
+    if kept := found.leaks.get("kept", 0) if how == "move" else 0:
+        sentence += say_in(
+            f" {kept:,} rows stay where they were given: their groups are so large that moving them would empty a split.",
+            f"其中 {kept:,} 行保持原划分：所在分组过大，移动会使某个划分几乎为空。",
+        )
+    with_leaks, without = found.results.get("with_leaks") or {}, found.results.get("without_leaks") or {}
+    return {"found": kinds, "sentence": sentence, "with": with_leaks, "without": without}
 
 
 def _records(found: Found) -> list[tuple[str, str]]:

@@ -106,9 +106,9 @@ def _device(asked: str) -> torch.device:
     try:
         torch.empty(0, device=asked)
     except (RuntimeError, AssertionError) as error:
-        raise BadSetting(
-            key="train.device", rule=f"must be a device of this machine ({_first_line(error)})", value=asked
-        ) from None
+        told = _first_line(error)
+        rule = in_language(f"must be a device of this machine ({told})", f"必须是本机的设备（「{told}」）")
+        raise BadSetting(key="train.device", rule=rule, value=asked) from None
     return torch.device(asked)
 
 

@@ -72,7 +72,7 @@ class Checkpoints:
         except Exception as error:
             if not _disk_is_full(error):
                 raise
-            raise DiskFull(file=self.folder, why=str(error), run=self.folder.parent) from error
+            raise DiskFull(file=self.folder, why=in_language(str(error), "磁盘空间不足"), run=self.folder.parent) from error
         self._prune()
 
     def read(self, step: int) -> Saved | None:

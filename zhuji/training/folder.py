@@ -22,6 +22,7 @@ import torch
 from zhuji.core.config import read_yaml, write_yaml
 from zhuji.core.errors import ChangedSinceStart, NothingToResume, RunExists
 from zhuji.core.files import PARTIAL, atomic_file, write_text
+from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.training.run import Run
 
@@ -84,7 +85,7 @@ def read_run(folder: Path) -> Run:
     """The run that a folder holds. Raises NothingToResume."""
     path = folder / RUN
     if not path.is_file():
-        raise NothingToResume(file=folder, why=f"it has no {RUN}")
+        raise NothingToResume(file=folder, why=in_language(f"it has no {RUN}", f"其中没有 {RUN}"))
     return Run.parse(read_yaml(path.read_text(encoding="utf-8"), str(path)))
 
 
@@ -104,11 +105,15 @@ def fingerprint(run: Run) -> str:
     return hashlib.sha256(write_yaml(run.plain()).encode()).hexdigest()
 
 
+_CHINESE = {"the settings": "设置", "the data": "数据"}
+
+
 def refuse_changes(what: str, then: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
     """Raises ChangedSinceStart, naming what differs."""
     differ = sorted(key for key in {*then, *now} if then.get(key) != now.get(key))
     if differ:
-        raise ChangedSinceStart(file=folder, what=what, changes=", ".join(differ))
+        shown = in_language(what, _CHINESE.get(what, what))
+        raise ChangedSinceStart(file=folder, what=shown, changes=", ".join(differ))
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Rehearsal:
         except (MemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
-            raise _wont_fit("memory", "内存", "more", _free_memory(self.device)) from error
+            raise _wont_fit("memory", "内存", in_language("more", "更多"), _free_memory(self.device)) from error
         with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self.folder) as scratch:
             late(model, Path(scratch))
         forecast = Forecast(seconds, peak_memory(self.device), disk)

@@ -16,6 +16,7 @@ from zhuji.core.errors import NotABundle
 from zhuji.core.files import read_json
 from zhuji.core.log import in_language as say_in
 from zhuji.core.seed import stream
+from zhuji.data.words import told
 
 Scores = Mapping[str, Mapping[str, float | None]]
 
@@ -131,7 +132,7 @@ def ledger_by_split(ledger: Mapping[str, Any]) -> dict[str, Any]:
     order = {"train": 0, "valid": 1, "test": 2}
     fates = {"used": say_in("used", "使用"), "cut": say_in("cut", "截断"), "dropped": say_in("dropped", "丢弃")}
     table = [
-        {"split": split, "fate": fates.get(fate, fate), "cause": cause, "rows": rows}
+        {"split": told(split), "fate": fates.get(fate, fate), "cause": told(cause), "rows": rows}
         for (split, fate, cause), rows in sorted(sums.items(), key=lambda item: (order.get(item[0][0], 3), item[0]))
     ]
     empty = {"read": 0, "used": 0, "cut": 0, "dropped": 0, "balanced": False, "changes": {}, "moved": {}, "added": {}}

@@ -8,6 +8,7 @@ from typing import Any
 
 from zhuji.core.errors import language
 from zhuji.core.log import in_language
+from zhuji.data.words import told
 from zhuji.tools.pages.drawing import Picture
 from zhuji.version import __version__
 
@@ -25,7 +26,7 @@ def render(template: str, **facts: Any) -> str:
     environment.globals.update(
         t=in_language, lang="zh-CN" if language() == "zh" else "en", version=__version__, picture=_picture
     )
-    environment.filters.update(score=score, count=count, interval=interval, percent=percent)
+    environment.filters.update(score=score, count=count, interval=interval, percent=percent, told=told)
     return environment.get_template(template).render(**facts)
 
 

@@ -1,0 +1,35 @@
+"""Names that stand in ledgers, leaks and sources in English, for programs to rely on, as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from zhuji.core.log import in_language
+
+CHINESE = {
+    # causes of the ledger
+    "bad JSON": "JSON 有误", "bad quotes": "引号有误", "empty text": "文本为空", "header again": "表头重复",
+    "label is not 0 or 1": "标签不是 0 或 1", "label is not a number": "标签不是数值", "no label": "缺少标签",
+    "not a JSON object": "不是 JSON 对象", "not a regular file": "不是普通文件", "not in the test split": "不在测试划分中",
+    "ragged row": "列数不符", "row too long": "行过长", "too long": "过长", "undecodable bytes": "字节无法解码",
+    "unknown split": "划分名未知", "unreadable time": "时间无法读取", "unterminated quote": "引号未闭合",
+    "value out of range": "数值超出范围",
+    # changes
+    "control characters removed": "去除控制字符", "duplicate id renamed": "重复编号已改名", "encoding mended": "修复乱码",
+    "Unicode normalised": "Unicode 规范化", "whitespace collapsed": "合并空白",
+    # kinds of leak
+    "exact": "完全相同", "near": "近似", "group": "同组", "id": "同编号",
+    # what a source tells about itself
+    "delimiter": "分隔符", "encoding": "编码", "header": "表头", "quotes": "引号", "text files": "文本文件",
+    "(unknown)": "（未知）",
+}  # fmt: skip
+
+
+def told(name: str) -> str:
+    """The name in the person's language; as it stands if it is none of these."""
+    return in_language(name, CHINESE.get(name, name))
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """`{"ragged row": 2, "no label": 1}` -> `ragged row 2, no label 1`; what counts nothing is left out."""
+    return in_language(", ", "，").join(f"{told(name)} {count}" for name, count in counts.items() if count)
