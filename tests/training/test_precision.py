@@ -29,7 +29,14 @@ def timed(monkeypatch, fp32, bf16):
 
 @pytest.mark.parametrize(
     ("fp32", "bf16", "expected"),
-    [(0.5, 0.1, "bf16"), (0.5, 0.45, "fp32"), (0.5, 0.9, "fp32"), (0.001, 0.0001, "fp32"), (0.12, 0.1, "fp32"), (0.16, 0.1, "bf16")],
+    [
+        (0.5, 0.1, "bf16"),
+        (0.5, 0.45, "fp32"),
+        (0.5, 0.9, "fp32"),
+        (0.001, 0.0001, "fp32"),
+        (0.12, 0.1, "fp32"),
+        (0.16, 0.1, "bf16"),
+    ],
 )
 def test_auto_takes_bf16_only_where_it_pays(monkeypatch, fp32, bf16, expected):
     timed(monkeypatch, fp32, bf16)

@@ -129,5 +129,9 @@ def _leaks_text(leaks: Any) -> str:
         return in_language("none found", "未发现")
     done = {"move": in_language("moved into one split", "已移入同一划分"), "allow": in_language("kept, as asked", "按要求保留")}
     kept = leaks.get("kept", 0) if leaks.get("action") == "move" else 0
-    large = in_language(f", but for {kept:,} rows of groups too large to move", f"，但 {kept:,} 行所在分组过大，未移动") if kept else ""
+    large = (
+        in_language(f", but for {kept:,} rows of groups too large to move", f"，但 {kept:,} 行所在分组过大，未移动")
+        if kept
+        else ""
+    )
     return f"{found}: {done.get(leaks.get('action', 'move'), '')}{large}"
