@@ -1,12 +1,12 @@
 """SIGKILL at random moments over one training; the long version is in `tests/slow`, the figures come from `benchmarks/kill_test.py`."""
 
-import csv
 import importlib.util
-import random
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import made_up
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_test.py"
 
@@ -20,40 +20,9 @@ def kill_test():
     return module
 
 
-@pytest.fixture
-def reviews(tmp_path):
-    rng, path = random.Random(0), tmp_path / "reviews.csv"
-    words = [
-        "the",
-        "a",
-        "film",
-        "scene",
-        "story",
-        "hour",
-        "actor",
-        "music",
-        "camera",
-        "voice",
-        "room",
-        "street",
-        "river",
-        "light",
-        "house",
-        "tree",
-    ]
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        for i in range(200):
-            writer.writerow(
-                [" ".join([*rng.choices(words, k=rng.randint(5, 30)), ["good", "bad"][i % 2]]), ["yes", "no"][i % 2]]
-            )
-    return path
-
-
 @pytest.mark.timeout(280)
-def test_three_kills_change_nothing(kill_test, reviews, tmp_path):
-    outcome = kill_test.run(reviews, tmp_path, kills=3, steps=40, rows=200)
+def test_three_kills_change_nothing(kill_test, tmp_path):
+    outcome = kill_test.run(made_up.reviews(tmp_path / "reviews.csv"), tmp_path, kills=3, steps=40, rows=200)
     assert outcome.kills == 3
     assert outcome.checked >= 3
     assert not outcome.unreadable

@@ -5,14 +5,13 @@ the losses has not been measured.
 To write a curve anew after a change that is meant: ZHUJI_GOLDEN=write pytest tests/golden
 """
 
-import csv
 import json
 import os
-import random
 from pathlib import Path
 
 import pytest
 
+from tests import made_up
 from zhuji.training.fit import fit
 from zhuji.training.run import compose
 
@@ -27,33 +26,7 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    rng, path = random.Random(0), tmp_path_factory.mktemp("golden") / "reviews.csv"
-    words = [
-        "the",
-        "a",
-        "film",
-        "scene",
-        "story",
-        "hour",
-        "actor",
-        "music",
-        "camera",
-        "voice",
-        "room",
-        "street",
-        "river",
-        "light",
-        "house",
-        "tree",
-    ]
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        for i in range(200):
-            writer.writerow(
-                [" ".join([*rng.choices(words, k=rng.randint(5, 30)), ["good", "bad"][i % 2]]), ["yes", "no"][i % 2]]
-            )
-    return path
+    return made_up.reviews(tmp_path_factory.mktemp("golden") / "reviews.csv")
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))

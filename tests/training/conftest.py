@@ -7,31 +7,14 @@ import random
 
 import pytest
 
+from tests.made_up import WORDS
 from zhuji.training.run import compose
 
 GOOD, BAD = ["good", "fine", "great", "lovely", "warm", "bright"], ["bad", "poor", "awful", "dull", "cold", "grey"]
-REST = [
-    "the",
-    "a",
-    "film",
-    "scene",
-    "story",
-    "hour",
-    "actor",
-    "music",
-    "camera",
-    "voice",
-    "room",
-    "street",
-    "river",
-    "light",
-    "house",
-    "tree",
-]
 
 
 def sentence(rng: random.Random, good: bool) -> str:
-    words = rng.choices(REST, k=rng.randint(3, 40)) + rng.choices(GOOD if good else BAD, k=2)
+    words = rng.choices(WORDS, k=rng.randint(3, 40)) + rng.choices(GOOD if good else BAD, k=2)
     rng.shuffle(words)
     return " ".join(words)
 
