@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from torch import Tensor, nn
@@ -24,15 +24,18 @@ Columns = Mapping[str, np.ndarray]
 
 Corrupt = Callable[[Features], Features]
 
+Needs = Literal["label", "target", "tags", "nothing"]
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32, and the number of units
-    that were cut off because the row was too long."""
+    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32, the number of units that were
+    cut off because the row was too long, and `words (*grid)` int32 as in `Units` where units are pieces of words."""
 
     ids: np.ndarray | None = None
     values: np.ndarray | None = None
     cut: int = 0
+    words: np.ndarray | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -73,6 +76,18 @@ class Encoder(Protocol):
     """Stem and backbone. `corrupt` is the one hook between them: masking, views and noise for every modality at once."""
 
     def __call__(self, units: Units, corrupt: Corrupt | None = None) -> Features: ...
+
+    def stem(self, units: Units) -> Features:
+        """The states that `corrupt` would see, `(B, *grid, stem_width)`."""
+        ...
+
+    def table(self) -> Tensor | None:
+        """The stem's vectors `(num_ids, stem_width)`, for heads that share them; None where units have no ids."""
+        ...
+
+    def teacher(self, units: Units) -> Features:
+        """What the slowly following copy of this encoder makes of `units`, without gradients; only where `Task.momentum` is not 0."""
+        ...
 
 
 class Modality(Part, ABC):
@@ -119,6 +134,8 @@ class Backbone(Part, ABC):
 
     shelf: ClassVar[str] = "backbone"
     can_be_causal: ClassVar[bool] = True
+    packs: ClassVar[bool] = False
+    """It keeps the documents of a packed row apart (`Features.segments`)."""
     strides: ClassVar[bool] = False
     grids: ClassVar[tuple[int, ...]] = (1, 2)
     """How many grid axes it can work on."""
@@ -132,6 +149,11 @@ class Backbone(Part, ABC):
     @abstractmethod
     def out_width(self) -> int:
         """D of the states it gives."""
+
+    def stages(self, body: nn.Module) -> Sequence[nn.Module]:
+        """The pieces of a body from its input to its output, for layer-wise rates and gradual unfreezing; what is in none of them counts
+        with the first."""
+        return [body]
 
     @abstractmethod
     def body(self, causal: bool) -> nn.Module:
@@ -160,6 +182,15 @@ class Task(Part, ABC):
     """The backbone must not look ahead."""
     per_unit: ClassVar[bool] = False
     """The backbone must keep the grid."""
+    needs: ClassVar[Needs] = "label"
+    """What a record must bring to be learned from."""
+    writes: ClassVar[bool] = False
+    """Its answers are ids of units (tuples of int), which the modality turns into what a person reads."""
+
+    @property
+    def momentum(self) -> float:
+        """How slowly a copy of the encoder follows, as the decay of its moving average; 0: there is no copy."""
+        return 0.0
 
     @abstractmethod
     def fit(self, records: Sequence[Record]) -> Self:
@@ -167,7 +198,7 @@ class Task(Part, ABC):
 
     @abstractmethod
     def targets(self, record: Record) -> Mapping[str, Tensor]:
-        """Targets of one row, each of a fixed shape; they are stacked along a new first axis."""
+        """Targets of one row, stacked along a new first axis; where their first axes differ, shorter ones are filled with -1."""
 
     @abstractmethod
     def head(self, spec: UnitSpec, dim: int) -> nn.Module: ...
@@ -190,6 +221,18 @@ class Task(Part, ABC):
 
     @abstractmethod
     def decode(self, outputs: Any) -> list[Prediction]: ...
+
+    def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
+        """More evidence, from the final answers (the decoded texts of a task that writes), for `answer_metrics`."""
+        return {}
+
+    def answer_metrics(self) -> Mapping[str, Metric]:
+        """Metrics over what `judge` found; computed where whole answers are worth their time: on the test split."""
+        return {}
+
+    def warnings(self, scores: Mapping[str, float]) -> list[str]:
+        """What a person should hear after a validation with these scores, such as that the embeddings collapse."""
+        return []
 
     @classmethod
     @abstractmethod

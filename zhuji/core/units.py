@@ -16,11 +16,21 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class UnitSpec:
-    """What a modality's units look like: how many grid axes, how many distinct ids, how many channels of a value."""
+    """What a modality's units look like: how many grid axes, how many distinct ids, how many channels of a value.
+
+    `start`, `end`: ids with which a generated sequence begins and ends; `mask`: the id that stands for a hidden unit; `reserved`: ids
+    that carry no content, so that objectives neither hide nor predict them. `stem_width`: D of a unit's state as the stem gives it;
+    the assembly fills it in for the task's head.
+    """
 
     grid_ndim: int
     num_ids: int = 0
     num_values: int = 0
+    start: int | None = None
+    end: int | None = None
+    mask: int | None = None
+    reserved: tuple[int, ...] = ()
+    stem_width: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,10 @@ class Units:
 
     `mask (B, *grid)` is True where a unit is real; `ids_mask` and `values_mask (B, *grid)` say which of the two a cell of a
     table holds (None: wherever `mask` is True).
+
+    `segments (B, *grid)` int64 tells the documents of a packed row apart: units of different numbers must not see each other
+    (None: a row is one document). `words (B, *grid)` int64 is the number, in its row, of the word that a unit is a piece of, -1 for
+    padding and for units that belong to no word (None: every unit is a word of its own).
     """
 
     mask: Tensor
@@ -36,6 +50,8 @@ class Units:
     values: Tensor | None = None
     ids_mask: Tensor | None = None
     values_mask: Tensor | None = None
+    segments: Tensor | None = None
+    words: Tensor | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -51,13 +67,14 @@ class Units:
 
 @dataclass(frozen=True)
 class Features:
-    """What stems and backbones exchange: `states (B, *grid, D)`, `mask (B, *grid)`.
+    """What stems and backbones exchange: `states (B, *grid, D)`, `mask (B, *grid)`, and `segments` as in `Units`.
 
     A backbone that strides changes the grid and the mask together; lengths always come from `mask`.
     """
 
     states: Tensor
     mask: Tensor
+    segments: Tensor | None = None
 
     def flat(self) -> tuple[Tensor, Tensor]:
         """`(B, N, D)` and `(B, N)`: the grid unrolled row by row."""
@@ -67,17 +84,20 @@ class Features:
 
 @dataclass(frozen=True)
 class Batch:
-    """Units and the task's targets, by name; every target's first axis is the row."""
+    """Units and the task's targets, by name; every target's first axis is the row. `other`: of a paired task, the units of each
+    row's second input."""
 
     units: Units
     targets: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    other: Units | None = None
 
     def __len__(self) -> int:
         return len(self.units)
 
     def to(self, device: torch.device | str) -> Self:
         targets = {k: t.to(device, non_blocking=True) for k, t in self.targets.items()}
-        return replace(self, units=self.units.to(device), targets=targets)
+        other = None if self.other is None else self.other.to(device)
+        return replace(self, units=self.units.to(device), targets=targets, other=other)
 
 
 @dataclass(frozen=True, slots=True)

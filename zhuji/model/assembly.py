@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from zhuji.core.contracts import Backbone, Corrupt, Encoded, Modality, Task
 from zhuji.core.errors import ImpossiblePair
@@ -28,15 +30,39 @@ class Parts(Protocol):
 
 
 class StemAndBody(nn.Module):
-    """`Units` -> `Features`; `corrupt` sees the states between stem and body."""
+    """`Units` -> `Features`; `corrupt` sees the states between stem and body. `follower`: a copy of both that follows slowly."""
 
-    def __init__(self, stem: nn.Module, body: nn.Module) -> None:
+    def __init__(self, stem: nn.Module, body: nn.Module, follows: bool = False) -> None:
         super().__init__()
         self.stem, self.body = stem, body
+        pair = nn.ModuleDict({"stem": stem, "body": body})
+        self.follower = copy.deepcopy(pair).requires_grad_(False) if follows else None
 
     def forward(self, units: Units, corrupt: Corrupt | None = None) -> Features:
         features = self.stem(units)
         return self.body(corrupt(features) if corrupt else features)
+
+    def table(self) -> Tensor | None:
+        """The stem's vectors, one an id; None where it has none."""
+        return getattr(getattr(self.stem, "table", None), "weight", None)
+
+    @torch.no_grad()
+    def teacher(self, units: Units) -> Features:
+        """The follower's view of `units`."""
+        assert self.follower is not None, "this task has no momentum"
+        return self.follower["body"](self.follower["stem"](units))
+
+    @torch.no_grad()
+    def follow(self, decay: float) -> None:
+        """The follower moves towards stem and body."""
+        if self.follower is None:
+            return
+        for part in ("stem", "body"):
+            leading, following = getattr(self, part), self.follower[part]
+            for new, slow in zip(leading.parameters(), following.parameters(), strict=True):
+                slow.lerp_(new.detach(), 1 - decay)
+            for new, slow in zip(leading.buffers(), following.buffers(), strict=True):
+                slow.copy_(new)
 
 
 class Model(nn.Module):
@@ -45,8 +71,9 @@ class Model(nn.Module):
     def __init__(self, modality: Modality, backbone: Backbone, task: Task) -> None:
         super().__init__()
         self.modality, self.backbone, self.task = modality, backbone, task
-        self.encoder = StemAndBody(modality.stem(backbone.stem_width), backbone.body(task.causal))
-        self.head = task.head(modality.spec, backbone.out_width)
+        stem, body = modality.stem(backbone.stem_width), backbone.body(task.causal)
+        self.encoder = StemAndBody(stem, body, follows=task.momentum > 0)
+        self.head = task.head(replace(modality.spec, stem_width=backbone.stem_width), backbone.out_width)
 
     def forward(self, batch: Batch) -> Any:
         return self.outputs(batch)
@@ -58,6 +85,10 @@ class Model(nn.Module):
     def loss(self, batch: Batch) -> Ratio:
         """(total, count) over the batch."""
         return self.task.loss(self.outputs(batch), batch)
+
+    def follow(self) -> None:
+        """To be called after every move of the optimiser: where the task has momentum, the follower moves too."""
+        self.encoder.follow(self.task.momentum)
 
     def parameter_counts(self) -> dict[str, int]:
         """Learned numbers in stem, body and head."""
@@ -125,5 +156,20 @@ def collate(parts: Parts, encoded: Sequence[Encoded], records: Sequence[Record] 
     units = parts.modality.collate(encoded, grid)
     if records is None:
         return Batch(units)
+    other = None
+    if parts.task.needs == "target":
+        second = parts.modality.encode([record.target for record in records])
+        other = parts.modality.collate(second, (max(row.length for row in second),))
     targets = [parts.task.targets(record) for record in records]
-    return Batch(units, {name: torch.stack([row[name] for row in targets]) for name in targets[0]})
+    return Batch(units, stacked(targets), other)
+
+
+def stacked(targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Targets of rows along a new first axis; a target whose first axis differs from row to row is filled up with -1."""
+    return {name: _level([row[name] for row in targets]) for name in (targets[0] if targets else ())}
+
+
+def _level(rows: Sequence[Tensor]) -> Tensor:
+    if len({row.shape for row in rows}) == 1:
+        return torch.stack(list(rows))
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=-1)

@@ -191,6 +191,7 @@ def _move(state: State, coefficient: float, lr: float) -> None:
         if parameter.grad is not None:
             parameter.grad.mul_(coefficient)
     state.optimiser.step(lr)
+    state.model.follow()
     state.average()
 
 
