@@ -19,9 +19,10 @@ TASKS = [*(lookup.find(Task, name) for name in lookup.names(Task)), doubles.Tag,
 
 
 def impossible(modality: type[Modality], backbone: type[Backbone], task: type[Task]) -> bool:
-    axes = modality.example()[0].spec.grid_ndim
+    spec = modality.example()[0].spec
     blind = task.causal and not backbone.can_be_causal
-    return axes not in backbone.grids or blind or (task.per_unit and backbone.strides)
+    mute = task.writes and task.needs == "target" and spec.start is None
+    return spec.grid_ndim not in backbone.grids or blind or mute or (task.per_unit and backbone.strides)
 
 
 def cell_of(kinds: tuple[type[Modality], type[Backbone], type[Task]]) -> Cell:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zhuji.tools.convert import convert
 from zhuji.training.run import Run, compose
 
 Patch = pytest.MonkeyPatch
@@ -287,6 +288,30 @@ def _(folder: Path, patch: Patch) -> object:
     return fit(run_of(csv(folder), steps=50, batch_rows=4, evaluate_every=100, max_bad_steps=0, optim=optim), folder / "run")
 
 
+@provokes("MergeDiffers")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.training.fit import fit
+
+    shape = {"backbone": {"name": "bag", "width": 8, "layers": 1, "hidden": 8}}
+    small = {"train": {"steps": 3, "precision": "fp32", "rehearse": False}, "evaluate": {"baselines": False}}
+    first = fit(compose({"data": {"path": str(csv(folder))}}, shape, small), folder / "first", progress=False).run
+    patch.setattr("zhuji.training.transfer.CLOSE", 0.0)  # no room for rounding
+    start = {"path": str(first), "mode": "lora", "targets": ["layers"], "choose": "off"}
+    return fit(compose({"data": {"path": str(csv(folder))}, "start": start}, small), folder / "run", progress=False)
+
+
+@provokes("WrongModel")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.model.bundle import open_bundle
+    from zhuji.tools.nearest import index, nearest
+
+    bundle = fitted(folder)
+    index(bundle, csv(folder), folder / "index")
+    other = open_bundle(bundle)
+    other.model.head.out.bias.data += 1  # pyright: ignore
+    return nearest(folder / "index", ["a"], predictor=other)
+
+
 def stopped(folder: Path, patch: Patch, by: signal.Signals) -> object:
     """A run that is sent a signal when it writes its first line."""
     from zhuji.training.fit import fit
@@ -341,6 +366,16 @@ def _(folder: Path, patch: Patch) -> object:
     return bootstrap(log_loss, evidence, 10, 0)
 
 
+@provokes("CorpusExists")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.data.corpus.build import Coding, build
+    from zhuji.data.corpus.settings import CorpusSettings
+
+    (folder / "there").mkdir()
+    coding = Coding(lambda texts: [{} for _ in texts], {}, "")
+    return build(folder / "there", CorpusSettings.parse({"sources": [str(csv(folder))]}), coding)
+
+
 @provokes("NoCommonRows")
 def _(folder: Path, patch: Patch) -> object:
     from zhuji.tools.compare import compare
@@ -350,3 +385,14 @@ def _(folder: Path, patch: Patch) -> object:
         (folder / name / "results.json").write_text('{"test": {"accuracy": {"value": 1}}, "labels": ["x"], "confusion": [[1]]}')
         (folder / name / "predictions.csv").write_text(f"id,input,label,prediction,score\nrow-1,{text},x,x,1.0\n")
     return compare(folder / "a", folder / "b")
+
+
+@provokes("UnreadableModel")
+def _(folder: Path, patch: Patch) -> object:
+    (folder / "config.json").write_text('{"model_type": "mixtral"}')
+    return convert(folder, folder / "there")
+
+
+@provokes("UnwritableModel")
+def _(folder: Path, patch: Patch) -> object:
+    return convert(fitted(folder), folder / "there")

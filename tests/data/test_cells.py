@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhuji.data.cells import cell_text, class_name, class_names, is_flag, number, time_text
+from zhuji.data.cells import cell_text, class_name, class_names, is_flag, joined, number, time_text, words
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,15 @@ def test_times_that_sort_as_text(value, text):
 @given(st.lists(st.datetimes(min_value=datetime.datetime(1900, 1, 1)), min_size=2, max_size=5))
 def test_sorting_times_as_text_is_sorting_them(times):
     assert sorted(times, key=lambda t: time_text(str(t)) or "") == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"), [(("a", "b"), "a b"), (("小", "米", "phone"), "小米 phone"), ("as it is", "as it is"), (("日", "。"), "日。")]
+)
+def test_inputs_as_one_text(raw, text):
+    assert joined(raw) == text
+
+
+def test_words_in_a_cell():
+    assert words(["a", 2, None]) == ("a", "2", "")
+    assert words("hey, you") == ("hey", ",", "you")

@@ -74,3 +74,10 @@ def test_clean_text_holds_no_controls_and_single_blanks(text):
     assert clean == clean.strip() and "  " not in clean and "\n\n\n" not in clean
     assert bool(changes) >= (clean != text)
     assert unicodedata.is_normalized("NFC", clean)
+
+
+def test_words_keep_their_number():
+    words, changes = CLEAN.words(("e\u0301", "\u200b", " a "))
+    assert words == ("\u00e9", "\u200b", "a")
+    assert changes == ["Unicode normalised", "control characters removed", "whitespace collapsed"]
+    assert CLEAN.words(()) == ((), [])

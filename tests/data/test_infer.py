@@ -177,3 +177,50 @@ def test_all_parts_are_looked_at(tmp_path):
         (tmp_path / f"{name}.csv").write_text("t,l\n" + "".join(f"{text()},{label}\n" for _ in range(30)))
     settings = DataSettings(path=str(tmp_path))
     assert infer_roles(open_source(settings), settings).label == ("l",)
+
+
+@pytest.mark.parametrize(
+    ("row", "words", "tags", "scheme"),
+    [
+        ({"tokens": ["a", "b"], "ner_tags": ["O", "B-x"]}, "tokens", "ner_tags", "BIO"),
+        ({"tokens": ["a", "b"], "tags": ["O", "I-x"]}, "tokens", "tags", "IOB1"),
+        ({"id": "7", "words": ["a", "b"], "other": [1, 2], "tags": ["S-x", "O"]}, "words", "tags", "BIOES"),
+        ({"text": "a b", "tokens": ["a", "b"], "ner_tags": [0, 3]}, "tokens", "ner_tags", "plain"),
+    ],
+)
+def test_words_with_tags(tmp_path, row, words, tags, scheme):
+    found = roles(tmp_path, [row] * 30)
+    assert (found.text, found.label, found.kind, found.scheme) == ((words,), (tags,), "tag", scheme)
+    assert words in found.reasons["label"]
+
+
+def test_lists_of_other_lengths_are_labels_of_a_text(tmp_path):
+    rows = [{"text": text(), "tokens": ["a", "b", "c"], "tags": ["x", "y"][: 1 + i % 2]} for i in range(40)]
+    found = roles(tmp_path, rows)
+    assert (found.text, found.label, found.kind, found.scheme) == (("text",), ("tags",), "classify_many", None)
+
+
+@pytest.mark.parametrize(
+    "names", [("source", "target"), ("src", "tgt"), ("en", "de"), ("ZH", "en"), ("Source Text", "Target Text"), ("原文", "译文")]
+)
+def test_pairs_by_their_names(tmp_path, names):
+    found = roles(tmp_path, [{names[0]: text(), names[1]: text(), "origin": "ab"[i % 2]} for i in range(40)])
+    assert (found.text, found.target, found.label, found.kind) == ((names[0],), names[1], (), "pair")
+
+
+def test_a_target_that_is_a_class_makes_no_pair(tmp_path):
+    for source in (text, lambda: "web"):
+        rows = [{"source": source(), "text": text(), "target": "ab"[i % 2]} for i in range(40)]
+        found = roles(tmp_path, rows)
+        assert (found.target, found.label, found.kind) == (None, ("target",), "classify")
+
+
+def test_given_halves_of_pairs(tmp_path):
+    rows = [{"one": text(), "two": text(), "label": "ab"[i % 2]} for i in range(40)]
+    found = roles(tmp_path, rows, text=("one",), target="two")
+    assert (found.text, found.target, found.kind) == (("one",), "two", "pair")
+    swapped = roles(tmp_path, [{"en": text(), "de": text()} for _ in range(40)], text=("de",), target="en")
+    assert (swapped.text, swapped.target) == (("de",), "en")
+    assert roles(tmp_path, [{"en": text(), "de": text(), "y": "ab"[i % 2]} for i in range(40)], label=("y",)).kind == "classify"
+    with pytest.raises(MissingColumn, match="target"):
+        roles(tmp_path, rows, target="three")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zhuji.core.errors import EmptyData, LeakFound, NoRole, OneClass, TooFewRows, TooManyDropped
+from zhuji.core.errors import BadSetting, EmptyData, LeakFound, NoRole, OneClass, TooFewRows, TooManyDropped
 from zhuji.core.records import SPLITS
 from zhuji.core.seed import stream
 from zhuji.data.duplicates import near_groups
@@ -224,3 +224,59 @@ def test_labels_may_be_absent_only_where_none_are_needed(tmp_path):
     with pytest.raises(NoRole, match="label"):
         prepare(DataSettings(path=path), 0)
     assert prepare(DataSettings(path=path), 0, task="any").roles.kind == "unlabelled"
+
+
+def pairs(splits, origins=("a",)):
+    return [[TEXTS[i], TEXTS[-1 - i], splits[i % len(splits)], origins[i % len(origins)]] for i in range(30)]
+
+
+HEADER = ["source", "target", "split", "origin"]
+
+
+def test_several_test_sets_are_kept_apart(tmp_path):
+    splits = ["train", "train", "val", "test_2017", "test_2016"]
+    ready = prepare(DataSettings(path=write(tmp_path, HEADER, pairs(splits))), 0)
+    assert ready.roles.kind == "pair" and ready.more_tests == ("test_2017",)
+    assert {name: len(ready.split(name)) for name in (*SPLITS, "test_2017")} == {"train": 12, "valid": 6, "test": 6, "test_2017": 6}
+    assert {r.row % 5 for r in ready.split("test")} == {0}
+    plain = prepare(DataSettings(path=write(tmp_path, HEADER, pairs(["train", "val", "test", "test_b"]))), 0)
+    assert plain.more_tests == ("test_b",)
+
+
+def test_a_further_test_set_is_guarded_too(tmp_path):
+    rows = pairs(["train", "train", "val", "test_a", "test_b"])
+    rows[4][0] = rows[0][0]
+    ready = prepare(DataSettings(path=write(tmp_path, HEADER, rows)), 0)
+    assert ready.leaks.rows == 1 and len(ready.split("test_b")) == 5 and len(ready.split("train")) == 13
+
+
+def test_groups_are_held_out(tmp_path):
+    path = write(tmp_path, HEADER, pairs(["train", "train", "valid", "test"], ["a", "b", "c"]))
+    settings = {"path": path, "group": "origin", "splits": SplitSettings(hold_out=("b",)), "max_dropped": 1.0}
+    ready = prepare(DataSettings(**settings), 0)
+    assert {r.group for r in ready.split("test")} == {"b"} and len(ready.split("test")) == 10
+    assert {r.group for name in ("train", "valid") for r in ready.split(name)} == {"a", "c"}
+    assert ready.ledger.causes("dropped") == {"test row of a group that is not held out": 5}
+    with pytest.raises(BadSetting, match="hold_out"):
+        prepare(DataSettings(**{**settings, "splits": SplitSettings(hold_out=("zzz",))}), 0)
+
+
+def test_tagged_words_are_split_guarded_and_counted(tmp_path):
+    sentences = [TEXTS[i % 25].split() for i in range(30)]
+    tagged = ["".join(f"{word}\t{'O' if place else 'B-x'}\n" for place, word in enumerate(words)) for words in sentences]
+    path = tmp_path / "a.conll"
+    path.write_text("\n".join(tagged))
+    ready = prepare(DataSettings(path=str(path)), 0)
+    assert ready.roles.kind == "tag" and sum(len(ready.split(name)) for name in SPLITS) == 30
+    # Copies stay on one side.
+    where = {}
+    for record in ready.records:
+        where.setdefault(record.input, set()).add(record.split)
+    assert len(where) == 25 and all(len(splits) == 1 for splits in where.values())
+    assert not ready.leaks.conflicts
+
+
+@pytest.mark.parametrize("task, role", [("tag", "label"), ("translate", "target")])
+def test_a_task_insists_on_what_it_needs(tmp_path, task, role):
+    with pytest.raises(NoRole, match=role):
+        prepare(DataSettings(path=write(tmp_path, ["text", "label"], plain_rows())), 0, task=task)

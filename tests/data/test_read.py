@@ -156,3 +156,48 @@ def test_any_bytes_are_read_or_refused_with_reason(tmp_path, data, name, given_r
     except ZhujiError as error:
         assert error.message("en") and error.message("zh")
     assert ledger.read == yielded + ledger.total("dropped")
+
+
+TAGGED = Roles(("tokens",), ("tags",), kind="tag", scheme="IOB1")
+
+
+def test_words_and_tags(tmp_path):
+    rows = [
+        {"tokens": ["EU\u200b", " big ", "\u200b"], "tags": ["I-x", "I-x", "O"]},
+        {"tokens": ["a"], "tags": ["O", "O"]},
+        {"tokens": ["a", " "], "tags": ["O", "O"]},
+        {"tokens": ["a", "b"], "tags": ["O", "X-y"]},
+        {"tokens": ["a", "b"], "tags": ["O", ""]},
+        {"tokens": ["a"], "tags": "O"},
+        {"tokens": [], "tags": []},
+    ]
+    data = "\n".join(map(json.dumps, rows))
+    records, ledger = read(tmp_path / "a.jsonl", data, TAGGED)
+    # A word of which cleaning would leave nothing stays.
+    assert [(r.input, r.label) for r in records] == [(("EU", "big", "\u200b"), ("B-x", "I-x", "O"))]
+    assert ledger.causes("dropped") == {
+        "not as many tags as words": 1, "empty word": 1, "invalid tags": 2, "no label": 1, "empty text": 1,
+    }  # fmt: skip
+
+
+def test_words_without_tags_can_be_read_where_none_are_needed(tmp_path):
+    records, _ = read(tmp_path / "a.jsonl", '{"tokens": ["a", "b"]}\n{"tokens": "hey, you"}\n', TAGGED, labelled=False)
+    assert [(r.input, r.label) for r in records] == [(("a", "b"), None), (("hey", ",", "you"), None)]
+
+
+def test_both_halves_of_a_pair_are_cleaned(tmp_path):
+    pairs = Roles(("en",), target="de", kind="pair")
+    records, ledger = read(tmp_path / "a.csv", "en,de,more\n a  b ,c  d,1\nx,,2\n", pairs)
+    assert [(r.input, r.target, r.extra) for r in records] == [("a b", "c d", {"more": "1"})]
+    assert ledger.causes("dropped") == {"empty target": 1}
+    assert [r.target for r in read(tmp_path / "a.csv", None, pairs, labelled=False)[0]] == ["c d", None]
+    (tmp_path / "b.csv").write_text("en\na\n")
+    with pytest.raises(MissingColumn, match="target"):
+        read(tmp_path / "b.csv", None, pairs)
+
+
+def test_one_of_several_test_sets_keeps_its_name(tmp_path):
+    data = "text,label,split\na,x,test_2016\nb,y,TEST-b\nc,x,testing\nd,y,test_\n"
+    records, ledger = read(tmp_path / "a.csv", data, Roles(("text",), ("label",), split="split", kind="classify"))
+    assert [r.split for r in records] == ["test_2016", "TEST-b", "test"]
+    assert ledger.causes("dropped") == {"unknown split": 1}

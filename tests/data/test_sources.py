@@ -170,3 +170,12 @@ def test_memory_stays_flat_while_the_file_grows(tmp_path, name):
 
     small, large = peak(2_000), peak(40_000)
     assert large < small + 200_000
+
+
+def test_files_that_lie_beside_the_other_splits(tmp_path):
+    for name in ("a", "b", "f", "h"):
+        write(tmp_path / f"{name}.conll", f"{name}\tO\nx\tB-y\n")
+    found = list(source(tmp_path, valid_path=str(tmp_path / "h.conll"), test_path=str(tmp_path / "f.conll")))
+    assert [(row.split, row.file, row.values["words"][0]) for row in found] == [
+        ("train", "a.conll", "a"), ("train", "b.conll", "b"), ("valid", "h.conll", "h"), ("test", "f.conll", "f"),
+    ]  # fmt: skip

@@ -87,6 +87,7 @@ def test_json_traps_in_the_config(folder):
 
 GOLDEN = {
     "no object": "[]", "missing keys": '{"input": "x"}', "input a number": '{"input": 1, "answer": "a", "score": 1, "scores": {}}',
+    "words that are numbers": '{"input": ["x", 1], "answer": ["O"], "score": 1, "scores": null}',
     "scores of words": '{"input": "x", "answer": "a", "score": 1, "scores": {"a": "b"}}',
     "more keys": '{"input": "x", "answer": "a", "score": 1, "scores": {}, "run": "rm"}',
     "too many": '{"input": "x", "answer": "a", "score": 1, "scores": {}}\n' * 2000,

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from zhuji.modalities._tokenizers import BYTE_VOCABULARY, RESERVED, library, train
+from zhuji.modalities._tokenizers import BYTE_VOCABULARY, RESERVED, guarded, library, opened, train
 
 TEXTS = ["the cat sat on the mat", "筑基：从头开始"]
 
@@ -38,3 +38,17 @@ def test_the_library_runs_on_one_thread_unless_told_otherwise(monkeypatch):
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
     library()
     assert os.environ["TOKENIZERS_PARALLELISM"] == "true"
+
+
+def test_a_panic_of_the_library_is_an_error_like_any_other():
+    model = {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2}, "merges": [["a", "b"]]}
+    with pytest.raises(ValueError):
+        opened(json.dumps({"added_tokens": [], "model": model}))
+
+
+def test_a_keystroke_is_not_swallowed():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        guarded(interrupted)

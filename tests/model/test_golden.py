@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from zhuji.model.golden import LONGEST_INPUT, choose_golden
 from zhuji.model.predictor import Predictor
 from zhuji.tasks.classify import Classify
 from zhuji.tasks.regress import Regress
+from zhuji.tasks.tag import Tag
 
 TEXTS = [" ".join(["word"] * (1 + i % 7)) + f" {i}" for i in range(60)]
 
@@ -56,3 +59,16 @@ def test_numbers_and_many_labels():
     labels[40] = ("a", "rare")
     rows, _, _ = chosen(Classify(many=True), labels)
     assert TEXTS[40] in [row["input"] for row in rows]
+
+
+def test_rows_of_words_and_rows_without_classes_are_chosen_too():
+    words = [tuple(text.split()) for text in TEXTS]
+    records = [Record(f"row-{i}", row, label=("B-x" if i == 7 else "O", *["O"] * (len(row) - 1))) for i, row in enumerate(words)]
+    modality = find(Modality, "text")().fit(words)
+    predictor = Predictor(assemble(modality, find(Backbone, "recurrent").example(), Tag().fit(records)))
+    columns, _ = predictor.evidence(records)
+    rows = choose_golden(predictor, records, columns, 4)
+    assert words[7] in [row["input"] for row in rows]
+    predictor.golden = json.loads(json.dumps(rows))
+    assert predictor.check_golden() == (0, 0.0)
+    assert len(choose_golden(predictor, records, {"loss": np.zeros(60)}, 5)) == 5

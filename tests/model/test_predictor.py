@@ -1,11 +1,14 @@
 import itertools
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhuji.core.contracts import Backbone, Modality
+from zhuji.core.contracts import Backbone, Modality, Needs
 from zhuji.core.lookup import find
 from zhuji.core.records import Record
 from zhuji.data.settings import CleanSettings
@@ -13,6 +16,8 @@ from zhuji.model.assembly import assemble
 from zhuji.model.predictor import LARGEST_WINDOW, Predictor, cut, padded, windows
 from zhuji.tasks.classify import Classify
 from zhuji.tasks.regress import Regress
+from zhuji.tasks.tag import Tag
+from zhuji.tasks.translate import Translate
 
 RNG = np.random.default_rng(0)
 TEXTS = [" ".join(RNG.choice(["the", "cat", "sat", "筑基", "good"], RNG.integers(0, 40))) for _ in range(150)]
@@ -159,3 +164,67 @@ def test_windows_grow_and_are_bounded():
     assert sizes[:3] == [32, 64, 128]
     assert max(sizes) == LARGEST_WINDOW
     assert sum(sizes) == 20_000
+
+
+TAGGED = [Record(str(i), tuple(text.split()) or ("x",), label=tuple("OB"[j % 2] + "-x" * (j % 2) for j in range(max(len(text.split()), 1)))) for i, text in enumerate(TEXTS)]
+
+
+def tagger():
+    return predictor_of("recurrent", Tag(dropout=0.0).fit(TAGGED))
+
+
+def test_every_word_has_a_tag_whatever_is_cut_off():
+    predictor = tagger()
+    answers = list(predictor.predict(record.input for record in TAGGED))
+    assert [len(answer.answer) for answer in answers] == [len(record.input) for record in TAGGED]
+    long = next(i for i, record in enumerate(TAGGED) if len(record.input) > 30)
+    assert set(answers[long].answer[30:]) == {"O"}
+
+
+def test_a_text_or_a_list_is_tagged_as_the_words_in_it():
+    predictor = tagger()
+    texts = [" ".join(record.input) for record in TAGGED if "筑基" not in record.input]
+    words = [text.split() for text in texts]
+    assert [a.answer for a in predictor.predict(texts)] == [a.answer for a in predictor.predict(words)]
+
+
+PAIRS = [Record(str(i), text, target=text[::-1]) for i, text in enumerate(TEXTS[:40])]
+
+
+def translator():
+    task = Translate(layers=1, heads=2, positions="learned", dropout=0.5, beams=2, max_units=4).fit(PAIRS)
+    return predictor_of("transformer", task)
+
+
+def test_what_is_written_comes_as_text_and_is_judged():
+    predictor = translator()
+    predictor.model.train()
+    examined = predictor.examine(PAIRS, answers=True)
+    assert all(isinstance(answer.answer, str) for answer in examined.answers)
+    assert list(examined.answers) == list(predictor.predict(record.input for record in PAIRS))
+    judged = predictor.model.task.judge(examined.answers, PAIRS)
+    assert all(np.array_equal(examined.columns[name], column) for name, column in judged.items())
+    assert predictor.model.training
+    assert not predictor.examine(PAIRS).answers and "bleu" not in predictor.examine(PAIRS).columns
+
+
+class Drawing(Regress):
+    """Draws while it answers: the mean of its loss is chance."""
+
+    needs: ClassVar[Needs] = "nothing"
+
+    def outputs(self, encoder, head, batch):
+        return super().outputs(encoder, head, batch) + torch.rand(len(batch), 1)
+
+
+def test_chance_is_the_same_whoever_asks_and_whatever_the_batches():
+    records = [Record(str(i), text, label=float(i)) for i, text in enumerate(TEXTS)]
+    predictor = predictor_of("bag", Drawing().fit(records))
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    first = predictor.examine(records, batch_units=64)
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.manual_seed(4)
+    assert predictor.examine(iter(records), predictor.model.modality.encode(TEXTS), batch_units=4096).loss == first.loss
+    halves = [predictor.examine(part) for part in (records[:75], records[75:])]
+    assert halves[0].loss != halves[1].loss

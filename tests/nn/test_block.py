@@ -26,3 +26,12 @@ def test_dropout_falls_in_training_only():
     assert not torch.equal(layer(states, may_see), layer(states, may_see))
     layer.eval()
     assert torch.equal(layer(states, may_see), layer(states, may_see))
+
+
+def test_post_norm_is_its_formula():
+    torch.manual_seed(0)
+    layer = block(place="post", norms="layer", eps=1e-12)
+    states, may_see = torch.randn(2, 5, 8), allowed(torch.ones(2, 5, dtype=torch.bool), False)
+    middle = layer.attention_norm(states + layer.attention(states, may_see))
+    assert layer.attention_norm.eps == layer.feedforward_norm.eps == 1e-12
+    torch.testing.assert_close(layer(states, may_see), layer.feedforward_norm(middle + layer.feedforward(middle)))

@@ -29,3 +29,14 @@ def test_learned_positions_are_added_and_the_last_one_is_shared():
     learned = LearnedPositions(3, 2)
     out = learned(torch.zeros(1, 4, 2), torch.tensor([[0, 2, 3, 50]]))
     assert torch.equal(out[0], learned.table[[0, 2, 2, 2]])
+
+
+def test_positions_begin_anew_in_each_document():
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 0, 1, 1, 0]], dtype=torch.bool)
+    segments = torch.tensor([[3, 3, 1, 1, 1, 7], [0, 0, -1, 0, 1, -1]])
+    assert positions(mask, segments).tolist() == [[0, 1, 0, 1, 2, 0], [0, 1, 1, 2, 0, 0]]
+
+
+def test_one_document_is_counted_as_without_numbers():
+    mask = torch.rand(5, 9) < 0.5
+    assert torch.equal(positions(mask, torch.zeros(5, 9, dtype=torch.long)), positions(mask))

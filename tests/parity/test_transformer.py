@@ -1,4 +1,4 @@
-"""The transformer block against torch's pre-norm encoder layer with the same weights."""
+"""The transformer block against torch's encoder layer with the same weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from zhuji.nn.block import TransformerBlock
 WIDTH, HEADS, HIDDEN = 16, 4, 24
 
 
-def twins() -> tuple[TransformerBlock, nn.TransformerEncoderLayer]:
+def twins(kind: str, place: str) -> tuple[TransformerBlock, nn.TransformerEncoderLayer]:
     torch.manual_seed(0)
-    ours = TransformerBlock(WIDTH, HEADS, None, HIDDEN, feedforward="gelu", norms="layer", dropout=0.0)
-    theirs = nn.TransformerEncoderLayer(WIDTH, HEADS, HIDDEN, 0.0, "gelu", batch_first=True, norm_first=True)
+    ours = TransformerBlock(WIDTH, HEADS, None, HIDDEN, feedforward=kind, norms="layer", dropout=0.0, place=place)
+    theirs = nn.TransformerEncoderLayer(WIDTH, HEADS, HIDDEN, 0.0, kind, batch_first=True, norm_first=place == "pre")
     for parameter in ours.parameters():
         nn.init.normal_(parameter, std=0.3)
     a = ours.attention
@@ -31,9 +31,10 @@ def twins() -> tuple[TransformerBlock, nn.TransformerEncoderLayer]:
     return ours, theirs
 
 
+@pytest.mark.parametrize("kind, place", [("gelu", "pre"), ("gelu", "post"), ("relu", "post")])
 @pytest.mark.parametrize("causal", [False, True])
-def test_equal_to_torch(causal):
-    ours, theirs = twins()
+def test_equal_to_torch(causal, kind, place):
+    ours, theirs = twins(kind, place)
     mask = torch.arange(7) < torch.tensor([7, 3, 5])[:, None]
     one = torch.randn(3, 7, WIDTH).requires_grad_()
     other = one.detach().clone().requires_grad_()

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import supervised
 from zhuji.core.errors import NoCommonRows, NotABundle
 from zhuji.tools.compare import compare
 
@@ -57,3 +59,20 @@ def test_many_labels_and_numbers(tmp_path: Path) -> None:
     assert many["subset_accuracy"].a.value == 0.5 and many["micro_f1"].a.value == pytest.approx(2 * 2 / 6)
     numbers = compare(tmp_path / "numbers", tmp_path / "numbers", sets=["compare.resamples=10"]).metrics
     assert numbers["mae"].a.value == 0.25 and numbers["rmse"].a.value == pytest.approx((0.125) ** 0.5)
+
+
+def test_runs_that_tag_or_translate(tmp_path: Path) -> None:
+    for result, names in ((supervised.tagged(), ["span_f1", "accuracy"]), (supervised.translated(), ["bleu", "chrf"])):
+        other = tmp_path / names[0]
+        shutil.copytree(result.run, other)
+        lines = (other / "predictions.csv").read_text(encoding="utf-8").splitlines()
+        with open(other / "predictions.csv", encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        with open(other / "predictions.csv", "w", encoding="utf-8", newline="") as file:
+            out = csv.DictWriter(file, lines[0].split(","))
+            out.writeheader()
+            out.writerows({**row, "prediction": " ".join("O" for _ in row["prediction"].split())} for row in rows)
+        found = compare(result.run, other, sets=["compare.resamples=50"])
+        assert list(found.metrics) == names
+        for name, difference in found.metrics.items():
+            assert difference.a.value == pytest.approx(result.test[name]["value"]) and difference.b.value < difference.a.value

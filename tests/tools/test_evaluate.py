@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import zhuji
-from tests import trained
+from tests import supervised, trained
 from zhuji.core.errors import ChangedSinceStart, NotABundle, TooManyDropped
 from zhuji.model.bundle import open_bundle
 from zhuji.tools.evaluate import evaluate
@@ -96,3 +96,22 @@ def test_rows_of_a_file_are_scored_in_batches_of_the_trainings_size(train, units
     with pytest.raises(ZeroDivisionError):
         evaluate(trained.result().bundle, trained.data(), predictor=predictor)
     assert seen == [units]
+
+
+def test_tags_and_translations_are_judged_as_in_training(tmp_path: Path) -> None:
+    for result in (supervised.tagged(), supervised.translated()):
+        assert evaluate(result.run).as_dict()["scores"] == dict(result.test)
+    found = evaluate(supervised.tagged().bundle, supervised.sentences() / "test.conll", sets=["evaluate.bootstrap=0"])
+    assert found.scores["span_f1"].value == supervised.tagged().test["span_f1"]["value"]
+    words = [{"tokens": ["Ada", "met", "Bo"], "tags": ["B-PER", "O", "B-PER"]}] * 30
+    words.append({"tokens": ["x"], "tags": ["O", "O"]})
+    (tmp_path / "new.jsonl").write_text("\n".join(map(json.dumps, words)), encoding="utf-8")
+    other = evaluate(supervised.tagged().bundle, tmp_path / "new.jsonl", sets=["evaluate.bootstrap=0", "data.max_dropped=1"])
+    assert (other.rows, other.ledger["causes"]["dropped"]) == (30, {"not as many tags as words": 1})
+
+
+def test_of_several_test_sets_the_one_of_training() -> None:
+    result = supervised.translated()
+    found = evaluate(result.bundle, supervised.pairs(), sets=["evaluate.bootstrap=0", "data.max_dropped=1"])
+    assert (found.split, found.rows) == ("test_a", 20)
+    assert found.scores["bleu"].value == result.test["bleu"]["value"]

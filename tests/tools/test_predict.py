@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import trained
+from tests import supervised, trained
 from zhuji.core.errors import MissingColumn
 from zhuji.data.ledger import Ledger
 from zhuji.model.bundle import open_bundle
@@ -49,3 +49,11 @@ def test_memory_stays_flat_however_long_the_stream() -> None:
 
     peak(9_000)
     assert peak(24_000) < 1.3 * peak(12_000)
+
+
+def test_words_of_a_file_are_tagged(tmp_path: Path) -> None:
+    predictor, ledger = open_bundle(supervised.tagged().bundle), Ledger()
+    rows = list(predict(predictor, [supervised.sentences() / "test.conll", ["Ada met Bo"]], ledger))
+    assert ledger.read == 31 and ledger.total("used") == 31
+    assert all(len(row.prediction.answer) == len(row.values["words"]) for row in rows[:30])
+    assert rows[-1].as_dict()["prediction"] == ["B-PER", "O", "B-PER"]

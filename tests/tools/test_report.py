@@ -10,7 +10,7 @@ from xml.dom import minidom
 
 import pytest
 
-from tests import trained
+from tests import supervised, trained
 from zhuji.core.errors import NotABundle
 from zhuji.core.files import read_json, write_json
 from zhuji.tools.report import verdict, write_report
@@ -109,3 +109,10 @@ def test_verdicts() -> None:
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotABundle):
         write_report(tmp_path)
+
+
+@pytest.mark.parametrize("result", [supervised.tagged, supervised.translated])
+def test_runs_that_tag_or_translate_have_a_report(result, tmp_path):
+    folder = Path(shutil.copytree(result().run, tmp_path / "run"))
+    write_report(folder)
+    assert result().facts["metric"] in (folder / "report.html").read_text(encoding="utf-8")

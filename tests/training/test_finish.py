@@ -3,13 +3,12 @@
 import csv
 import random
 import shutil
-from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests import trained
+from tests import supervised, trained
 from zhuji.core.contracts import Prediction
 from zhuji.core.records import Record
 from zhuji.model.bundle import open_bundle
@@ -93,7 +92,7 @@ def test_cells_of_predictions(tmp_path):
         Record("r2", 'quoted "comma", line\nbreak', None),
         Record("r3", "中文", "x"),
     ]
-    write_predictions(tmp_path / "p.csv", SimpleNamespace(predict=lambda inputs: answers[: len(list(inputs))]), records)
+    write_predictions(tmp_path / "p.csv", records, answers)
     with open(tmp_path / "p.csv", encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [
             ["id", "input", "label", "prediction", "score"],
@@ -156,3 +155,38 @@ def test_a_result_is_what_the_folder_holds():
         sum(map(sum, result.facts["confusion"]))
         == len((trained.run() / "predictions.csv").read_text(encoding="utf-8").splitlines()) - 1
     )
+
+
+def test_a_run_that_tags():
+    result = supervised.tagged()
+    facts = result.facts
+    assert (facts["kind"], facts["metric"], facts["model"]["task"]) == ("tag", "span_f1", "tag")
+    assert result.test["span_f1"]["value"] > 0.9 and "strict" in facts["notes"]["span_f1"]
+    assert set(result.baselines) == {"usual_tag", "shape_svm"}
+    assert [row["label"] for row in facts["per_class"]] == ["PER", "(other)"] and facts["per_class"][0]["f1"] > 0.9
+    assert {row["label"] for row in facts["ledger"]["rows"]} == {"PER"}
+    with open(result.run / "predictions.csv", encoding="utf-8", newline="") as file:
+        first = next(csv.DictReader(file))
+    assert len(first["input"].split()) == len(first["label"].split()) == len(first["prediction"].split())
+    found = open_bundle(result.bundle)
+    assert found.check_golden()[0] == 0 and isinstance(found.golden[0]["input"], list)
+    assert next(found.predict(["Ada Smith met Bo"])).answer == ("B-PER", "I-PER", "O", "B-PER")
+
+
+def test_a_run_that_translates():
+    result = supervised.translated()
+    facts = result.facts
+    assert (facts["kind"], facts["metric"], facts["model"]["task"]) == ("pair", "bleu", "translate")
+    assert list(result.test) == ["bleu", "chrf", "empty", "copied", "perplexity", "unit_accuracy"]
+    assert result.test["chrf"]["value"] > 80 and result.test["chrf"]["low"] is not None
+    assert set(result.baselines) == {"dictionary", "copy"} and result.baselines["copy"]["copied"]["value"] == 1
+    assert list(facts["more_tests"]) == ["test_b"] and facts["more_tests"]["test_b"]["chrf"]["value"] > 80
+    assert {name: part["rows"] for name, part in facts["by_group"].items()} == {"g0": 10, "g1": 10}
+    assert facts["notes"]["bleu"].startswith("nrefs:1|")
+    assert [name for name in facts["history"][0] if name != "step"] == ["epoch", "perplexity", "unit_accuracy", "loss"]
+    with open(result.run / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    translated = [" ".join(supervised.GERMAN[word] for word in row["input"].split()) for row in rows]
+    assert [row["label"] for row in rows] == translated
+    assert sum(row["prediction"] == right for row, right in zip(rows, translated, strict=True)) > 10
+    assert open_bundle(result.bundle).check_golden()[0] == 0

@@ -1,12 +1,18 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from zhuji.core.records import SPLITS
+from zhuji.core.records import SPLITS, Record
+from zhuji.data.ledger import Ledger
 from zhuji.data.loader import BatchPlan
 from zhuji.data.prepare import prepare
 from zhuji.modalities.text import Text
 from zhuji.tasks.classify import Classify
-from zhuji.training.material import gather
+from zhuji.tasks.tag import Tag
+from zhuji.tasks.translate import Translate
+from zhuji.training.material import encode, gather
 
 
 @pytest.fixture
@@ -50,3 +56,26 @@ def test_what_was_learned_can_be_taken_up(prepared, settings):
     again = gather(prepare(settings().data, 0), Text(), Classify(), 0, fitted=material.modality.files())
     assert again.digest() == material.digest()
     assert gather(prepare(settings().data, 1), Text(), Classify(), 0).digest() != material.digest()
+
+
+def test_targets_of_unequal_length_are_filled_up():
+    records = [Record(str(i), tuple("abcde"[: i + 1]), label=("B-x",) * (i + 1)) for i in range(4)]
+    part = encode(Text().fit(["a b c d e"]), Tag().fit(records), records)
+    batch = part.batch(BatchPlan(np.array([2, 0]), 3))
+    assert batch.targets["tags"].tolist() == [[0, 0, 0], [0, -1, -1]]
+    assert batch.targets["spans"].tolist() == [[[0, 0, 0], [0, 1, 1], [0, 2, 2]], [[0, 0, 0], [-1] * 3, [-1] * 3]]
+    assert batch.units.words.tolist() == [[0, 1, 2], [0, -1, -1]]
+    longer = [*records[:3], Record("3", tuple("abcd"), label=("B-x",) * 3 + ("O",))]
+    assert encode(part.modality, Tag(labels=("B-x", "O")), longer).digest() != encode(part.modality, Tag(labels=("B-x", "O")), records).digest()
+
+
+def test_second_inputs_are_learned_from_and_stand_beside_the_first():
+    records = [Record(str(i), "a b", target="c " * (i + 1), split="train") for i in range(12)]
+    prepared = SimpleNamespace(split=lambda name: records if name == "train" else [], ledger=Ledger(read=12), more_tests=())
+    material = gather(prepared, Text(), Translate(), 0)
+    part = material.rows["train"]
+    batch = part.batch(BatchPlan(np.array([11, 1]), 2))
+    assert batch.other.mask.sum(1).tolist() == [12, 2] and batch.other.mask.shape == (2, 16)
+    assert set(material.modality.decode(batch.other.ids[0][batch.other.mask[0]]).split()) == {"c"}
+    other = [replace(record, target="d") for record in records]
+    assert encode(part.modality, Translate(), other).digest() != part.digest()

@@ -1,24 +1,36 @@
-"""Transformer (Vaswani et al. 2017) with pre-norm blocks: an encoder, or with `causal` a decoder."""
+"""Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
-from torch import nn
+from torch import Tensor, nn
 
 from zhuji.core.contracts import Backbone
 from zhuji.core.log import in_language
 from zhuji.core.units import Features
-from zhuji.nn.attention import allowed
-from zhuji.nn.block import TransformerBlock
+from zhuji.nn.attention import allowed, biases
+from zhuji.nn.block import Place, TransformerBlock
+from zhuji.nn.cache import Cache, CachedBody
+from zhuji.nn.dropout import Dropout
 from zhuji.nn.feedforward import Kind
-from zhuji.nn.layers import norm, zeroed
+from zhuji.nn.layers import Norm, embedding, norm, zeroed
 from zhuji.nn.positions import LearnedPositions, Rotary, positions
+
+_BERT = 0.02
+"""Deviation of the initial weights of a post-norm model (Devlin et al. 2019)."""
 
 
 class Transformer(Backbone):
-    """Pre-norm blocks of attention and feed-forward (Vaswani et al. 2017; Xiong et al. 2020 for the place of the norm)."""
+    """Blocks of attention and feedforward. As it stands a pre-norm model with rotary positions; its options also make it BERT, RoBERTa,
+    DistilBERT, GPT-2 or Llama, number for number.
+
+    Documents packed into one row do not see each other, and positions begin anew in each.
+    """
+
+    packs: ClassVar[bool] = True
 
     width: int = Field(default=128, gt=0)
     layers: int = Field(default=4, gt=0)
@@ -28,10 +40,20 @@ class Transformer(Backbone):
     hidden: int | None = Field(default=None, gt=0)
     """Width between the two layers of the feedforward part; defaults to 4 x width, or 8/3 x width for swiglu, which has three."""
     feedforward: Kind = "swiglu"
-    norm: Literal["rms", "layer"] = "rms"
+    norm: Norm = "rms"
+    norm_eps: float | None = Field(default=None, gt=0)
+    """Added to what the norm divides by; defaults to 1e-6 for rms and 1e-5 for layer."""
+    norm_place: Place = "pre"
+    """pre: before each branch and once at the end; post: on the embeddings and after each branch, as in BERT."""
     positions: Literal["rotary", "learned", "none"] = "rotary"
+    rotary_base: float = Field(default=10_000.0, gt=1)
     max_positions: int = Field(default=512, gt=0)
     """Learned positions only; units beyond share the last one."""
+    segment_types: int = Field(default=0, ge=0)
+    """Rows of a table of token types as in BERT; every unit is of the first."""
+    bias: bool = True
+    key_bias: bool = False
+    """A bias on the keys, which changes no answer; models that were trained elsewhere may have one."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -68,44 +90,70 @@ class Transformer(Backbone):
     def hidden_width(self) -> int:
         if self.hidden is not None:
             return self.hidden
-        return 4 * self.width if self.feedforward == "gelu" else -(-8 * self.width // 24) * 8
+        return -(-8 * self.width // 24) * 8 if self.feedforward == "swiglu" else 4 * self.width
 
     def body(self, causal: bool) -> nn.Module:
         return _Body(self, causal)
+
+    def stages(self, body: nn.Module) -> Sequence[nn.Module]:
+        """What is done before the blocks, then each block, the last with the norm that follows it."""
+        assert isinstance(body, _Body)
+        entry = nn.ModuleList(part for part in (body.learned, body.types, body.entry_norm) if part is not None)
+        *blocks, last = body.blocks
+        return [entry, *blocks, last if body.norm is None else nn.ModuleList((last, body.norm))]
 
     @classmethod
     def example(cls) -> Self:
         return cls(width=8, layers=2, heads=2, kv_heads=1, hidden=12, dropout=0.0)
 
 
-class _Body(nn.Module):
+class _Body(CachedBody):
     def __init__(self, transformer: Transformer, causal: bool) -> None:
         super().__init__()
         t = transformer
         self.causal = causal
-        self.learned = LearnedPositions(t.max_positions, t.width) if t.positions == "learned" else None
-        self.rotary = Rotary(t.width // t.heads) if t.positions == "rotary" else None
-        self.dropout = nn.Dropout(t.dropout)
+        post = t.norm_place == "post"
+        # Under a norm their share of the sum is what counts: as in BERT they begin as loud as the vectors of the stem.
+        loudness = t.width**-0.5 if post else _BERT
+        self.learned = LearnedPositions(t.max_positions, t.width, loudness) if t.positions == "learned" else None
+        self.types = embedding(t.segment_types, t.width, deviation=loudness) if t.segment_types else None
+        self.rotary = Rotary(t.width // t.heads, t.rotary_base) if t.positions == "rotary" else None
+        self.entry_norm = norm(t.norm, t.width, t.norm_eps) if post else None
+        self.dropout = Dropout(t.dropout)
         # What 2 x layers branches add should not outgrow what they add to (Radford et al. 2019, section 2.3).
         gain = (2 * t.layers) ** -0.5
         self.blocks = nn.ModuleList(
             TransformerBlock(
                 t.width, t.heads, t.kv_heads, t.hidden_width,
-                feedforward=t.feedforward, norms=t.norm, dropout=t.dropout, gain=gain,
+                feedforward=t.feedforward, norms=t.norm, eps=t.norm_eps, place=t.norm_place, dropout=t.dropout,
+                bias=t.bias, key_bias=t.key_bias, gain=gain, deviation=_BERT if post else None,
             )
             for _ in range(t.layers)
         )  # fmt: skip
-        self.norm = norm(t.norm, t.width)
+        self.norm = None if post else norm(t.norm, t.width, t.norm_eps)
 
-    def forward(self, features: Features) -> Features:
+    def cache(self) -> Cache:
+        assert self.causal, "a body that looks ahead cannot go on from what it has seen"
+        return Cache(len(self.blocks))
+
+    def forward(self, features: Features, cache: Cache | None = None) -> Features:
         states, mask = features.flat()
-        place = positions(mask)
+        segments = None if features.segments is None else features.segments.flatten(1)
+        assert cache is None or segments is None, "packed documents are not gone on with"
+        known = mask if cache is None else cache.extend(mask)
+        seen = known.shape[1] - mask.shape[1]
+        place = positions(known, segments)[:, seen:]
+        angles = None if self.rotary is None else self.rotary.angles(place)
+        may_see = biases(allowed(known, self.causal, segments, seen=seen))
+        states = self._enter(states, place)
+        for number, block in enumerate(self.blocks):
+            states = block(states, may_see, angles, None if cache is None else cache.layers[number])
+        states = zeroed(states if self.norm is None else self.norm(states), mask)
+        return Features(states.view(features.states.shape), features.mask, features.segments)
+
+    def _enter(self, states: Tensor, place: Tensor) -> Tensor:
         if self.learned is not None:
             states = self.learned(states, place)
-        angles = None if self.rotary is None else self.rotary.angles(place)
-        may_see = allowed(mask, self.causal)
-        states = self.dropout(states)
-        for block in self.blocks:
-            states = block(states, may_see, angles)
-        states = zeroed(self.norm(states), mask)
-        return Features(states.view(features.states.shape), features.mask)
+        if self.types is not None:
+            states = states + self.types.weight[0]
+        return self.dropout(states if self.entry_norm is None else self.entry_norm(states))

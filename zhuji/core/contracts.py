@@ -99,6 +99,11 @@ class Modality(Part, ABC):
     @abstractmethod
     def spec(self) -> UnitSpec: ...
 
+    @property
+    def fitted(self) -> bool:
+        """Whether it has learned what `fit` teaches; so has one that has nothing to learn."""
+        return True
+
     @abstractmethod
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """A copy that has learned from these inputs; one that has nothing to learn hands itself back."""
@@ -106,6 +111,10 @@ class Modality(Part, ABC):
     @abstractmethod
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
         """Raw inputs to units, one each, in order; deterministic; never longer than the modality's limit."""
+
+    def decode(self, ids: Iterable[int]) -> Any:
+        """What these ids stand for, as a person reads it; where there is nothing better, the ids."""
+        return tuple(ids)
 
     @abstractmethod
     def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
@@ -184,6 +193,8 @@ class Task(Part, ABC):
     """The backbone must keep the grid."""
     needs: ClassVar[Needs] = "label"
     """What a record must bring to be learned from."""
+    compares: ClassVar[bool] = False
+    """Its loss compares the rows of a batch with each other, so it changes when they are cut into batches otherwise."""
     writes: ClassVar[bool] = False
     """Its answers are ids of units (tuples of int), which the modality turns into what a person reads."""
 
@@ -191,6 +202,11 @@ class Task(Part, ABC):
     def momentum(self) -> float:
         """How slowly a copy of the encoder follows, as the decay of its moving average; 0: there is no copy."""
         return 0.0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """By what scores are told apart: class names, or what tags mark; learned in `fit`."""
+        return ()
 
     @abstractmethod
     def fit(self, records: Sequence[Record]) -> Self:
@@ -211,6 +227,14 @@ class Task(Part, ABC):
     def loss(self, outputs: Any, batch: Batch) -> Ratio:
         """(total, count) over the batch, never a mean."""
 
+    def lesson(self, outputs: Any) -> Tensor | None:
+        """What a teacher's outputs teach beyond its answers, a number or a few a row, `(B, …)` float32; None: its answers are all."""
+        return None
+
+    def lesson_loss(self, outputs: Any, lesson: Tensor, temperature: float) -> Ratio:
+        """(total, count) of how far the outputs are from a teacher's lesson; only where `lesson` gives one."""
+        raise AssertionError(f"{self.name()} has no lessons")
+
     @abstractmethod
     def evidence(self, outputs: Any, batch: Batch) -> Columns:
         """Per-row columns that the metrics read."""
@@ -228,6 +252,10 @@ class Task(Part, ABC):
 
     def answer_metrics(self) -> Mapping[str, Metric]:
         """Metrics over what `judge` found; computed where whole answers are worth their time: on the test split."""
+        return {}
+
+    def notes(self) -> Mapping[str, str]:
+        """What must stand beside a metric for others to know what it is, by its name: the signature of BLEU, say."""
         return {}
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:

@@ -213,6 +213,12 @@ class LeakFound(DataError):
     )
 
 
+class CorpusExists(DataError):
+    en = ("a corpus is never overwritten, but something else than this corpus is there",
+          "choose another folder with --to, or remove this one")  # fmt: skip
+    zh = ("语料不会被覆盖，但该处已有其他内容", "请用 --to 选择另一个文件夹，或删除该文件夹")
+
+
 class NoCommonRows(DataError):
     en = ("two runs are compared on the rows that both were tested on, but {a} and {b} share none",
           "train both on the same data with the same split")  # fmt: skip
@@ -242,9 +248,32 @@ class UnsafeBundle(BundleError):
     zh = ("模型包只能包含自身文件夹内的已知普通文件（{why}）", "请勿使用该文件夹，并联系制作者")
 
 
+class UnreadableModel(BundleError):
+    en = ("a Hugging Face model must be one that Zhuji follows number for number ({why})",
+          "use another model: BERT, RoBERTa, DistilBERT, GPT-2, Llama or sentence-transformers, with safetensors")  # fmt: skip
+    zh = (
+        "Hugging Face 模型必须是筑基能逐数重现的（{why}）",
+        "请换用其他模型：带 safetensors 的 BERT、RoBERTa、DistilBERT、GPT-2、Llama 或 sentence-transformers",
+    )
+
+
+class UnwritableModel(BundleError):
+    en = ("a model must be of a family that transformers knows to be written for it ({why})",
+          "keep it as a bundle, or train one with such settings")  # fmt: skip
+    zh = ("要写成 transformers 格式，模型必须属于其已知的模型族（{why}）", "请保留模型包，或用符合的设置训练模型")
+
+
 class NewerFormat(BundleError):
     en = ("the bundle's format must be at most {known}", "install a newer zhuji")
     zh = ("模型包的格式版本最高为 {known}", "请安装更新版本的 zhuji")
+
+
+class WrongModel(BundleError):
+    en = (
+        "an index must be searched with the model that made it",
+        "name that model (--model), or make the index anew with zhuji index",
+    )
+    zh = ("索引必须用建立它的模型来检索", "请指定该模型（--model），或用 zhuji index 重建索引")
 
 
 # ----------------------------------------------------------------------------------------------------------- run
@@ -291,6 +320,15 @@ class NotFinite(RunError):
     zh = (
         "「{what}」必须全为有限数值才能评分，但 {total} 行中有 {rows} 行不是",
         "模型已发散：请降低 train.lr 或设置 train.precision=fp32 后重新训练",
+    )
+
+
+class MergeDiffers(RunError):
+    en = ("a model with its adapters merged must answer as before, to {limit} of its largest state",
+          "train again with a lower start.alpha or train.lr")  # fmt: skip
+    zh = (
+        "合并适配器后的模型必须与合并前的回答一致（相对于最大状态值不超过 {limit}）",
+        "请降低 start.alpha 或 train.lr 后重新训练",
     )
 
 

@@ -33,7 +33,7 @@ def oversampled(records: Sequence[Record], seed: int, *, words: bool = False) ->
         wanted: list[int] = np.resize(rows, min(counts.max(), MOST_COPIES * counts[k]) - counts[k]).tolist()
         for record in (records[i] for i in wanted):
             copies[record.id] += 1
-            text = vary(record.input, rng) if words else record.input
+            text = vary(record.input, rng) if words and isinstance(record.input, str) else record.input
             made.append(replace(record, id=f"{record.id}+{copies[record.id]}", input=text))
     return made
 

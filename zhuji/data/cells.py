@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from zhuji.data.clean import without_controls
+from zhuji.data.conll import words_of
 
 
 def cell_text(value: Any) -> str:
@@ -30,6 +31,20 @@ def cell_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list) else str(value)
 
 
+def joined(raw: Any) -> str:
+    """A record's input as one text: words with blanks between them, but for scripts that are written without."""
+    return _NO_BLANK.sub("", " ".join(cast(tuple[str, ...], raw))) if isinstance(raw, tuple) else str(raw)
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """The words in one cell: those of a list; of a text, what it is cut into."""
+    if isinstance(value, list):
+        return tuple(cell_text(word) for word in cast(list[Any], value))
+    return words_of(cell_text(value))
+
+
+_UNSPACED = "\u3000-\u303f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
+_NO_BLANK = re.compile(f"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
 _WHOLE = re.compile(r"([-+]?\d+)\.0+")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from zhuji.data.settings import CleanSettings
 
@@ -72,6 +72,12 @@ class Cleaner:
             "whitespace collapsed": (settings.whitespace, with_single_blanks),
         }
         self._steps = [(name, step) for name, (wanted, step) in steps.items() if wanted]
+
+    def words(self, words: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+        """Each word cleaned; one of which nothing would be left stays, so that there are as many as before."""
+        cleaned = [self(word) for word in words]
+        changes = list(dict.fromkeys(name for _, names in cleaned for name in names))
+        return tuple(new or old for (new, _), old in zip(cleaned, words, strict=True)), changes
 
     def __call__(self, text: str) -> tuple[str, list[str]]:
         changes: list[str] = []

@@ -70,7 +70,7 @@ def cluster_of(texts: Sequence[str], threshold: float, seed: int) -> Array:
         return unique
     shown = np.unique(unique, return_index=True)[1]
     folded = [normalised(texts[int(i)]) for i in shown]
-    raw = [_raw(t) for t in folded]
+    raw = [raw_bytes(t) for t in folded]
     return _near(raw, _one_word_apart(folded, threshold, seed), threshold, seed)[unique]
 
 
@@ -78,12 +78,13 @@ def similarity(texts: Sequence[str], left: Sequence[int], right: Sequence[int]) 
     """Similarity of each pair (left[i], right[i]) as defined above, (P,) float64."""
     used = sorted({*left, *right})
     folded = {i: normalised(texts[i]) for i in used}
-    raw = {i: _raw(text) for i, text in folded.items()}
+    raw = {i: raw_bytes(text) for i, text in folded.items()}
     shingles = _jaccard([raw[i] for i in left], [raw[i] for i in right])
     return np.maximum(shingles, [_by_words(folded[a], folded[b]) for a, b in zip(left, right, strict=True)])
 
 
-def _raw(text: str) -> bytes:
+def raw_bytes(text: str) -> bytes:
+    """The bytes of a normalised text of which shingles are made."""
     return text[:LONGEST].encode("utf-8", "surrogatepass")[:LONGEST]
 
 
@@ -98,11 +99,13 @@ def join(cluster: Array, left: Array, right: Array) -> Array:
 
 
 def _near(raw: list[bytes], pairs: Array, threshold: float, seed: int) -> Array:
-    bands, counts = _bands(raw, threshold, seed)
+    number, rows = banding(threshold)
+    parts = [(band_hashes(signature, rows, seed), own) for signature, own in signatures(raw, number * rows, seed)]
+    bands, counts = (np.concatenate(part) for part in zip(*parts, strict=True))
     cluster = join(np.arange(len(raw)), pairs[:, 0], pairs[:, 1])
     refused = np.empty(0, np.int64)
     for band in bands.T:
-        left, right = _bucket_pairs(band)
+        left, right = bucket_pairs(band)
         small, large = np.minimum(counts[left], counts[right]), np.maximum(counts[left], counts[right])
         open_ = (small >= threshold * large) & (cluster[left] != cluster[right])
         left, right = left[open_], right[open_]
@@ -115,36 +118,39 @@ def _near(raw: list[bytes], pairs: Array, threshold: float, seed: int) -> Array:
     return cluster
 
 
-def _rows_in_a_band(threshold: float) -> int:
-    """The longest band that still makes a candidate of a pair at the threshold with CERTAINTY."""
+def banding(threshold: float) -> tuple[int, int]:
+    """(bands, values in each) of a signature: the longest band that still makes a candidate of a pair at the threshold with
+    CERTAINTY."""
 
     def chance(rows: int) -> float:
         return 1 - (1 - threshold**rows) ** (PERMUTATIONS // rows)
 
-    return max((rows for rows in range(1, 33) if chance(rows) >= CERTAINTY), default=1)
+    rows = max((rows for rows in range(1, 33) if chance(rows) >= CERTAINTY), default=1)
+    return PERMUTATIONS // rows, rows
 
 
-def _bands(raw: list[bytes], threshold: float, seed: int) -> tuple[Array, Array]:
-    """Hash of each text in each band, (N, bands) uint64, and its number of shingles, (N,) int64."""
+def signatures(raw: Sequence[bytes], length: int, seed: int) -> Iterator[tuple[Array, Array]]:
+    """The MinHash signature of each text, (n, length) uint64, and its number of shingles, (n,) int64, for as many texts at a time
+    as memory should hold, in order."""
     import rensa  # pyright: ignore[reportMissingTypeStubs]
 
     hasher: Any = rensa
-    rows = _rows_in_a_band(threshold)
-    bands = PERMUTATIONS // rows
-    odd = stream(seed, "duplicates", "bands").integers(1, 2**63, rows, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    hashes, counts = [np.empty((0, bands), np.uint64)], [np.empty(0, np.int64)]
     for part in _chunks(raw):
         keys = _shingles(part)
-        counts.append(np.bincount((keys >> _BITS).astype(np.int64), minlength=len(part)))
-        ends = np.concatenate([[0], np.cumsum(counts[-1])]).astype(np.uint64)
-        tokens = _mixed(keys & ((np.uint64(1) << _BITS) - np.uint64(1)))
-        digest = hasher.RMinHash.digest_matrix_from_flat_token_hashes(tokens, ends, bands * rows, derive(seed, "minhash"))
-        signature = np.array(digest.to_rows(), np.uint64).reshape(len(part), bands, rows)
-        hashes.append(_mixed((signature * odd).sum(-1, dtype=np.uint64)))
-    return np.concatenate(hashes), np.concatenate(counts)
+        counts = np.bincount((keys >> _BITS).astype(np.int64), minlength=len(part))
+        ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
+        tokens = mixed(keys & ((np.uint64(1) << _BITS) - np.uint64(1)))
+        digest = hasher.RMinHash.digest_matrix_from_flat_token_hashes(tokens, ends, length, derive(seed, "minhash"))
+        yield np.array(digest.to_rows(), np.uint64).reshape(len(part), length), counts
 
 
-def _mixed(x: Array) -> Array:
+def band_hashes(signature: Array, rows: int, seed: int) -> Array:
+    """Hash of each band of `rows` values, (N, bands) uint64."""
+    odd = stream(seed, "duplicates", "bands").integers(1, 2**63, rows, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    return mixed((signature.reshape(len(signature), -1, rows) * odd).sum(-1, dtype=np.uint64))
+
+
+def mixed(x: Array) -> Array:
     """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): shingles are far from random, MinHash wants them so."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -193,7 +199,7 @@ def _jaccard(left: list[bytes], right: list[bytes]) -> Array:
     return np.concatenate(found)
 
 
-def _bucket_pairs(band: Array) -> tuple[Array, Array]:
+def bucket_pairs(band: Array) -> tuple[Array, Array]:
     """Pairs of rows with the same hash, each row with at most NEIGHBOURS of those that follow it in its bucket."""
     order = np.argsort(band, kind="stable")
     ranked = band[order]
@@ -224,12 +230,12 @@ def _one_word_apart(texts: Sequence[str], threshold: float, seed: int) -> Array:
     for i, text in enumerate(texts):
         words = WORD.findall(text) if len(text) <= 20 * SHORT else ()
         if len(words) <= SHORT and len(words) - 1 >= threshold * (len(words) + 1):
-            codes = _mixed(np.array([known.setdefault(w, len(known) + 1) for w in words], np.uint64))
+            codes = mixed(np.array([known.setdefault(w, len(known) + 1) for w in words], np.uint64))
             placed = codes * weights[: len(words)]
-            keys.append(_mixed(placed.sum(dtype=np.uint64) - placed) + weights[: len(words)])
+            keys.append(mixed(placed.sum(dtype=np.uint64) - placed) + weights[: len(words)])
             owners.append(np.full(len(words), i))
     owner = np.concatenate(owners)
-    left, right = _bucket_pairs(np.concatenate(keys))
+    left, right = bucket_pairs(np.concatenate(keys))
     pairs = np.unique(np.stack([owner[left], owner[right]], 1), axis=0)
     checked = [_by_words(texts[int(a)], texts[int(b)]) >= threshold for a, b in pairs]
     return pairs[np.array(checked, bool)]

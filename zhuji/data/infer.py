@@ -19,6 +19,7 @@ from zhuji.data import names
 from zhuji.data.cells import cell_text, is_flag, number, time_text
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source
+from zhuji.data.tags import Scheme, scheme_of
 from zhuji.data.words import counted
 
 LOOK_ROWS = 5_000
@@ -26,12 +27,12 @@ LOOK_CHARACTERS = 1 << 26
 _CELL = 50
 """What an empty cell costs, in characters: a table may be wide."""
 
-Kind = Literal["classify", "classify_many", "regress", "unlabelled"]
+Kind = Literal["classify", "classify_many", "regress", "tag", "pair", "unlabelled"]
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Columns by role. `reasons`: role -> why, also for `kind`."""
+    """Columns by role. `reasons`: role -> why, also for `kind`; `scheme`: what tags keep to, where words are tagged."""
 
     text: tuple[str, ...]
     label: tuple[str, ...] = ()
@@ -39,8 +40,10 @@ class Roles:
     time: str | None = None
     id: str | None = None
     split: str | None = None
+    target: str | None = None
     kind: Kind = "unlabelled"
     label_separator: str | None = None
+    scheme: Scheme | None = None
     reasons: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -81,8 +84,9 @@ Choice = tuple[str, str] | None
 """(column, reason)."""
 
 
-def infer_roles(source: Source, settings: DataSettings) -> Roles:
-    """Roles of the columns; what `settings` names is taken as it is. Without a label column the kind is `unlabelled`.
+def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) -> Roles:
+    """Roles of the columns; what `settings` names is taken as it is. Words with tags and pairs of texts are told by names and content.
+    Without a label column the kind is `unlabelled`. `pairs`: it is known that there are pairs.
 
     Raises:
         EmptyData: there are no rows.
@@ -96,19 +100,32 @@ def infer_roles(source: Source, settings: DataSettings) -> Roles:
     reasons = dict.fromkeys(given, in_language("given", "指定"))
     taken = {name for names_ in given.values() for name in names_}
     found = dict(given)
+    for both in (_tagged(columns, given), _paired(columns, given, pairs)):
+        for role, name in ({} if both is None else both).items():
+            found[role] = (name,)
+            reasons.setdefault(role, _beside(role, name, both or {}))
+            taken.add(name)
     for role, find in _FINDERS.items():
+        if role == "label" and "target" in found:
+            continue
         free = [column for column in columns if column.name not in taken]
         if role not in found and (choice := find(free)):
             found[role], reasons[role] = (choice[0],), choice[1]
             taken.add(choice[0])
     if "text" not in found:
         raise NoRole(file=source.parts[0].path, role="text", columns=", ".join(source.columns))
-    label = [column for name in found.get("label", ()) for column in columns if column.name == name]
-    kind, reasons["kind"] = _kind(label, settings)
-    one = {role: found[role][0] if role in found else None for role in ("group", "time", "id", "split")}
+    by_role = {role: [c for name in found.get(role, ()) for c in columns if c.name == name] for role in ("text", "label")}
+    scheme = _scheme(by_role)
+    kind, reasons["kind"] = _kind(by_role["label"], settings)
+    if scheme is not None:
+        kind, reasons["kind"] = "tag", in_language(f"a tag for each word, by {scheme}", f"每个词一个标签，格式为 {scheme}")
+    elif "target" in found:
+        kind, reasons["kind"] = "pair", in_language("pairs of texts", "成对的文本")
+    one = {role: found[role][0] if role in found else None for role in ("group", "time", "id", "split", "target")}
     return Roles(
-        found["text"], found.get("label", ()), **one, kind=kind, label_separator=settings.label_separator, reasons=reasons
-    )
+        found["text"], found.get("label", ()), **one, kind=kind, label_separator=settings.label_separator, scheme=scheme,
+        reasons=reasons,
+    )  # fmt: skip
 
 
 def look(source: Source) -> list[Column]:
@@ -132,7 +149,7 @@ def look(source: Source) -> list[Column]:
 
 def _given(columns: tuple[str, ...], settings: DataSettings) -> dict[str, tuple[str, ...]]:
     asked: dict[str, tuple[str, ...] | None] = {"text": settings.text, "label": settings.label}
-    for role in ("split", "group", "time", "id"):
+    for role in ("target", "split", "group", "time", "id"):
         name = cast(str | None, getattr(settings, role))
         asked[role] = (name,) if name else None
     given = {role: wanted for role, wanted in asked.items() if wanted}
@@ -143,6 +160,79 @@ def _given(columns: tuple[str, ...], settings: DataSettings) -> dict[str, tuple[
                 listed = ", ".join(sorted(columns, key=lambda column: column not in like.split(", "))[:20])
                 raise MissingColumn(file=settings.path, role=role, name=name, columns=listed)
     return given
+
+
+# ------------------------------------------------------------------------------------------- columns that go together
+
+
+Both = dict[str, str] | None
+
+
+def _tagged(columns: list[Column], given: dict[str, tuple[str, ...]]) -> Both:
+    """Lists of words, and lists of as many tags."""
+    lists = [c for c in columns if c.filled and c.share(lambda value: isinstance(value, list)) > 0.5]
+    words = _chosen(lists, given.get("text"), names.WORDS)
+    tags = _chosen([c for c in lists if c is not words], given.get("label"), names.TAGS)
+    if words is None or tags is None or not _equally_long(words, tags):
+        return None
+    return {"text": words.name, "label": tags.name}
+
+
+def _beside(role: str, name: str, both: dict[str, str]) -> str:
+    """Why a column has its role: by what stands in the other one."""
+    other = next(column for column in both.values() if column != name)
+    if "target" in both:
+        return in_language(f"'{name}', the other half of '{other}'", f"「{name}」，与「{other}」成对")
+    if role == "text":
+        return in_language(f"'{name}', lists as long as those of '{other}'", f"「{name}」，与「{other}」等长的列表")
+    return in_language(f"'{name}', a tag for each of '{other}'", f"「{name}」，逐一对应于「{other}」")
+
+
+def _chosen(columns: list[Column], asked: tuple[str, ...] | None, hints: tuple[str, ...]) -> Column | None:
+    if asked is not None:
+        return next((c for c in columns if (c.name,) == asked), None)
+    return _best_named(columns, hints)
+
+
+def _equally_long(words: Column, tags: Column) -> bool:
+    """Are nearly all lists as long as those beside them, and not just empty or of one element?"""
+    lengths = [
+        (len(cast(list[Any], a)), len(cast(list[Any], b)))
+        for a, b in zip(words.values, tags.values, strict=True)
+        if isinstance(a, list) and isinstance(b, list)
+    ]
+    return sum(a == b for a, b in lengths) > 0.95 * len(lengths) and any(a > 1 for a, _ in lengths)
+
+
+def _scheme(by_role: dict[str, list[Column]]) -> Scheme | None:
+    """What the tags keep to; None where the columns hold no tagged words."""
+    text, label = by_role["text"], by_role["label"]
+    if len(text) != 1 or len(label) != 1:
+        return None
+    if any(c.share(lambda value: isinstance(value, list)) <= 0.5 for c in (*text, *label)) or not _equally_long(*text, *label):
+        return None
+    return scheme_of([str(tag) for tag in cast(list[Any], value)] for value in label[0].values if isinstance(value, list))
+
+
+def _paired(columns: list[Column], given: dict[str, tuple[str, ...]], known: bool) -> Both:
+    """Two columns of texts, a source and its target, as their names say, or two columns that are called by their languages."""
+    if "label" in given or ("target" not in given and not known and "text" in given):
+        return None
+    texts = [c for c in columns if c.share(lambda value: isinstance(value, str)) > 0.5 and not c.numeric and _varied(c)]
+    by_language = [c for c in texts if c.name.lower() in names.LANGUAGES]
+    asked = {role: next((c for c in columns if (c.name,) == given.get(role)), None) for role in ("text", "target")}
+    source = asked["text"] or _whole_name(texts, names.SOURCE)
+    target = asked["target"] or _whole_name([c for c in texts if c is not source], names.TARGET)
+    rest = [c for c in by_language if c is not source and c is not target]
+    if source is None and target is None and len(by_language) != 2:
+        return None
+    source = source or next(iter(rest), None)
+    target = target or next((c for c in rest if c is not source), None)
+    return None if source is None or target is None else {"text": source.name, "target": target.name}
+
+
+def _whole_name(columns: list[Column], hints: tuple[str, ...]) -> Column | None:
+    return _best_named([c for c in columns if names.is_one(c.name, hints)], hints)
 
 
 # ------------------------------------------------------------------------------------------------------ one finder a role

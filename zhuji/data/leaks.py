@@ -17,6 +17,7 @@ import numpy as np
 
 from zhuji.core.errors import LeakFound
 from zhuji.core.records import SPLITS, Record
+from zhuji.data.cells import joined
 from zhuji.data.duplicates import exact_key, join, similarity
 from zhuji.data.proxies import Proxy, proxies
 from zhuji.data.split import TEST
@@ -177,7 +178,7 @@ def _tied(records: Sequence[Record], splits: Array, tie: Array, rows: Array, kin
 
 def _copies(records: Sequence[Record], splits: Array, cluster: Array, rows: Array) -> list[Pair]:
     """Each row with the copy in an earlier split that is most like it."""
-    texts = [str(r.input) for r in records]
+    texts = [joined(r.input) for r in records]
     members = _members(cluster, rows)
     keys = {int(i): exact_key(texts[int(i)]) for part in members.values() for i in part}
     exact: dict[int, int] = {}
@@ -218,14 +219,15 @@ def _conflicts(records: Sequence[Record], cluster: Array) -> list[Conflict]:
     right: list[int] = []
     for copies in _members(cluster, several).values():
         part: list[int] = copies.tolist()
-        names = [records[i].label for i in part]
+        # Tags belong to the words of one text: those of a text that is nearly the same are others without being wrong.
+        names = [None if isinstance(records[i].input, tuple) else records[i].label for i in part]
         if len(set(names)) > 1 and not any(name is None or isinstance(name, float) for name in names):
             usual = Counter(names).most_common(1)[0][0]
             with_it = [i for i, name in zip(part, names, strict=True) if name == usual][:COMPARED]
             for i in (i for i, name in zip(part, names, strict=True) if name != usual):
                 left += [i] * len(with_it)
                 right += with_it
-    best = _best([str(r.input) for r in records], left, right)
+    best = _best([joined(r.input) for r in records], left, right)
     return [
         Conflict(records[i].id, records[i].label, records[j].id, records[j].label, round(alike, 4))
         for i, (j, alike) in best.items()

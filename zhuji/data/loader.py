@@ -7,7 +7,7 @@ batch but an epoch's last is full.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,33 +114,11 @@ class Loader:
     def _laid_out(self, epoch: int) -> list[BatchPlan]:
         """The batches of an epoch over all ranks; the one that is not full, if any, comes last."""
         held = self._held(epoch)
-        rng = stream(self.seed, "loader", epoch)
-        if self.shuffle:
-            held = held[rng.permutation(len(held))]
-        held = held[np.argsort(self._bucket[held], kind="stable")]
-        ends = np.searchsorted(self._bucket[held], np.arange(len(self.lengths_used)), side="right")
-        plans: list[BatchPlan] = []
-        begin = 0
-        for length, end in zip(self.lengths_used, ends.tolist(), strict=True):
-            full = (end - begin) // self.rows_in(length)
-            stop = begin + full * self.rows_in(length)
-            plans += [BatchPlan(rows, length) for rows in held[begin:stop].reshape(full, self.rows_in(length))]
-            begin = stop
-        if self.shuffle:
-            plans = [plans[i] for i in rng.permutation(len(plans))]
-        if begin < len(held):
-            rest = held[begin:]
-            plans.append(BatchPlan(rest, self.lengths_used[int(self._bucket[rest].max())]))
-        return plans
+        rng = stream(self.seed, "loader", epoch) if self.shuffle else None
+        return laid_out(held, self._bucket[held], self.lengths_used, self.rows_in, rng)
 
     def _simulated(self, buckets: tuple[int, ...], counts: Array) -> tuple[int, int]:
-        """Number of batches, and units they hold with padding, when so many rows fall into each bucket."""
-        batches = padded = left = 0
-        for length, count in zip(buckets, counts.tolist(), strict=True):
-            full, left = divmod(left + count, self.rows_in(length))
-            batches += full
-            padded += full * self.rows_in(length) * length
-        return batches + (left > 0), padded + left * (buckets[-1] if buckets else 0)
+        return simulated(buckets, counts, self.rows_in)
 
     def _choose_buckets(self) -> tuple[int, ...]:
         """Of the best choices of 1, 2, … lengths, the one that in the end pads least."""
@@ -151,6 +129,41 @@ class Loader:
             return self._simulated(buckets, np.bincount(np.searchsorted(buckets, self.lengths), minlength=len(buckets)))[1]
 
         return min(best_lengths(self.lengths, BUCKETS), key=padded)
+
+
+def laid_out(
+    held: Array, bucket: Array, buckets: Sequence[int], rows_in: Callable[[int], int], rng: np.random.Generator | None
+) -> list[BatchPlan]:
+    """Batches of the rows `held` (N,), each of which is in `bucket` (N,) of `buckets`, shuffled if there is an `rng`; the one that
+    is not full, if any, comes last. `rows_in(length)`: rows of a full batch."""
+    if rng is not None:
+        shuffled = rng.permutation(len(held))
+        held, bucket = held[shuffled], bucket[shuffled]
+    order = np.argsort(bucket, kind="stable")
+    held, bucket = held[order], bucket[order]
+    ends = np.searchsorted(bucket, np.arange(len(buckets)), side="right")
+    plans: list[BatchPlan] = []
+    begin = 0
+    for length, end in zip(buckets, ends.tolist(), strict=True):
+        full = (end - begin) // rows_in(length)
+        stop = begin + full * rows_in(length)
+        plans += [BatchPlan(rows, length) for rows in held[begin:stop].reshape(full, rows_in(length))]
+        begin = stop
+    if rng is not None:
+        plans = [plans[i] for i in rng.permutation(len(plans))]
+    if begin < len(held):
+        plans.append(BatchPlan(held[begin:], buckets[int(bucket[begin:].max())]))
+    return plans
+
+
+def simulated(buckets: Sequence[int], counts: Array, rows_in: Callable[[int], int]) -> tuple[int, int]:
+    """Number of batches that `laid_out` makes, and units they hold with padding, when so many rows fall into each bucket."""
+    batches = padded = left = 0
+    for length, count in zip(buckets, counts.tolist(), strict=True):
+        full, left = divmod(left + count, rows_in(length))
+        batches += full
+        padded += full * rows_in(length) * length
+    return batches + (left > 0), padded + left * (buckets[-1] if buckets else 0)
 
 
 def best_lengths(lengths: Array, most: int) -> list[tuple[int, ...]]:

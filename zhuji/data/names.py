@@ -29,6 +29,16 @@ ID = (
     "sample id", "review id", "comment id", "message id", "tweet id", "post id", "filename", "file", "file name", "path", "主键",
 )  # fmt: skip
 
+WORDS = ("tokens", "words", "词", "字", "单词", "分词", "token", "word", "chars", "characters")
+TAGS = ("tags", "ner tags", "ner", "标签", "实体标签", "labels", "bio", "pos tags", "tag", "label", "pos")
+SOURCE = ("source", "src", "原文", "source text", "src text", "anchor")
+TARGET = ("target", "tgt", "trg", "译文", "translation", "target text", "tgt text", "reference", "positive")
+_CODES = (
+    "ar bg bn cs da de el en es et fa fi fr he hi hr hu it ja ko lt lv ms nl pl pt ro ru sk sl sr sv sw ta th tr uk ur vi zh"
+)
+LANGUAGES = frozenset(_CODES.split())
+"""Codes (ISO 639-1) by which columns of translations are called, but for those that are English words or mean something else."""
+
 _SPLITS = {
     "train": "train training 训练 训练集 tr",
     "valid": "valid validation val dev develop development eval 验证 验证集 开发集",
@@ -60,6 +70,13 @@ def rank(name: str, hints: tuple[str, ...]) -> int | None:
 def known(name: str) -> bool:
     """Does this look like the name of a column, by its words?"""
     return any(is_one(name, hints) for hints in (TEXT, LABEL, SPLIT, GROUP, TIME, ID))
+
+
+def test_name(value: object) -> str | None:
+    """`"test_2016_flickr"` as it is: the name of one of several test sets; None for what names none."""
+    name = str(value).strip()
+    parts = re.split(r"[\W_]+", name, maxsplit=1)
+    return name if len(parts) == 2 and parts[1] and split_name(parts[0]) == "test" else None
 
 
 def split_name(value: object) -> str | None:

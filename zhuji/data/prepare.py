@@ -9,25 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from zhuji.core.errors import EmptyData, NoRole, OneClass, TooManyDropped
-from zhuji.core.records import SPLITS, Record
+from zhuji.core.errors import BadSetting, EmptyData, NoRole, OneClass, TooManyDropped
+from zhuji.core.log import in_language
+from zhuji.core.records import SPLITS, Label, Record
 from zhuji.data.balance import oversampled
+from zhuji.data.cells import joined
 from zhuji.data.duplicates import cluster_of
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.leaks import Leaks, blocks, gate, numbered
 from zhuji.data.ledger import Ledger
-from zhuji.data.names import split_name
+from zhuji.data.names import split_name, test_name
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import open_source
 from zhuji.data.split import Array, assign, method, moments, require
+from zhuji.data.tags import kinds
 from zhuji.data.words import counted
 
 
 @dataclass
 class Prepared:
     """`records`: the rows kept, in file order, each with its split, then the rows made for balance. In `ledger` the dropped rows are
-    settled; the others are settled in training, once it is known which are cut."""
+    settled; the others are settled in training, once it is known which are cut. `more_tests`: names of the test sets beside `test`."""
 
     records: list[Record]
     roles: Roles
@@ -35,27 +38,31 @@ class Prepared:
     leaks: Leaks
     fingerprint: dict[str, Any]
     source: dict[str, Any] = field(default_factory=dict[str, Any])
+    more_tests: tuple[str, ...] = ()
 
     def split(self, name: str) -> list[Record]:
-        """The rows of train, valid or test."""
+        """The rows of train, valid, test or one of `more_tests`."""
         return [r for r in self.records if r.split == name]
 
 
 def prepare(settings: DataSettings, seed: int, *, task: str = "auto") -> Prepared:
     """Everything between a file and the first batch.
 
-    `task`: `auto` takes the labels as they look; `classify` and `regress` insist; `any` does without labels where there are none.
+    `task`: `auto` takes the labels as they look; `classify`, `regress`, `tag` and `translate` insist; `any` does without labels where
+    there are none. Of several test sets (`test_2016`, `test_2017`) the first by name is the test split, if none is called just so.
     Raises what reading raises, and NoRole, EmptyData, TooManyDropped, TooFewRows, OneClass, LeakFound.
     """
     source = open_source(settings)
-    roles = _insisted(infer_roles(source, settings), task, source.columns)
+    roles = _insisted(infer_roles(source, settings, pairs=task == "translate"), task, source.columns)
     ledger = Ledger()
     records = list(read_records(settings, roles, ledger, source=source))
     records = _usable(records, settings, ledger)
     limit_dropped(ledger, settings)
     if not records:
         raise EmptyData(file=settings.path)
-    records, leaks = divided(records, settings, seed)
+    further = _further_tests(records)
+    records, leaks = divided([_in_one_test(r) for r in records], settings, seed)
+    records = [replace(r, split=further[r.id]) if r.split == "test" and r.id in further else r for r in records]
     ledger.moved.update(leaks.moved)
     train = [r for r in records if r.split == "train"]
     if roles.kind in ("classify", "classify_many"):
@@ -68,7 +75,8 @@ def prepare(settings: DataSettings, seed: int, *, task: str = "auto") -> Prepare
         "files": [f.name for f in source.files], "columns": list(source.columns), "format": source.format,
         "encoding": source.encoding, "delimiter": source.delimiter, "why": dict(source.why),
     }  # fmt: skip
-    return Prepared(records, roles, ledger, leaks, source.fingerprint(), about)
+    more = tuple(sorted(set(further.values())))
+    return Prepared(records, roles, ledger, leaks, source.fingerprint(), about, more)
 
 
 def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tuple[list[Record], Leaks]:
@@ -77,7 +85,7 @@ def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tup
 
     Raises NoRole, TooFewRows, LeakFound.
     """
-    cluster = cluster_of([str(r.input) for r in records], settings.near, seed)
+    cluster = cluster_of([joined(r.input) for r in records], settings.near, seed)
     first = assign(
         records,
         _bound(records, cluster, settings),
@@ -112,6 +120,9 @@ def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:
 def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
     if task != "any" and roles.kind == "unlabelled":
         raise NoRole(role="label", columns=", ".join(columns))
+    needed = {"tag": "label", "translate": "target"}.get(task)
+    if needed and roles.kind != {"label": "tag", "target": "pair"}[needed]:
+        raise NoRole(role=needed, columns=", ".join(columns))
     if task == "regress":
         return replace(roles, kind="regress")
     if task == "classify" and roles.kind == "regress":
@@ -121,23 +132,62 @@ def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
 
 def _usable(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -> list[Record]:
     """The records that have a split if others do, and a time if rows are divided by it; the others are dropped with the cause."""
+    records = _held_out(records, settings, ledger)
     has_split = any(r.split is not None for r in records)
     by_time = not has_split and method(settings.splits, records) == "time"
     times = moments(records) if by_time else [0.0] * len(records)
     usable: list[Record] = []
     for record, time in zip(records, times, strict=True):
-        split = split_name(record.split)
+        split = split_name(record.split) or test_name(record.split)
         if has_split and split is None:
-            ledger.drop("unknown split", label=record.label)
+            ledger.drop("unknown split", label=counted_as(record))
         elif np.isnan(time):
-            ledger.drop("unreadable time", label=record.label)
+            ledger.drop("unreadable time", label=counted_as(record))
         else:
             usable.append(replace(record, split=split))
     return usable
 
 
+def _held_out(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -> list[Record]:
+    """With groups held out, theirs is the test split; what was in it of others is dropped."""
+    held = set(settings.splits.hold_out)
+    if not held:
+        return list(records)
+    if absent := sorted(held - {record.group for record in records}):
+        rule = in_language("must be groups that the group column holds", "必须是分组列中的组名")
+        raise BadSetting(file=settings.path, key="data.splits.hold_out", rule=rule, value=absent[0])
+    usable: list[Record] = []
+    for record in records:
+        if record.group in held:
+            usable.append(replace(record, split="test"))
+        elif split_name(record.split) == "test" or test_name(record.split):
+            ledger.drop("test row of a group that is not held out", split="test", label=counted_as(record))
+        else:
+            usable.append(replace(record, split=record.split or "train"))
+    return usable
+
+
+def _further_tests(records: Sequence[Record]) -> dict[str, str]:
+    """Row id -> test set, of the rows whose test set is not the test split."""
+    several = {r.id: r.split for r in records if r.split and r.split not in SPLITS}
+    first = min(several.values(), default="")
+    chosen = "" if any(r.split == "test" for r in records) else first
+    return {id: name for id, name in several.items() if name != chosen}
+
+
+def _in_one_test(record: Record) -> Record:
+    return record if record.split is None or record.split in SPLITS else replace(record, split="test")
+
+
+def counted_as(record: Record) -> Label:
+    """What stands for a row's label where rows are counted by it: of tags, what they mark."""
+    tagged = isinstance(record.label, tuple) and isinstance(record.input, tuple)
+    return kinds(record.label) if tagged else record.label
+
+
 def _class_name(record: Record) -> str:
-    return "|".join(record.label) if isinstance(record.label, tuple) else str(record.label)
+    label = counted_as(record)
+    return "|".join(label) if isinstance(label, tuple) else str(label)
 
 
 def _several_classes(train: Sequence[Record], settings: DataSettings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from zhuji.core.errors import MissingColumn
 from zhuji.core.records import Label, Record
@@ -11,9 +11,10 @@ from zhuji.data import cells
 from zhuji.data.clean import Cleaner, without_controls
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.ledger import Ledger
-from zhuji.data.names import split_name
+from zhuji.data.names import split_name, test_name
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Part, RawRow, Source, open_source
+from zhuji.data.tags import normal
 
 
 class _Dropped(Exception):
@@ -44,7 +45,7 @@ def read_records(
     roles = roles or infer_roles(source, settings)
     reader = _Reader(roles, settings, ledger if ledger is not None else Ledger(), labelled)
     for part, place in zip(source.parts, _places(source.parts)):
-        _check(part, roles)
+        _check(part, roles, labelled)
         for raw in source.rows(part):
             if record := reader.record(raw, place):
                 yield record
@@ -59,10 +60,13 @@ def _places(parts: Sequence[Part]) -> list[str]:
     return [f"{split if distinct else i}:" for i, split in enumerate(splits, 1)]
 
 
-def _check(part: Part, roles: Roles) -> None:
-    for name in roles.text:
+def _check(part: Part, roles: Roles, labelled: bool) -> None:
+    needed = [("text", name) for name in roles.text]
+    if labelled and roles.target:
+        needed.append(("target", roles.target))
+    for role, name in needed:
         if name not in part.table.columns:
-            raise MissingColumn(file=part.path, role="text", name=name, columns=", ".join(part.table.columns[:20]))
+            raise MissingColumn(file=part.path, role=role, name=name, columns=", ".join(part.table.columns[:20]))
 
 
 class _Reader:
@@ -72,7 +76,7 @@ class _Reader:
         self.clean = Cleaner(settings.clean)
         self.seen: dict[str, int] = {}
         """Id -> rows that asked for it."""
-        self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split}
+        self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split, roles.target}
 
     def record(self, raw: RawRow, place: str = "") -> Record | None:
         self.ledger.read += 1
@@ -82,9 +86,9 @@ class _Reader:
                 raise _Dropped(raw.problem)
             split = split or self._split(raw.values)
             label = self._label(raw.values)
-            text = self._text(raw.values, label)
+            text = self._words(raw.values, label) if self.roles.kind == "tag" else self._text(raw.values, label)
             return Record(
-                id=self._id(raw, place), input=text, label=label, group=self._optional(raw.values, self.roles.group),
+                id=self._id(raw, place), input=text, label=label, target=self._target(raw.values), group=self._optional(raw.values, self.roles.group),
                 time=self._time(raw.values), split=split, file=raw.file, row=raw.number,
                 extra={name: value for name, value in raw.values.items() if name not in self.used},
             )  # fmt: skip
@@ -102,8 +106,30 @@ class _Reader:
         self.ledger.changes.update(changes)
         return text
 
+    def _words(self, values: dict[str, Any], tags: Label) -> tuple[str, ...]:
+        words, changes = self.clean.words(cells.words(values.get(self.roles.text[0])))
+        if not words or not all(map(str.strip, words)):
+            raise _Dropped("empty word" if words else "empty text")
+        if isinstance(tags, tuple) and len(tags) != len(words):
+            raise _Dropped("not as many tags as words")
+        self.ledger.changes.update(changes)
+        return words
+
+    def _target(self, values: dict[str, Any]) -> str | None:
+        if self.roles.target is None:
+            return None
+        text, changes = self.clean(cells.cell_text(values.get(self.roles.target)))
+        if not text.strip():
+            if self.labelled:
+                raise _Dropped("empty target")
+            return None
+        self.ledger.changes.update(changes)
+        return text
+
     def _label(self, values: dict[str, Any]) -> Label:
         try:
+            if self.roles.kind == "tag":
+                return _tags_of(values.get(self.roles.label[0]) if self.roles.label else None, self.roles)
             return _label_of(values, self.roles, self.separator)
         except _Dropped:
             if self.labelled:
@@ -113,7 +139,7 @@ class _Reader:
     def _split(self, values: dict[str, Any]) -> str | None:
         if self.roles.split is None or not (name := self._optional(values, self.roles.split)):
             return None
-        if (split := split_name(name)) is None and self.labelled:
+        if (split := split_name(name) or test_name(name)) is None and self.labelled:
             raise _Dropped("unknown split")
         return split
 
@@ -135,6 +161,16 @@ class _Reader:
             self.ledger.changes["duplicate id renamed"] += 1
         self.seen[name] = 1
         return name
+
+
+def _tags_of(value: Any, roles: Roles) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _Dropped("no label")
+    tags = [cells.class_name(tag) for tag in cast(list[Any], value)]
+    sound = normal(tags, roles.scheme or "plain") if all(tags) else None
+    if sound is None:
+        raise _Dropped("invalid tags")
+    return sound
 
 
 def _label_of(values: dict[str, Any], roles: Roles, separator: str | None) -> Label:

@@ -33,6 +33,8 @@ class SplitSettings(Settings):
     """auto: by group if there is a group column, by time if there is a time column, else stratified."""
     valid: Fraction = 0.1
     test: Fraction = 0.2
+    hold_out: Names = ()
+    """Groups whose rows, and no others, make up the test split."""
     seed: int | None = None
     """Defaults to the run's seed."""
 
@@ -49,13 +51,15 @@ class DataSettings(Settings):
     """Where rows come from, what their columns mean, what is done to them before training."""
 
     path: str
-    """A CSV, TSV, JSONL or Parquet file (also .gz), a folder of such files named train/valid/test, or of folders by class."""
+    """A CSV, TSV, JSONL, Parquet or CoNLL file (also .gz), a folder of such files named train/valid/test, or of folders by class."""
     valid_path: str | None = None
     test_path: str | None = None
     text: Names | None = None
-    """Columns that make up the input, joined by a line break."""
+    """Columns that make up the input, joined by a line break; for tagging, the column of words."""
+    target: str | None = None
+    """The column of second texts: translations, or the other halves of pairs."""
     label: Names | None = None
-    """One column; several 0/1 columns, or one column of separated names, for many labels."""
+    """One column; several 0/1 columns, or one column of separated names, for many labels; for tagging, the column of tags."""
     label_separator: str | None = Field(default=None, min_length=1)
     """Set (e.g. '|') when one cell holds many labels."""
     group: str | None = None

@@ -155,20 +155,23 @@ def open_source(settings: DataSettings) -> Source:
     """
     more = {"valid": settings.valid_path, "test": settings.test_path}
     main = "train" if any(more.values()) else None
-    parts = _parts(Path(settings.path), main, settings)
+    parts = _parts(Path(settings.path), main, settings, tuple(Path(path) for path in more.values() if path))
     for split, path in more.items():
         if path:
             parts += _parts(Path(path), split, settings)
     return Source(tuple(parts), settings.limit)
 
 
-def _parts(path: Path, split: str | None, settings: DataSettings) -> list[Part]:
+def _parts(path: Path, split: str | None, settings: DataSettings, others: tuple[Path, ...] = ()) -> list[Part]:
+    """`others`: files of other splits, which may lie in the same folder."""
     with _translated(path):
         if kind_of(path) == "file":
             return [_part(path, split, settings)]
         classes = classes_in(path)
         if classes:
             return [Part(TextFiles(path, classes, settings.encoding), path.name, path, split)]
+        if inside := _beside(path, others):
+            return [_part(file, split, settings) for file in inside]
         return [_part(file, split or name, settings) for name, file in _files_by_split(path)]
 
 
@@ -176,6 +179,14 @@ def _part(path: Path, split: str | None, settings: DataSettings) -> Part:
     with _translated(path):
         kind_of(path)
         return Part(open_table(path, settings), path.name, path, split)
+
+
+def _beside(folder: Path, others: tuple[Path, ...]) -> list[Path]:
+    """The files of a folder that others were picked out of, but for these; none if they were not."""
+    picked = {path.resolve() for path in others}
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and format_of(path) is not None]
+    rest = [path for path in files if path.resolve() not in picked]
+    return rest if len(rest) < len(files) else []
 
 
 def _files_by_split(folder: Path) -> list[tuple[str, Path]]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 from zhuji.core.errors import DuplicateColumn, EmptyData, UnknownFormat
 from zhuji.core.log import in_language
 from zhuji.data import encodings
+from zhuji.data.conll import ConllTable, looks_like_conll
 from zhuji.data.dialect import Dialect, column_names, find_dialect, records
 from zhuji.data.encodings import fault
 from zhuji.data.settings import DataSettings
@@ -160,7 +161,7 @@ def flat(value: Any) -> Any:
 
 
 _FORMATS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
-            ".txt": "text", ".text": "text", ".parquet": "parquet", ".pq": "parquet"}  # fmt: skip
+            ".txt": "text", ".text": "text", ".conll": "conll", ".bio": "conll", ".iob": "conll", ".parquet": "parquet", ".pq": "parquet"}  # fmt: skip
 _PARQUET = b"PAR1"
 _OTHERS = {
     b"PK\x03\x04": ("a ZIP archive, such as an Excel workbook", "这是 ZIP 压缩包，例如 Excel 工作簿"),
@@ -208,6 +209,8 @@ def open_table(path: Path, settings: DataSettings) -> Table:
         )
         raise UnknownFormat(file=path, why=why)
     form = _form(sample, whole, "csv" if settings.delimiter and by_name == "text" else by_name)
+    if form == "conll":
+        return ConllTable(path, encoding, why)
     if form == "text":
         return LineTable(path, encoding, why)
     if form == "csv":
@@ -224,10 +227,12 @@ def _is_binary(sample: str) -> bool:
 
 
 def _form(sample: str, whole: bool, form: str | None) -> str:
-    """The format where the name does not tell it; `.txt` may be one text a line or a table with tabs."""
+    """The format where the name does not tell it; `.txt` may be one text a line, tagged words or a table with tabs."""
     start = sample.lstrip()
-    if form in ("csv", "jsonl"):
+    if form in ("csv", "jsonl", "conll"):
         return form
+    if looks_like_conll(sample):
+        return "conll"
     if form is None and start.startswith("{") and _json_row(start.splitlines()[0])[0] is not None:
         return "jsonl"
     dialect = find_dialect(sample, whole)

@@ -13,7 +13,14 @@ CHINESE = {
     "not a JSON object": "不是 JSON 对象", "not a regular file": "不是普通文件", "not in the test split": "不在测试划分中",
     "ragged row": "列数不符", "row too long": "行过长", "too long": "过长", "undecodable bytes": "字节无法解码",
     "unknown split": "划分名未知", "unreadable time": "时间无法读取", "unterminated quote": "引号未闭合",
-    "value out of range": "数值超出范围",
+    "value out of range": "数值超出范围", "empty target": "目标文本为空", "empty word": "词为空", "invalid tags": "标签序列无效",
+    "no end of sentence": "句子没有结尾", "not as many tags as words": "标签数与词数不符",
+    "test row of a group that is not held out": "不在留出组中的测试行",
+    # causes of a corpus
+    "another language": "其他语言", "another split": "其他划分", "bullet lines": "多为列表行", "copy": "重复", "cut-off lines": "多为截断行",
+    "few letters": "字母太少", "held out": "须留出", "long words": "词过长", "many symbols": "符号太多", "near copy": "近似重复",
+    "nearly held out": "近似须留出", "no units": "没有单元", "repeated characters": "字符重复", "repeated lines": "行重复",
+    "repeated phrases": "短语重复", "too short": "过短",
     # changes
     "control characters removed": "去除控制字符", "duplicate id renamed": "重复编号已改名", "encoding mended": "修复乱码",
     "Unicode normalised": "Unicode 规范化", "whitespace collapsed": "合并空白",

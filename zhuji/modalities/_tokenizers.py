@@ -4,8 +4,8 @@ bpe, unigram, bytes work on the 256 byte values, so they know no unknown text an
 characters gives it back as far as it has seen the characters. words and wordpiece forget the blanks between words, and write
 [UNK] for what they do not know.
 
-Ids 0 to 4 are reserved in every vocabulary. The library is never told that they are special: text that happens to contain
-"[MASK]" is text.
+Ids 0 to 4 are reserved in every vocabulary that is trained here. Text that happens to contain "[MASK]" is text: the library is never
+told that ours are special, and is told to take the special names of tokenizers from elsewhere for text (`opened`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+T = TypeVar("T")
 
 Kind = Literal["bpe", "unigram", "wordpiece", "bytes", "characters", "words"]
 
@@ -42,14 +44,34 @@ def library() -> Any:
 
 def train(kind: Kind, texts: Iterable[str], *, vocab_size: int, min_frequency: int, lowercase: bool) -> Tokenizer:
     """A tokenizer of that kind with at most `vocab_size` ids, learned from `texts`; units seen fewer than `min_frequency` times
-    are left out (unigram chooses by likelihood instead). The same texts give the same tokenizer."""
+    are left out (unigram chooses by likelihood instead). The same texts give the same tokenizer. `texts` are gone through twice for
+    wordpiece, so they must be no iterator, and never held all at once by us."""
     library()
     tokenizer = _untrained(kind, lowercase)
     if kind != "bytes":
-        texts = list(texts)
         first = [*RESERVED, *(_continuations(texts, lowercase) if kind == "wordpiece" else [])]
         tokenizer.train_from_iterator(texts, _trainer(kind, vocab_size, min_frequency, first))
     return _settled(tokenizer)
+
+
+def guarded(build: Callable[[], T]) -> T:
+    """What the library builds of a stranger's values. Raises ValueError for whatever it stumbles over."""
+    try:
+        return build()
+    except BaseException as error:
+        # The library raises no narrower class than Exception, and where it panics one that is not even that.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise ValueError(" ".join(str(error).split())[:200]) from None
+        raise
+
+
+def opened(written: str) -> Tokenizer:
+    """A tokenizer from its tokenizer.json, which neither cuts, nor pads, nor finds special tokens in a text. Raises ValueError."""
+    tokenizer = guarded(lambda: library().Tokenizer.from_str(written))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
 
 
 def _untrained(kind: Kind, lowercase: bool) -> Tokenizer:

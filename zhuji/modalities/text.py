@@ -1,10 +1,11 @@
-"""Text: strings to ids by a tokenizer that is trained on the training split."""
+"""Text: strings to ids by a tokenizer that is trained on the training split, or that another model brings along."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import safetensors.numpy
@@ -12,11 +13,13 @@ import torch
 from pydantic import Field, PrivateAttr, model_validator
 from torch import nn
 
+from zhuji.core.config import Settings
 from zhuji.core.contracts import Encoded, Modality
+from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
 from zhuji.core.units import Units, UnitSpec
-from zhuji.modalities import _ngrams, _tokenizers
-from zhuji.modalities._tokenizers import BYTE_VOCABULARY, MASK, PAD, RESERVED, UNKNOWN, Kind
+from zhuji.modalities import _ngrams, _tokenizers, _words
+from zhuji.modalities._tokenizers import BYTE_VOCABULARY, CLASSIFY, MASK, PAD, RESERVED, SEPARATE, UNKNOWN, Kind
 from zhuji.nn.stems import IdStem
 
 if TYPE_CHECKING:
@@ -27,13 +30,31 @@ _UNITS = "units.safetensors"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Text(Modality):
-    """`ids (T,)`: the tokens in order; with `ngrams`, then the known runs of 2, 3 … tokens, for backbones that see no order."""
+class SpecialIds(Settings):
+    """Ids that stand for no piece of text; None: the vocabulary has no such id."""
 
-    tokenizer: Kind = "words"
+    pad: int | None = Field(default=PAD, ge=0)
+    unknown: int | None = Field(default=UNKNOWN, ge=0)
+    start: int | None = Field(default=CLASSIFY, ge=0)
+    end: int | None = Field(default=SEPARATE, ge=0)
+    mask: int | None = Field(default=MASK, ge=0)
+
+
+class Text(Modality):
+    """`ids (T,)`: the tokens in order; with `ngrams`, then the known runs of 2, 3 … tokens, for backbones that see no order.
+
+    An input is a str or a tuple of words.
+    """
+
+    tokenizer: Kind | Literal["read"] = "words"
+    """read: the one that came with another model, as it is; settings about training a tokenizer do not touch it."""
     vocab_size: int = Field(default=50_000, gt=len(RESERVED))
     max_units: int = Field(default=512, gt=0)
-    """Tokens kept of a text, from its start."""
+    """Tokens kept of a text, from its start, those of `wrap` included."""
+    wrap: Literal["none", "both", "start", "end"] = "none"
+    """Ids that every text is put between: the one for a start, the one for an end."""
+    pieces: bool = False
+    """Tell which tokens are pieces of one word, for objectives that hide whole words."""
     lowercase: bool = True
     min_frequency: int = Field(default=1, gt=0)
     """Rarer tokens are unknown."""
@@ -43,6 +64,8 @@ class Text(Modality):
     """Training texts in which a run must stand to get one."""
     ngram_size: int = Field(default=500_000, gt=0)
     """Runs that get an id, the most frequent first."""
+    special: SpecialIds = SpecialIds()
+    """Learned: what the tokenizer's special ids are."""
     weigh: bool = False
     """Each id has a learned weight that begins at its inverse document frequency (Sparck Jones 1972): for backbones that average."""
 
@@ -53,7 +76,7 @@ class Text(Modality):
     """Log of each id's inverse document frequency over the mean of all, (num_ids,) float32."""
 
     @model_validator(mode="after")
-    def _bytes_fit(self) -> Self:
+    def _agree(self) -> Self:
         if self.tokenizer in ("bpe", "unigram") and self.vocab_size < BYTE_VOCABULARY:
             raise ValueError(
                 in_language(
@@ -61,7 +84,31 @@ class Text(Modality):
                     f"{self.tokenizer} 以全部字节开头，其 vocab_size 至少为 {BYTE_VOCABULARY}",
                 )
             )
+        if self.wrap != "none" and self.max_units < 3:
+            raise ValueError(in_language("must keep max_units >= 3 units with wrap", "使用 wrap 时 max_units 至少为 3"))
+        if any(id is None for id in (*self._before, *self._after)):
+            raise ValueError(
+                in_language(
+                    f"cannot have wrap={self.wrap}: the tokenizer has no such id",
+                    f"wrap={self.wrap} 不可用：分词器没有这样的编号",
+                )
+            )
         return self
+
+    @classmethod
+    def read(cls, tokenizer_json: str, **settings: Any) -> Self:
+        """Text as another model's tokenizer.json cuts it. `settings`: at least `vocab_size`, the ids that the model's table has, and
+        `special`. Raises ValueError when it cannot be read or has more ids than that."""
+        text = cls.parse({"tokenizer": "read", **settings}, prefix="modality")
+        return text.with_files({_FILE: tokenizer_json.encode()})
+
+    @property
+    def _before(self) -> list[int | None]:
+        return [self.special.start] if self.wrap in ("both", "start") else []
+
+    @property
+    def _after(self) -> list[int | None]:
+        return [self.special.end] if self.wrap in ("both", "end") else []
 
     @property
     def _tokenizer(self) -> Tokenizer:
@@ -69,68 +116,143 @@ class Text(Modality):
         return self._learned
 
     @property
+    def fitted(self) -> bool:
+        return self._learned is not None
+
+    @property
     def num_tokens(self) -> int:
         """Ids of tokens, the reserved ones included."""
-        return self._tokenizer.get_vocab_size()
+        return self.vocab_size if self.tokenizer == "read" else self._tokenizer.get_vocab_size()
 
     @property
     def spec(self) -> UnitSpec:
-        return UnitSpec(grid_ndim=1, num_ids=self.num_tokens + len(self._runs))
+        special = self.special
+        # Runs stand behind the tokens: no text can be written so.
+        start, end = (special.start, special.end) if self.ngrams == 1 else (None, None)
+        return UnitSpec(
+            grid_ndim=1, num_ids=self.num_tokens + len(self._runs), start=start, end=end, mask=special.mask, reserved=self._reserved,
+        )  # fmt: skip
 
-    def mask_id(self) -> int:
-        """The id that stands for a hidden token."""
-        return MASK
+    @property
+    def tokenizer_json(self) -> str:
+        """The tokenizer as the `tokenizers` library writes it."""
+        return self._tokenizer.to_str()
+
+    @property
+    def _reserved(self) -> tuple[int, ...]:
+        known = {id for id in self.special.plain().values() if id is not None}
+        known |= {id for id, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
+        return tuple(sorted(known))
 
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
-        """Trains the tokenizer, then learns runs and rarities. Nothing in it is left to chance, so `seed` changes nothing."""
-        texts = [_printable(text) for text in inputs]
+        """Trains the tokenizer, then learns runs and rarities. Inputs that can be gone through again are never held all at once.
+        Nothing in it is left to chance, so `seed` changes nothing."""
+        texts = _Texts(list(inputs) if iter(inputs) is inputs else inputs)
         fitted = self.model_copy()
-        fitted._learned = _tokenizers.train(
+        fitted._learned = self._given() if self.tokenizer == "read" else _tokenizers.train(
             self.tokenizer, texts, vocab_size=self.vocab_size, min_frequency=self.min_frequency, lowercase=self.lowercase
         )  # fmt: skip
         if self.ngrams > 1:
-            batches = (fitted._tokens(part)[0] for part in _parts(texts))
+            batches = ([row.ids for row in fitted._tokens(part) if row.ids is not None] for part in _parts(texts))
             fitted._runs = _ngrams.learn(batches, self.ngrams, self.ngram_frequency, self.ngram_size)
         if self.weigh:
             fitted._rarity = _rarity((fitted.encode(part) for part in _parts(texts)), fitted.spec.num_ids)
         return fitted
 
+    def _given(self) -> Tokenizer:
+        if self._learned is None:
+            rule = in_language("'read' needs a model that brings its tokenizer along", "为 read 时须有自带分词器的模型")
+            raise BadSetting(key="modality.tokenizer", rule=rule)
+        return self._learned
+
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
-        """`ids (T,)` int32, T >= 1: a text without any token is one unknown one."""
-        tokens, cut = self._tokens([_printable(text) for text in inputs])
-        ids = self._with_runs(tokens) if self.ngrams > 1 else tokens
-        return [Encoded(ids=row, cut=lost) for row, lost in zip(ids, cut, strict=True)]
+        """`ids (T,)` int32, T >= 1: a text without any token is one unknown one. `words (T,)` for tuples of words, and with
+        `pieces`."""
+        rows = self._tokens(inputs)
+        runs = self._known_runs(rows) if self.ngrams > 1 else [np.empty(0, np.int32)] * len(rows)
+        if self.wrap == "none" and self.ngrams == 1:
+            return rows
+        before, after = np.array(self._before, np.int32), np.array(self._after, np.int32)
+        return [_joined((before,), row, (after, found)) for row, found in zip(rows, runs, strict=True)]
 
-    def _tokens(self, texts: Sequence[str]) -> tuple[list[np.ndarray], list[int]]:
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        tokens = [np.asarray(encoding.ids, dtype=np.int32) for encoding in encodings]
-        kept = [row[: self.max_units] if row.size else np.array([UNKNOWN], dtype=np.int32) for row in tokens]
-        return kept, [max(row.size - self.max_units, 0) for row in tokens]
+    def encode_masked(self, text: str) -> Encoded:
+        """A text in which the mask's own name, such as "[MASK]", stands for a hidden token: the one place where a name in a text is
+        more than text."""
+        mask = self.special.mask
+        assert mask is not None, "the vocabulary has no mask"
+        parts = text.split(str(self._tokenizer.id_to_token(mask)))
+        found = self._tokenizer.encode_batch_fast(
+            [_printable(part.rstrip()) for part in parts[:-1]] + parts[-1:], add_special_tokens=False
+        )
+        ids = [id for part in found for id in (*part.ids, mask)][:-1]
+        row = Encoded(np.array(ids, np.int32)[: self._room], cut=max(len(ids) - self._room, 0))
+        return _joined((np.array(self._before, np.int32),), row, (np.array(self._after, np.int32),))
 
-    def _with_runs(self, tokens: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Each row followed by the ids of its known runs, in order of length and place."""
+    @property
+    def _room(self) -> int:
+        return self.max_units - len(self._before) - len(self._after)
+
+    def _tokens(self, inputs: Sequence[Any]) -> list[Encoded]:
+        """Rows without what is put around them."""
+        rows: list[Encoded] = []
+        for is_text, group in groupby(inputs, lambda raw: isinstance(raw, str)):
+            alike = list(group)
+            rows += self._of_texts([_printable(raw) for raw in alike]) if is_text else self._of_words(alike)
+        return rows
+
+    def _of_texts(self, texts: Sequence[str]) -> list[Encoded]:
+        if not self.pieces:
+            found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            return [self._limited(encoding.ids) for encoding in found]
+        found = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        pairs = zip(texts, found, strict=True)
+        return [self._limited(encoding.ids, _words.numbered(text, encoding.offsets)) for text, encoding in pairs]
+
+    def _of_words(self, rows: Sequence[Sequence[str]]) -> list[Encoded]:
+        split = [_words.spaced([_printable(word) for word in row]) for row in rows]
+        found = self._tokenizer.encode_batch(split, is_pretokenized=True, add_special_tokens=False)
+        return [self._limited(encoding.ids, np.array(encoding.word_ids, np.int32)) for encoding in found]
+
+    def _limited(self, ids: Sequence[int], words: np.ndarray | None = None) -> Encoded:
+        if not ids and self.wrap == "none":
+            ids, words = [self._nothing], None if words is None else np.array([-1], np.int32)
+        kept = np.asarray(ids, dtype=np.int32)[: self._room]
+        return Encoded(kept, cut=len(ids) - len(kept), words=None if words is None else words[: self._room])
+
+    @property
+    def _nothing(self) -> int:
+        """The id of a row that would be empty."""
+        special = self.special
+        return next((id for id in (special.unknown, special.end, special.start) if id is not None), 0)
+
+    def _known_runs(self, rows: Sequence[Encoded]) -> list[np.ndarray]:
+        """The ids of each row's known runs, in order of length and place."""
+        tokens = [row.ids for row in rows if row.ids is not None]
         if not tokens:
             return []
         owner, hashed = _ngrams.runs(tokens, self.ngrams)
         place = _ngrams.places(hashed, self._runs)
         found = (self.num_tokens + place[place >= 0]).astype(np.int32)
         ends = np.cumsum(np.bincount(owner[place >= 0], minlength=len(tokens)))[:-1]
-        return [np.concatenate(pair) for pair in zip(tokens, np.split(found, ends), strict=True)]
+        return np.split(found, ends)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text that these ids stand for; padding and runs of tokens are passed over."""
-        return self._tokenizer.decode([int(i) for i in ids if PAD != i < self.num_tokens], skip_special_tokens=False)
+        """The text that these ids stand for; reserved ids and runs of tokens are passed over."""
+        reserved = set(self._reserved)
+        return self._tokenizer.decode(
+            [int(i) for i in ids if i < self.num_tokens and i not in reserved], skip_special_tokens=False
+        )
 
     def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
         lengths = np.array([row.length for row in rows], dtype=np.int64)
-        ids = np.full((len(rows), *grid), PAD, dtype=np.int64)
-        for place, row, length in zip(ids, rows, lengths, strict=True):
-            place[:length] = row.ids
+        ids = _filled(rows, grid, lambda row: row.ids, self.special.pad or 0)
+        known = any(row.words is not None for row in rows)
+        words = torch.from_numpy(_filled(rows, grid, lambda row: row.words, -1)) if known else None
         mask = np.arange(grid[0]) < lengths[:, None]
-        return Units(mask=torch.from_numpy(mask), ids=torch.from_numpy(ids))
+        return Units(mask=torch.from_numpy(mask), ids=torch.from_numpy(ids), words=words)
 
     def stem(self, dim: int) -> nn.Module:
-        return IdStem(self.spec.num_ids, dim, padding=PAD, rarity=self._rarity if self.weigh else None)
+        return IdStem(self.spec.num_ids, dim, padding=self.special.pad, rarity=self._rarity if self.weigh else None)
 
     def files(self) -> Mapping[str, bytes]:
         learned = {_FILE: self._tokenizer.to_str().encode()}
@@ -142,7 +264,9 @@ class Text(Modality):
     def with_files(self, files: Mapping[str, bytes]) -> Self:
         """Raises ValueError when a file does not say what `files` would."""
         known = self.model_copy()
-        known._learned = _tokenizers.library().Tokenizer.from_str(files[_FILE].decode())
+        known._learned = _tokenizers.opened(files[_FILE].decode())
+        if self.tokenizer == "read" and (most := max(known._learned.get_vocab().values(), default=0)) >= self.vocab_size:
+            raise ValueError(f"{_FILE} must hold at most {self.vocab_size} ids, but holds id {most}")
         if self.ngrams > 1 or self.weigh:
             units = safetensors.numpy.load(files[_UNITS])
             known._runs = units["runs"].view(np.uint64)
@@ -163,9 +287,43 @@ def _printable(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
-def _parts(texts: Sequence[str], size: int = 4096) -> Iterator[Sequence[str]]:
-    for start in range(0, len(texts), size):
-        yield texts[start : start + size]
+class _Texts:
+    """Inputs as texts, as often as one likes; tuples of words are set as they would be written."""
+
+    def __init__(self, inputs: Iterable[Any]) -> None:
+        self.inputs = inputs
+
+    def __iter__(self) -> Iterator[str]:
+        for raw in self.inputs:
+            yield _printable(raw if isinstance(raw, str) else "".join(_words.spaced(raw)))
+
+
+def _parts(texts: Iterable[str], size: int = 4096) -> Iterator[Sequence[str]]:
+    remaining = iter(texts)
+    while part := list(islice(remaining, size)):
+        yield part
+
+
+def _joined(before: Sequence[np.ndarray], row: Encoded, after: Sequence[np.ndarray]) -> Encoded:
+    """The row between other ids, which belong to no word."""
+    assert row.ids is not None
+    ids = np.concatenate((*before, row.ids, *after))
+    if row.words is None:
+        return Encoded(ids, cut=row.cut)
+    none = [np.full(len(part), -1, np.int32) for part in (*before, *after)]
+    return Encoded(ids, cut=row.cut, words=np.concatenate((*none[: len(before)], row.words, *none[len(before) :])))
+
+
+def _filled(
+    rows: Sequence[Encoded], grid: tuple[int, ...], column: Callable[[Encoded], np.ndarray | None], filler: int
+) -> np.ndarray:
+    """A column of all rows, (B, *grid) int64, with `filler` where a row has none."""
+    filled = np.full((len(rows), *grid), filler, dtype=np.int64)
+    for place, row in zip(filled, rows, strict=True):
+        values = column(row)
+        if values is not None:
+            place[: len(values)] = values
+    return filled
 
 
 def _rarity(batches: Iterable[Sequence[Encoded]], num_ids: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.seed import derive
 from zhuji.core.units import Batch, Features, Ratio, Units
+
+LESSON = "lesson"
+"""The target that holds a teacher's lesson."""
 
 
 class Parts(Protocol):
@@ -41,6 +44,10 @@ class StemAndBody(nn.Module):
     def forward(self, units: Units, corrupt: Corrupt | None = None) -> Features:
         features = self.stem(units)
         return self.body(corrupt(features) if corrupt else features)
+
+    def train(self, mode: bool = True) -> Self:
+        """An encoder of which nothing learns is never in training mode: no dropout, and the same features at every step."""
+        return super().train(mode and any(p.requires_grad for p in self.parameters()))
 
     def table(self) -> Tensor | None:
         """The stem's vectors, one an id; None where it has none."""
@@ -71,6 +78,8 @@ class Model(nn.Module):
     def __init__(self, modality: Modality, backbone: Backbone, task: Task) -> None:
         super().__init__()
         self.modality, self.backbone, self.task = modality, backbone, task
+        self.teaching: tuple[float, float] | None = None
+        """While a teacher's lessons are learned: their weight, and the temperature."""
         stem, body = modality.stem(backbone.stem_width), backbone.body(task.causal)
         self.encoder = StemAndBody(stem, body, follows=task.momentum > 0)
         self.head = task.head(replace(modality.spec, stem_width=backbone.stem_width), backbone.out_width)
@@ -83,8 +92,15 @@ class Model(nn.Module):
         return self.task.outputs(self.encoder, self.head, batch)
 
     def loss(self, batch: Batch) -> Ratio:
-        """(total, count) over the batch."""
-        return self.task.loss(self.outputs(batch), batch)
+        """(total, count) over the batch; of one that brings a teacher's lessons, both losses by their weights."""
+        outputs = self.outputs(batch)
+        own = self.task.loss(outputs, batch)
+        if self.teaching is None or LESSON not in batch.targets:
+            return own
+        weight, temperature = self.teaching
+        taught = self.task.lesson_loss(outputs, batch.targets[LESSON], temperature)
+        mixed = ((1 - weight) * a + weight * b for a, b in ((own.total, taught.total), (own.count, taught.count)))
+        return Ratio(*mixed)
 
     def follow(self) -> None:
         """To be called after every move of the optimiser: where the task has momentum, the follower moves too."""

@@ -292,12 +292,17 @@ def _golden(data: bytes, path: Path) -> list[dict[str, Any]]:
         if not isinstance(row, dict) or set(row) != {"input", "answer", "score", "scores"}:
             why = in_language("a golden row has input, answer, score and scores", "黄金样例须有 input、answer、score 和 scores")
             raise DamagedBundle(file=path, row=number, why=why)
-        if not isinstance(row["input"], str) or not _is_scores(row["scores"]):
+        if not _is_input(row["input"]) or not _is_scores(row["scores"]):
             why = in_language(
-                "its input must be text and its scores numbers by name", "其 input 须为文本，scores 须为按名称列出的数值"
+                "its input must be text, or a list of words, and its scores numbers by name",
+                "其 input 须为文本或词的列表，scores 须为按名称列出的数值",
             )
             raise DamagedBundle(file=path, row=number, why=why)
     return rows
+
+
+def _is_input(raw: Any) -> bool:
+    return isinstance(raw, str) or (isinstance(raw, list) and all(isinstance(word, str) for word in raw))
 
 
 def _is_scores(scores: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from zhuji.core.contracts import Columns
 from zhuji.core.records import Record
+from zhuji.data.cells import joined
 from zhuji.model.predictor import Predictor
 
 LONGEST_INPUT = 100_000
@@ -18,7 +19,7 @@ LONGEST_INPUT = 100_000
 def choose_golden(predictor: Predictor, records: Sequence[Record], columns: Columns, count: int = 16) -> list[dict[str, Any]]:
     """`{input, answer, score, scores}` of `count` rows: by turns one of typical length, one of the longest, one of the rarest class
     (of the most extreme target), one with the smallest margin. `columns` is the records' evidence, row by row."""
-    lengths = np.array([len(str(record.input)) for record in records])
+    lengths = np.array([len(joined(record.input)) for record in records])
     fit = np.flatnonzero(lengths <= LONGEST_INPUT)
     orders = [
         np.abs(lengths - np.median(lengths[fit])) if len(fit) else lengths,
@@ -48,7 +49,10 @@ def _commonness(columns: Columns) -> np.ndarray:
     """(N,): low for rows of rare classes or of extreme targets."""
     if "target" in columns:
         return -np.abs(columns["target"] - np.median(columns["target"]))
-    label = columns["label"]
+    if "actual" in columns:
+        kinds = columns["actual"] > 0
+        return np.where(kinds, kinds.sum(0), np.inf).min(1, initial=np.inf)
+    label = columns.get("label", np.zeros(len(next(iter(columns.values()))), np.int64))
     if label.ndim == 2:
         frequency = np.where(label.any(0), label.sum(0), np.inf)
         return np.where(label, frequency, np.inf).min(1, initial=np.inf)
@@ -60,6 +64,8 @@ def _margin(columns: Columns) -> np.ndarray:
     """(N,): how far the model was from another answer."""
     if "target" in columns:
         return -np.abs(columns["target"] - columns["prediction"])
+    if "probabilities" not in columns:
+        return columns["correct"].sum(1) - columns["actual"].sum(1) if "actual" in columns else _commonness(columns)
     scores = columns["probabilities"]
     if columns["label"].ndim == 2 or scores.shape[1] < 2:
         return np.abs(scores - 0.5).min(1, initial=np.inf)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 
 from zhuji.core.contracts import Columns, Encoded, Prediction
 from zhuji.core.records import Record
+from zhuji.core.seed import derive
 from zhuji.core.units import Batch
 from zhuji.data.clean import Cleaner
+from zhuji.data.conll import words_of
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
+from zhuji.data.tags import OUTSIDE
 from zhuji.metrics.evidence import Evidence
 from zhuji.model.assembly import Model, collate
 
@@ -30,11 +33,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Examined:
-    """What evaluation saw of some records: the metrics' columns, the rows' ids and the mean loss, in the records' order."""
+    """What evaluation saw of some records: the metrics' columns, the rows' ids and the mean loss, in the records' order; `answers` where
+    they were asked for."""
 
     columns: Columns
     ids: tuple[str, ...]
     loss: float
+    answers: Sequence[Prediction] = ()
 
 
 @dataclass
@@ -58,9 +63,14 @@ class Predictor:
 
     def predict(self, inputs: Iterable[Any], batch_units: int = BATCH_UNITS) -> Iterator[Prediction]:
         """One answer per raw input, in order; at most `LARGEST_WINDOW` inputs are held at once."""
+        seen = 0
         for window in windows(inputs):
-            encoded = self.model.modality.encode([self._cleaned(raw) for raw in window])
-            yield from self._answers(encoded, batch_units)
+            cleaned = [self._cleaned(raw) for raw in window]
+            found: dict[int, Prediction] = {}
+            for places, outputs, _ in self._forward(self.model.modality.encode(cleaned), None, batch_units, seen):
+                found.update(zip(places, self._answers(outputs, [cleaned[place] for place in places]), strict=True))
+            yield from (found[place] for place in range(len(window)))
+            seen += len(window)
 
     def evidence(self, records: Iterable[Record]) -> tuple[Columns, tuple[str, ...]]:
         """Columns for metrics, and the ids, of records that were cleaned when read (`data.read.read_records` does)."""
@@ -68,22 +78,41 @@ class Predictor:
         return examined.columns, examined.ids
 
     def examine(
-        self, records: Iterable[Record], encoded: Iterable[Encoded] | None = None, batch_units: int = BATCH_UNITS
+        self,
+        records: Iterable[Record],
+        encoded: Iterable[Encoded] | None = None,
+        batch_units: int = BATCH_UNITS,
+        *,
+        answers: bool = False,
     ) -> Examined:
-        """Evidence and loss of records. `encoded`: the same rows if they are encoded already. An empty loss is NaN."""
-        state, ids = Evidence.empty(), list[str]()
+        """Evidence and loss of records. `encoded`: the same rows if they are encoded already; with `answers`, whole answers are given and
+        judged as well. An empty loss is NaN.
+
+        Chance, where a task draws, is the same for the same records in the same order, and a task that learns from no label is
+        examined in batches of one size: whoever asks, the loss is the same.
+        """
+        state, ids, given = Evidence.empty(), list[str](), list[Prediction]()
+        batch_units = BATCH_UNITS if self.model.task.needs == "nothing" else batch_units
         total = count = 0.0
         ready = None if encoded is None else iter(encoded)
         for window in windows(records):
             inputs = [record.input for record in window]
             rows = self.model.modality.encode(inputs) if ready is None else list(islice(ready, len(window)))
-            for places, outputs, batch in self._forward(rows, window, batch_units):
-                with torch.no_grad():
+            found: dict[int, Prediction] = {}
+            for places, outputs, batch in self._forward(rows, window, batch_units, len(ids)):
+                with evaluating(self.model, self._seed(len(ids) + min(places))):
                     loss = self.model.task.loss(outputs, batch)
+                    columns = self.model.task.evidence(outputs, batch)
                 total, count = total + float(loss.total), count + float(loss.count)
-                state.add(self.model.task.evidence(outputs, batch), np.array(places) + len(ids))
+                if answers:
+                    chosen = [window[place] for place in places]
+                    told = self._answers(outputs, [record.input for record in chosen])
+                    columns = {**columns, **self.model.task.judge(told, chosen)}
+                    found.update(zip(places, told, strict=True))
+                state.add(columns, np.array(places) + len(ids))
+            given.extend(found[place] for place in range(len(found)))
             ids.extend(record.id for record in window)
-        return Examined(state.columns(), tuple(ids), total / count if count else float("nan"))
+        return Examined(state.columns(), tuple(ids), total / count if count else float("nan"), given)
 
     def check_golden(self) -> tuple[int, float]:
         """Golden rows whose answer is another than when the model was saved, and the largest difference of a score (of a number:
@@ -93,33 +122,51 @@ class Predictor:
         return sum(flip for flip, _ in pairs), max((gap for _, gap in pairs), default=0.0)
 
     def _cleaned(self, raw: Any) -> Any:
-        return self._cleaner(raw)[0] if isinstance(raw, str) else raw
+        if isinstance(raw, tuple | list):
+            return self._cleaner.words([str(word) for word in cast(Sequence[Any], raw)])[0]
+        text = self._cleaner(raw)[0] if isinstance(raw, str) else raw
+        return words_of(text) if self.model.task.needs == "tags" and isinstance(text, str) else text
 
-    def _answers(self, encoded: Sequence[Encoded], batch_units: int) -> list[Prediction]:
-        found: dict[int, Prediction] = {}
-        for places, outputs, _ in self._forward(encoded, None, batch_units):
-            found.update(zip(places, self.model.task.decode(outputs), strict=True))
-        return [found[place] for place in range(len(encoded))]
+    def _answers(self, outputs: Any, inputs: Sequence[Any]) -> list[Prediction]:
+        """What the task answers, as a person reads it."""
+        task = self.model.task
+        with evaluating(self.model):
+            found = task.decode(outputs)
+        if task.writes:
+            return [replace(one, answer=self.model.modality.decode(one.answer)) for one in found]
+        if task.needs == "tags":
+            return [replace(one, answer=_for_all_words(one.answer, raw)) for one, raw in zip(found, inputs, strict=True)]
+        return found
 
     def _forward(
-        self, encoded: Sequence[Encoded], records: Sequence[Record] | None, batch_units: int
+        self, encoded: Sequence[Encoded], records: Sequence[Record] | None, batch_units: int, before: int
     ) -> Iterator[tuple[list[int], Any, Batch]]:
-        """Places, outputs and batch, batch by batch. The model's training mode is left as it was."""
+        """Places, outputs and batch, batch by batch. The model's training mode is left as it was. `before`: rows that came before these."""
         for places, length in cut([row.length for row in encoded], batch_units):
             chosen = None if records is None else [records[place] for place in places]
             batch = collate(self.model, [encoded[place] for place in places], chosen, length).to(self.device)
-            with evaluating(self.model):
+            with evaluating(self.model, self._seed(before + min(places))):
                 outputs = self.model.outputs(batch)
             yield places, outputs, batch
 
+    def _seed(self, row: int) -> int:
+        """What chance begins with in the batch whose first row this is."""
+        return derive(0, "evaluate", row)
+
+
+def _for_all_words(tags: tuple[str, ...], words: Any) -> tuple[str, ...]:
+    """Words that were cut off are outside of any span."""
+    return (*tags, *[OUTSIDE] * (len(words) - len(tags)))[: len(words)] if isinstance(words, tuple) else tags
+
 
 @contextlib.contextmanager
-def evaluating(model: Model) -> Iterator[None]:
-    """No dropout, no gradients; afterwards as before."""
-    training = model.training
+def evaluating(model: Model, seed: int = 0) -> Iterator[None]:
+    """No dropout, no gradients, chance that begins at `seed`; afterwards as before."""
+    training, device = model.training, next(model.parameters()).device
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
+            torch.manual_seed(seed)
             yield
     finally:
         model.train(training)

@@ -9,53 +9,104 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zhuji.nn.cache import LayerCache
 from zhuji.nn.layers import linear
 from zhuji.nn.positions import rotate
 
 Angles = tuple[Tensor, Tensor]
 
 
-def allowed(mask: Tensor, causal: bool) -> Tensor:
-    """`mask (B, T)` -> which query may look at which key, `(B, 1, 1 or T, T)` bool.
+def allowed(mask: Tensor, causal: bool, segments: Tensor | None = None, *, seen: int = 0) -> Tensor:
+    """`mask (B, T)` -> which query may look at which key, `(B, 1, 1 or T - seen, T)` bool. `segments (B, T)`: units of different
+    numbers do not see each other. The first `seen` units are keys only.
 
     Every query may look at something, or its softmax would divide by zero: a row without real units sees all of itself, and
-    a causal query sees itself.
+    where queries differ each sees itself.
     """
-    if not causal:
+    if not causal and segments is None:
         return (mask | mask.any(1, keepdim=True).logical_not())[:, None, None, :]
     units = mask.shape[1]
-    square = torch.ones(units, units, dtype=torch.bool, device=mask.device)
-    return ((mask[:, None, :] & square.tril()) | square.tril().triu())[:, None]
+    square = torch.ones(units - seen, units, dtype=torch.bool, device=mask.device)
+    itself = square.tril(seen).triu(seen)
+    keys = mask[:, None, :]
+    if causal:
+        keys = keys & square.tril(seen)
+    if segments is not None:
+        keys = keys & (segments[:, seen:, None] == segments[:, None, :])
+    return (keys | itself)[:, None]
+
+
+def biases(may_see: Tensor) -> Tensor:
+    """What may be looked at as what is added to the scores: 0 or -inf, float32. Made once for all layers, where the processor's
+    kernels would make it anew in each; an accelerator's read the bools."""
+    if may_see.is_cuda:
+        return may_see
+    return torch.zeros(may_see.shape, device=may_see.device).masked_fill(may_see.logical_not(), -torch.inf)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Tensor) -> Tensor:
+    """`query (B, H, T, E)`, `key` and `value (B, G, S, E)`, `may_see` from `allowed` or `biases` -> `(B, H, T, E)`."""
+    shared = query.shape[1] // key.shape[1]
+    if shared > 1:
+        key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
+    scores = query.shape[0] * query.shape[1] * query.shape[2] * key.shape[2]
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and scores <= _WRITTEN_OUT:
+        return _written_out(query, key, value, may_see)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=may_see)
+
+
+_WRITTEN_OUT = 1 << 24
+"""Scores that may stand in memory at once. The fused kernel of a processor loses to plain products in bfloat16, to 6 times with short
+rows; in float32 they are equal, and it needs no memory."""
+
+
+def _written_out(query: Tensor, key: Tensor, value: Tensor, may_see: Tensor) -> Tensor:
+    scores = ((query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)).float()
+    scores = scores.masked_fill(may_see.logical_not(), -torch.inf) if may_see.dtype == torch.bool else scores + may_see
+    return scores.softmax(-1).to(value.dtype) @ value
 
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention. Fewer key heads than heads is grouped-query attention (Ainslie et al. 2023): each key head
-    serves `heads / kv_heads` query heads."""
+    serves `heads / kv_heads` query heads.
 
-    def __init__(self, dim: int, heads: int, kv_heads: int | None = None, *, gain: float = 1.0) -> None:
+    `key_bias`: a bias on the keys adds the same to every score of a query, which the softmax takes away again; only models that
+    were trained elsewhere have one.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        kv_heads: int | None = None,
+        *,
+        bias: bool = True,
+        key_bias: bool = False,
+        gain: float = 1.0,
+        deviation: float | None = None,
+    ) -> None:
         super().__init__()
         self.heads, self.kv_heads = heads, kv_heads or heads
         assert dim % heads == 0, f"{dim} channels must divide into {heads} heads"
         assert heads % self.kv_heads == 0, f"{heads} heads must divide among {self.kv_heads} key heads"
         self.head_dim = dim // heads
-        self.query = linear(dim, dim)
-        # A bias on the keys would add the same to every score of a query, which the softmax takes away again.
-        self.key = linear(dim, self.kv_heads * self.head_dim, bias=False)
-        self.value = linear(dim, self.kv_heads * self.head_dim)
-        self.out = linear(dim, dim, gain=gain)
+        shared = self.kv_heads * self.head_dim
+        self.query = linear(dim, dim, bias=bias, deviation=deviation)
+        self.key = linear(dim, shared, bias=key_bias, deviation=deviation)
+        self.value = linear(dim, shared, bias=bias, deviation=deviation)
+        self.out = linear(dim, dim, bias=bias, gain=gain, deviation=deviation)
 
-    def forward(self, states: Tensor, may_see: Tensor, angles: Angles | None = None) -> Tensor:
-        """`states (B, T, D)`, `may_see` from `allowed`, `angles` from `Rotary.angles` -> `(B, T, D)`."""
+    def forward(self, states: Tensor, may_see: Tensor, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
+        """`states (B, T, D)`, `may_see` from `allowed` or `biases`, `angles` from `Rotary.angles` -> `(B, T, D)`. With `cache` the keys are those
+        of the units before as well."""
         query = self._split(self.query(states), self.heads)
         key = self._split(self.key(states), self.kv_heads)
         value = self._split(self.value(states), self.kv_heads)
         if angles is not None:
             query, key = rotate(query, *angles), rotate(key, *angles)
-        shared = self.heads // self.kv_heads
-        if shared > 1:
-            key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=may_see)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        if cache is not None:
+            key, value = cache.extend(key, value)
+        return self.out(attend(query, key, value, may_see).transpose(1, 2).flatten(2))
 
     def _split(self, states: Tensor, heads: int) -> Tensor:
         return states.unflatten(-1, (heads, self.head_dim)).transpose(1, 2)

@@ -1,4 +1,5 @@
-"""The transformer block, pre-norm (Xiong et al. 2020): x + attention(norm(x)), then x + feedforward(norm(x))."""
+"""The transformer block: pre-norm, x + branch(norm(x)) (Xiong et al. 2020), or post-norm, norm(x + branch(x)) (Vaswani et al. 2017),
+for a branch of attention and then one of feedforward."""
 
 from __future__ import annotations
 
@@ -7,13 +8,17 @@ from typing import Literal
 from torch import Tensor, nn
 
 from zhuji.nn.attention import Angles, SelfAttention
+from zhuji.nn.cache import LayerCache
+from zhuji.nn.dropout import Dropout
 from zhuji.nn.feedforward import FeedForward, Kind
-from zhuji.nn.layers import norm
+from zhuji.nn.layers import Norm, norm
+
+Place = Literal["pre", "post"]
 
 
 class TransformerBlock(nn.Module):
     """`(B, T, D)` -> `(B, T, D)`. Dropout falls on what each branch adds; attention weights have none, because it would
-    forbid the fused kernel. `gain` scales the initial weights with which each branch ends."""
+    forbid the fused kernel. `gain` scales the initial weights with which each branch ends; with `deviation` all are normal."""
 
     def __init__(
         self,
@@ -23,17 +28,28 @@ class TransformerBlock(nn.Module):
         hidden: int,
         *,
         feedforward: Kind,
-        norms: Literal["rms", "layer"],
+        norms: Norm,
         dropout: float,
+        place: Place = "pre",
+        eps: float | None = None,
+        bias: bool = True,
+        key_bias: bool = False,
         gain: float = 1.0,
+        deviation: float | None = None,
     ) -> None:
         super().__init__()
-        self.attention_norm = norm(norms, dim)
-        self.attention = SelfAttention(dim, heads, kv_heads, gain=gain)
-        self.feedforward_norm = norm(norms, dim)
-        self.feedforward = FeedForward(dim, hidden, feedforward, gain=gain)
-        self.dropout = nn.Dropout(dropout)
+        self.post = place == "post"
+        self.attention_norm = norm(norms, dim, eps)
+        self.attention = SelfAttention(
+            dim, heads, kv_heads, bias=bias, key_bias=key_bias, gain=gain, deviation=deviation
+        )  # fmt: skip
+        self.feedforward_norm = norm(norms, dim, eps)
+        self.feedforward = FeedForward(dim, hidden, feedforward, bias=bias, gain=gain, deviation=deviation)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, states: Tensor, may_see: Tensor, angles: Angles | None = None) -> Tensor:
-        states = states + self.dropout(self.attention(self.attention_norm(states), may_see, angles))
+    def forward(self, states: Tensor, may_see: Tensor, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
+        if self.post:
+            states = self.attention_norm(states + self.dropout(self.attention(states, may_see, angles, cache)))
+            return self.feedforward_norm(states + self.dropout(self.feedforward(states)))
+        states = states + self.dropout(self.attention(self.attention_norm(states), may_see, angles, cache))
         return states + self.dropout(self.feedforward(self.feedforward_norm(states)))

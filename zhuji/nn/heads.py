@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zhuji.core.units import Features
@@ -77,7 +78,8 @@ class Pooling(nn.Module):
 
 
 class PooledHead(nn.Module):
-    """`Features` -> `(B, out)`: pool, then one linear layer, or two with `hidden` channels and an activation between."""
+    """`Features` -> `(B, out)`: pool, then one linear layer, or two with `hidden` channels and an activation between. `unit_length`: the
+    pooled state is scaled to length 1 first."""
 
     def __init__(
         self,
@@ -88,9 +90,11 @@ class PooledHead(nn.Module):
         hidden: int | None = None,
         activation: Activation = "relu",
         dropout: float = 0.0,
+        unit_length: bool = False,
     ) -> None:
         super().__init__()
         self.pool = Pooling(pool, dim)
+        self.unit_length = unit_length
         self.rise = linear(self.pool.width, hidden) if hidden else None
         self.activation: Activation = activation
         self.dropout = nn.Dropout(dropout)
@@ -98,6 +102,8 @@ class PooledHead(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         state = self.pool(features)
+        if self.unit_length:
+            state = F.normalize(state, dim=-1)
         if self.rise is not None:
             state = elementwise(self.activation)(self.rise(state))
         return self.out(self.dropout(state))

@@ -1,6 +1,7 @@
 """The small layers that everything is built of, each with the initial weights that we stand for.
 
-linear        Glorot uniform, zero bias (Glorot & Bengio 2010, eq. 16); `gain` below 1 quiets the last layer of a residual branch.
+linear        Glorot uniform, zero bias (Glorot & Bengio 2010, eq. 16); `gain` below 1 quiets the last layer of a residual branch;
+              with `deviation` normal instead, as in BERT (Devlin et al. 2019).
 embedding     normal with deviation 1/sqrt(D): a row has length 1 on average, whatever D is.
 convolution   Kaiming uniform for rectifiers, zero bias (He et al. 2015, eq. 10).
 """
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "softplus", "identity"]
+Norm = Literal["rms", "layer"]
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -35,10 +37,13 @@ def elementwise(name: Activation) -> Callable[[Tensor], Tensor]:
     return _ACTIVATIONS[name]
 
 
-def linear(inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0) -> nn.Linear:
-    """A linear layer with Glorot uniform weights (Glorot & Bengio 2010) and a bias of zero."""
+def linear(inputs: int, outputs: int, *, bias: bool = True, gain: float = 1.0, deviation: float | None = None) -> nn.Linear:
+    """A linear layer with Glorot uniform weights (Glorot & Bengio 2010), or normal ones of that `deviation`, and a bias of zero."""
     layer = nn.Linear(inputs, outputs, bias=bias)
-    nn.init.xavier_uniform_(layer.weight, gain=gain)
+    if deviation is None:
+        nn.init.xavier_uniform_(layer.weight, gain=gain)
+    else:
+        nn.init.normal_(layer.weight, std=deviation)
     if bias:
         nn.init.zeros_(layer.bias)
     return layer
@@ -53,9 +58,10 @@ def embedding(rows: int, dim: int, *, padding: int | None = None, deviation: flo
     return table
 
 
-def norm(kind: Literal["rms", "layer"], dim: int) -> nn.Module:
-    """Normalisation of each state by itself: root mean square (Zhang & Sennrich 2019) or layer norm (Ba et al. 2016)."""
-    return nn.RMSNorm(dim, eps=1e-6) if kind == "rms" else nn.LayerNorm(dim)
+def norm(kind: Norm, dim: int, eps: float | None = None) -> nn.Module:
+    """Normalisation of each state by itself: root mean square (Zhang & Sennrich 2019) or layer norm (Ba et al. 2016). `eps`, which keeps
+    a state of zeros from a division by zero: 1e-6 for the one, 1e-5 for the other."""
+    return nn.RMSNorm(dim, eps=eps or 1e-6) if kind == "rms" else nn.LayerNorm(dim, eps=eps or 1e-5)
 
 
 def zeroed(states: Tensor, mask: Tensor) -> Tensor:

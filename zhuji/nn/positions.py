@@ -6,12 +6,20 @@ Shapes: B rows, T units, H heads, D width of a state, E width of a head.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def positions(mask: Tensor) -> Tensor:
-    """`mask (B, T)` -> `(B, T)` int64: 0 for the first real unit of a row, 1 for the next; padding repeats its neighbour."""
-    return (mask.cumsum(1) - 1).clamp_min(0)
+def positions(mask: Tensor, segments: Tensor | None = None) -> Tensor:
+    """`mask (B, T)` -> `(B, T)` int64: 0 for the first real unit of a row, 1 for the next; padding repeats its neighbour. With
+    `segments (B, T)` the count begins anew in each; the units of a segment stand together, but for padding."""
+    place = (mask.cumsum(1) - 1).clamp_min(0)
+    if segments is None:
+        return place
+    units = torch.arange(mask.shape[1], device=mask.device)
+    owner = segments.gather(1, torch.where(mask, units, 0).cummax(1).values)
+    changes = F.pad(owner[:, 1:] != owner[:, :-1], (1, 0))
+    return place - torch.where(changes, place, 0).cummax(1).values
 
 
 class Rotary(nn.Module):
@@ -33,19 +41,19 @@ class Rotary(nn.Module):
 
 
 def rotate(states: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """`states (B, H, T, E)` turned by the angles of `Rotary.angles`."""
-    first, second = states.float().chunk(2, dim=-1)
-    turned = torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
-    return turned.to(states.dtype)
+    """`states (B, H, T, E)` turned by the angles of `Rotary.angles`, which are rounded to the type of the states."""
+    first, second = states.chunk(2, dim=-1)
+    cosine, sine = cosine.to(states.dtype), sine.to(states.dtype)
+    return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
 
 class LearnedPositions(nn.Module):
     """A learned vector for each of `count` positions, added to the state; later units share the last one."""
 
-    def __init__(self, count: int, dim: int) -> None:
+    def __init__(self, count: int, dim: int, deviation: float = 0.02) -> None:
         super().__init__()
         self.count = count
-        self.table = nn.Parameter(torch.randn(count, dim) * 0.02)
+        self.table = nn.Parameter(torch.randn(count, dim) * deviation)
 
     def forward(self, states: Tensor, position: Tensor) -> Tensor:
         """`states (B, T, D)`, `position (B, T)` -> `(B, T, D)`."""

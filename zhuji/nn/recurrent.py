@@ -77,7 +77,7 @@ class RecurrentLayers(nn.Module):
         super().__init__()
         widths = [inputs] + [hidden * directions] * (layers - 1)
         self.layers = nn.ModuleList(
-            nn.ModuleList(_initialised(_CELLS[kind](width, hidden)) for _ in range(directions)) for width in widths
+            nn.ModuleList(initialised(_CELLS[kind](width, hidden)) for _ in range(directions)) for width in widths
         )
         self.dropout = nn.Dropout(dropout)
 
@@ -95,7 +95,7 @@ def _scan(cell: nn.Module, states: Tensor, places: Arrangement, direction: int) 
     return places.put_back(outputs, direction)
 
 
-def _initialised(cell: nn.RNNBase) -> nn.RNNBase:
+def initialised(cell: nn.RNNBase) -> nn.RNNBase:
     hidden = cell.hidden_size
     for name, weight in cell.named_parameters():
         if name.startswith("bias"):

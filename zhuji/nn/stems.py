@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from zhuji.core.units import Features, Units
-from zhuji.nn.layers import embedding
+from zhuji.nn.layers import embedding, zeroed
 
 _SMALL = 0.01
 
@@ -16,10 +16,10 @@ class IdStem(nn.Module):
     """A vector for each id. `ids (B, *grid)` -> `states (B, *grid, dim)`; padding is zero. Positions belong to the backbone.
 
     `rarity (num_ids,)` gives each id a learned weight as well, which begins at exp(rarity). The vectors then begin small: in an average
-    an id seen once must not speak louder than what it has been taught.
+    an id seen once must not speak louder than what it has been taught. `padding` is the id that pads; None: padding takes any id.
     """
 
-    def __init__(self, num_ids: int, dim: int, padding: int = 0, rarity: np.ndarray | None = None) -> None:
+    def __init__(self, num_ids: int, dim: int, padding: int | None = 0, rarity: np.ndarray | None = None) -> None:
         super().__init__()
         self.padding = padding
         self.table = embedding(num_ids, dim, padding=padding, deviation=None if rarity is None else _SMALL)
@@ -27,6 +27,6 @@ class IdStem(nn.Module):
 
     def forward(self, units: Units) -> Features:
         assert units.ids is not None
-        ids = units.ids.masked_fill(units.mask.logical_not(), self.padding)
-        states = self.table(ids)
-        return Features(states if self.weight is None else states * self.weight(ids).exp(), units.mask)
+        ids = units.ids.masked_fill(units.mask.logical_not(), self.padding or 0)
+        states = self.table(ids) if self.padding is not None else zeroed(self.table(ids), units.mask)
+        return Features(states if self.weight is None else states * self.weight(ids).exp(), units.mask, units.segments)

@@ -9,16 +9,20 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Example, Metric, Prediction, Task
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Prediction, Task
+from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
 from zhuji.core.records import Label, Record
 from zhuji.core.units import Batch, Ratio, UnitSpec
 from zhuji.metrics import classification, probabilities
 from zhuji.nn import losses
 from zhuji.nn.heads import Pool, PooledHead
+from zhuji.nn.layers import Activation
+from zhuji.nn.wide import WideHead, WideLinear
 
 
 def names_of(label: Label) -> tuple[str, ...]:
@@ -45,7 +49,15 @@ class Classify(Task):
     """balanced: each class weighs as if all were equally frequent."""
     pool: Pool = "mean"
     hidden: int | None = Field(default=None, gt=0, le=65536)
+    activation: Activation = "relu"
+    """With `hidden`: what stands between the two layers."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    unit_length: bool = False
+    """The pooled state is scaled to length 1."""
+    wide: int = Field(default=0, ge=0, le=5)
+    """Runs of up to so many units speak to the classes directly as well, counted as in TF-IDF (Cheng et al. 2016); 0: none do."""
+    wide_size: int = Field(default=1 << 18, gt=0, le=1 << 24)
+    """Weights a class that these runs share."""
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """With many labels: probability from which a label is given."""
     labels: tuple[str, ...] = ()
@@ -70,6 +82,10 @@ class Classify(Task):
             raise ValueError(in_language("labels must differ", "labels 不得重复"))
         return self
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.labels
+
     def fit(self, records: Sequence[Record]) -> Self:
         found = Counter(name for record in records for name in set(names_of(record.label)))
         labels = tuple(sorted(found))
@@ -86,7 +102,18 @@ class Classify(Task):
         return {"label": torch.tensor(self._index[names[0]] if known else losses.UNSEEN)}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
-        return PooledHead(dim, len(self.labels), pool=self.pool, hidden=self.hidden, dropout=self.dropout)
+        if self.wide and not spec.num_ids:
+            rule = in_language("needs units that have ids, such as text", "需要有编号的单元，例如文本")
+            raise BadSetting(key="task.wide", rule=rule, value=self.wide)
+        deep = PooledHead(
+            dim, len(self.labels), pool=self.pool, hidden=self.hidden, activation=self.activation, dropout=self.dropout,
+            unit_length=self.unit_length,
+        )  # fmt: skip
+        return WideHead(deep, WideLinear(self.wide_size, len(self.labels), self.wide)) if self.wide else deep
+
+    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> Tensor:
+        features = encoder(batch.units)
+        return head(features, batch.units) if self.wide else head(features)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Ratio:
         """Weighted sum and sum of weights. `outputs (B, C)` are logits."""
@@ -99,6 +126,22 @@ class Classify(Task):
         rows = (losses.focal if focused else losses.cross_entropy)(outputs, label, weights=weights, **options)
         known = label != losses.UNSEEN
         return Ratio(rows.sum(), (known if weights is None else known * weights[label.clamp_min(0)]).sum())
+
+    def lesson(self, outputs: Tensor) -> Tensor:
+        """The logits: how much the teacher doubts."""
+        return outputs.detach().float()
+
+    def lesson_loss(self, outputs: Tensor, lesson: Tensor, temperature: float) -> Ratio:
+        """Cross entropy with the teacher's probabilities, both softened, times the square of the temperature (Hinton et al. 2015, section 2),
+        so that its gradient is as large at any; from it the teacher's own entropy is taken away, so that agreement costs nothing."""
+        mine, theirs = outputs.float() / temperature, lesson / temperature
+        if self.many:
+            soft = theirs.sigmoid()
+            rows = F.binary_cross_entropy_with_logits(mine, soft, reduction="none").mean(-1)
+            rows = rows - F.binary_cross_entropy_with_logits(theirs, soft, reduction="none").mean(-1)
+        else:
+            rows = F.kl_div(mine.log_softmax(-1), theirs.log_softmax(-1), reduction="none", log_target=True).sum(-1)
+        return Ratio(rows.sum() * temperature**2, torch.tensor(len(rows), device=rows.device))
 
     def evidence(self, outputs: Tensor, batch: Batch) -> Columns:
         """`label`, `prediction` and float64 `probabilities (B, C)`."""

@@ -53,6 +53,15 @@ class Regress(Task):
         rows = (losses.huber if self.objective == "huber" else losses.squared_error)(outputs[:, 0], standard)
         return Ratio(rows.sum(), torch.tensor(len(rows), device=rows.device))
 
+    def lesson(self, outputs: Tensor) -> Tensor:
+        """The teacher's numbers, in the target's own unit."""
+        return (outputs[:, 0].detach().double() * self.scale + self.mean).float()
+
+    def lesson_loss(self, outputs: Tensor, lesson: Tensor, temperature: float) -> Ratio:
+        """Squared difference on the standardised scale; a number knows no temperature."""
+        rows = losses.squared_error(outputs[:, 0], (lesson - self.mean) / self.scale)
+        return Ratio(rows.sum(), torch.tensor(len(rows), device=rows.device))
+
     def evidence(self, outputs: Tensor, batch: Batch) -> Columns:
         return {"target": batch.targets["target"].cpu().numpy(), "prediction": self._numbers(outputs)}
 

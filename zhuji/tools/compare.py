@@ -15,7 +15,8 @@ from zhuji.core.contracts import Columns
 from zhuji.core.errors import NoCommonRows, NotABundle
 from zhuji.core.files import read_json
 from zhuji.core.log import in_language
-from zhuji.metrics import classification, regression
+from zhuji.data.tags import spans as marked
+from zhuji.metrics import classification, regression, spans, translation
 from zhuji.metrics.intervals import Interval, bootstrap, paired_bootstrap, permutation_test
 from zhuji.metrics.weighted import WeightedMetric
 
@@ -104,6 +105,10 @@ def _answers(folder: Path) -> Answers:
 
 def _metrics(facts: Mapping[str, Any]) -> dict[str, WeightedMetric]:
     """Those that can be computed from labels and answers alone."""
+    if facts.get("kind") == "tag":
+        return {"span_f1": spans.f1, "accuracy": spans.accuracy}
+    if facts.get("kind") == "pair":
+        return {"bleu": translation.bleu, "chrf": translation.chrf}
     if not facts.get("labels"):
         return {"rmse": regression.rmse, "mae": regression.mae}
     if not facts.get("confusion"):
@@ -113,6 +118,12 @@ def _metrics(facts: Mapping[str, Any]) -> dict[str, WeightedMetric]:
 
 def _evidence(keys: Sequence[Key], answers: Answers, facts: Mapping[str, Any]) -> Columns:
     actual, given = [label for _, _, label in keys], [answers[key] for key in keys]
+    if facts.get("kind") == "tag":
+        return _tagged([cell.split() for cell in actual], [cell.split() for cell in given])
+    if facts.get("kind") == "pair":
+        signature = str(facts.get("notes", {}).get("bleu", ""))
+        cut = next((cut for cut in translation.CUTS if f"|tok:{cut}|" in signature), translation.CUTS[0])
+        return translation.judged(given, actual, [text for _, text, _ in keys], cut)
     if not facts.get("labels"):
         return {"target": np.array(actual, dtype=np.float64), "prediction": np.array(given, dtype=np.float64)}
     if not facts.get("confusion"):
@@ -121,6 +132,17 @@ def _evidence(keys: Sequence[Key], answers: Answers, facts: Mapping[str, Any]) -
     # Both models get the same numbers for the same names, also for names that only one of them knows.
     number = {name: i for i, name in enumerate(sorted({*facts["labels"], *actual, *given}))}
     return {"label": np.array([number[x] for x in actual]), "prediction": np.array([number[x] for x in given])}
+
+
+def _tagged(actual: Sequence[Sequence[str]], given: Sequence[Sequence[str]]) -> Columns:
+    """Spans of all kinds together, and words, by row."""
+    pairs = [({*marked(a)}, {*marked(b)}) for a, b in zip(actual, given, strict=True)]
+    counts = {
+        "correct": [len(a & b) for a, b in pairs], "predicted": [len(b) for _, b in pairs], "actual": [len(a) for a, _ in pairs]
+    }  # fmt: skip
+    right = [sum(x == y for x, y in zip(a, b)) for a, b in zip(actual, given, strict=True)]
+    words = [len(a) for a in actual]
+    return {"words": np.array(words), "right": np.array(right), **{name: np.array(n)[:, None] for name, n in counts.items()}}
 
 
 def _many(cells: Sequence[str], names: Sequence[str]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, tee
@@ -17,8 +18,8 @@ from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.ledger import Ledger
-from zhuji.data.names import split_name
-from zhuji.data.prepare import limit_dropped, prepare
+from zhuji.data.names import split_name, test_name
+from zhuji.data.prepare import counted_as, limit_dropped, prepare
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
@@ -102,6 +103,7 @@ def _own_test(folder: Path, predictor: Predictor, seed: int | None, sets: Sequen
         resamples=run.evaluate.bootstrap,
         seed=run.seed if seed is None else seed,
         batch_units=run.train.batch_units,
+        answers=bool(predictor.model.task.answer_metrics()),
     )
     ledger = read_json(folder / "ledger.json") if (folder / "ledger.json").is_file() else {}
     return _evaluation(str(folder), run.data.path, "test", scores, ledger)
@@ -113,13 +115,14 @@ def _on_data(predictor: Predictor, model: str, columns: Mapping[str, Any], seed:
     options = EvaluateSettings.parse(asked.get("evaluate", {}), "evaluate")
     source = open_source(settings)
     roles = roles_for(predictor, source, settings)
-    split = "test" if _has_test(source, roles) else None
+    split = _test_split(source, roles)
     ledger = Ledger()
     records = read_records(settings, roles, ledger, source=source)
     first, second = tee(_encoded(predictor.model.modality, _only(records, split, ledger), ledger))
     scores = score(
         predictor, (record for record, _ in first), (encoded for _, encoded in second),
         resamples=options.bootstrap, seed=seed, batch_units=_batch_units(predictor),
+        answers=bool(predictor.model.task.answer_metrics()),
     )  # fmt: skip
     limit_dropped(_without_other_splits(ledger), settings)
     return _evaluation(model, settings.path, split, scores, ledger.as_dict())
@@ -143,25 +146,33 @@ def roles_for(predictor: Predictor, source: Source, settings: DataSettings) -> R
     """The columns of this source by the names that training knew, unless the settings name others; what is absent is inferred."""
     known = predictor.roles
     named = {role: getattr(known, role) for role in ("text", "label") if getattr(settings, role) is None}
+    if settings.target is None and known.target in source.columns:
+        settings = settings.model_copy(update={"target": known.target})
     present = {role: names for role, names in named.items() if names and set(names) <= set(source.columns)}
-    inferred = infer_roles(source, settings.model_copy(update=present))
-    return replace(inferred, kind=known.kind, label_separator=settings.label_separator or known.label_separator)
+    inferred = infer_roles(source, settings.model_copy(update=present), pairs=known.kind == "pair")
+    scheme = inferred.scheme or known.scheme
+    return replace(inferred, kind=known.kind, scheme=scheme, label_separator=settings.label_separator or known.label_separator)
 
 
 _OTHER = "not in the test split"
 
 
-def _has_test(source: Source, roles: Roles) -> bool:
-    """Whether any row says that it is a test row."""
+def _test_split(source: Source, roles: Roles) -> str | None:
+    """What the rows say that are to be scored: `test`, or of several test sets the first by name; None where no row is a test row."""
     column = roles.split
     if any(part.split == "test" for part in source.parts):
-        return True
-    return column is not None and any(split_name(str(row.values.get(column))) == "test" for row in source if row.values)
+        return "test"
+    if column is None:
+        return None
+    told = Counter(str(row.values.get(column)) for row in source if row.values)
+    if any(split_name(name) == "test" for name in told):
+        return "test"
+    return min(filter(None, map(test_name, told)), default=None)
 
 
 def _only(records: Iterable[Record], split: str | None, ledger: Ledger) -> Iterator[Record]:
     for record in records:
-        if split is None or split_name(record.split) == split:
+        if split is None or split in (split_name(record.split), test_name(record.split)):
             yield record
         else:
             ledger.drop(_OTHER, split=record.split, label=record.label)
@@ -172,7 +183,7 @@ def _encoded(modality: Modality, records: Iterator[Record], ledger: Ledger) -> I
     while chunk := list(islice(records, _CHUNK)):
         for record, row in zip(chunk, modality.encode([r.input for r in chunk]), strict=True):
             fate, cause = ("cut", "too long") if row.cut else ("used", "")
-            ledger.settle(fate, cause, split=record.split, label=record.label)
+            ledger.settle(fate, cause, split=record.split, label=counted_as(record))
             ledger.units += row.length
             ledger.units_cut += row.cut
             yield record, row

@@ -11,7 +11,7 @@ from typing import Any
 from zhuji.core.config import assignments, overlay
 from zhuji.core.contracts import Prediction
 from zhuji.core.errors import MissingColumn
-from zhuji.data.cells import cell_text
+from zhuji.data.cells import cell_text, joined, words
 from zhuji.data.clean import Cleaner
 from zhuji.data.infer import infer_roles
 from zhuji.data.ledger import Ledger
@@ -75,8 +75,8 @@ def predict(
         yield Answered(file, number, values, answer)
 
 
-Raw = tuple[str, int, Values | None, str]
-"""File, row number, values (None when broken), and the text or the cause."""
+Raw = tuple[str, int, Values | None, str | tuple[str, ...]]
+"""File, row number, values (None when broken), and the text (or its words) or the cause."""
 
 
 def _rows(predictor: Predictor, sources: Iterable[str | Path | Iterable[str]], base: Mapping[str, Any]) -> Iterator[Raw]:
@@ -91,13 +91,18 @@ def _rows(predictor: Predictor, sources: Iterable[str | Path | Iterable[str]], b
 def _file_rows(predictor: Predictor, path: Path, base: Mapping[str, Any]) -> Iterator[Raw]:
     settings = DataSettings.parse({**base, "path": str(path)}, "data")
     source = open_source(settings)
+    tagged = predictor.model.task.needs == "tags"
     names = _text_columns(predictor, source.columns, settings) or infer_roles(source, settings).text
     for row in source:
         if row.values is None:
             yield row.file, row.number, None, row.problem
             continue
         try:
-            text = "\n".join(filter(None, (cell_text(row.values.get(name)) for name in names)))
+            cells = [row.values.get(name) for name in names]
+            if tagged and isinstance(cells[0], list):
+                yield row.file, row.number, row.values, words(cells[0])
+                continue
+            text = "\n".join(filter(None, map(cell_text, cells)))
         except UnicodeDecodeError:
             yield row.file, row.number, None, "undecodable bytes"
             continue
@@ -117,12 +122,12 @@ def _text_columns(predictor: Predictor, columns: Sequence[str], settings: DataSe
     return tuple(columns) if len(columns) == 1 else ()
 
 
-def _sound(rows: Iterable[Raw], cleaner: Cleaner, ledger: Ledger) -> Iterator[tuple[str, int, Values, str]]:
+def _sound(rows: Iterable[Raw], cleaner: Cleaner, ledger: Ledger) -> Iterator[tuple[str, int, Values, str | tuple[str, ...]]]:
     for file, number, values, text in rows:
         ledger.read += 1
         if values is None:
-            ledger.drop(text)
-        elif not cleaner(text)[0].strip():
+            ledger.drop(joined(text))
+        elif not cleaner(joined(text))[0].strip():
             ledger.drop("empty text")
         else:
             yield file, number, values, text

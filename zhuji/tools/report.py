@@ -19,7 +19,8 @@ from zhuji.tools.pages.found import Found, Scores, classes, confusions, ledger_b
 from zhuji.tools.pages.page import interval, render, score
 from zhuji.tools.pages.run_pictures import run_pictures
 
-LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss"}
+LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss",
+                   "perplexity", "empty", "copied", "words_lost"}  # fmt: skip
 
 
 class ReportSettings(Settings):

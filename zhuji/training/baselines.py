@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zhuji.core.contracts import Columns, Task
+from zhuji.core.contracts import Columns, Prediction, Task
 from zhuji.core.records import Record
+from zhuji.training import dictionary, tagging
 from zhuji.training.evaluation import Scores, score_columns
 
 LONGEST = 20_000
@@ -54,8 +55,15 @@ def baselines(
     task: Task, train: Sequence[Record], test: Sequence[Record], *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Baseline]:
     """By name, scored by the task's own metrics on the same test rows: majority, tfidf_svm and tfidf_logistic, or for numbers mean and
-    tfidf_ridge. `task` must be fitted. Metrics of probabilities are left out where a model gives none."""
+    tfidf_ridge; for tags usual_tag and shape_svm; for translations dictionary and copy. `task` must be fitted. Metrics of probabilities are left out where a model gives none."""
     if not train or not test:
+        return {}
+    if task.needs in WRITTEN:
+        return {
+            name: _answering(rival, task, train, test, resamples=resamples, seed=seed)
+            for name, rival in WRITTEN[task.needs].items()
+        }
+    if task.needs != "label":
         return {}
     labels: tuple[str, ...] = tuple(task.plain().get("labels", ()))
     target, columns = _targets(task, train), _targets(task, test)
@@ -73,6 +81,28 @@ def baselines(
         return score_columns(answerable, columns, ids, labels, resamples=resamples, seed=seed)
 
     return {key: _fitted(fit, rows, scored) for key, fit in fits.items()}
+
+
+Answers = Callable[[Task, Sequence[Record], Sequence[Record]], Sequence[Any]]
+"""(task, training rows, test rows) -> an answer for each test row."""
+WRITTEN: dict[str, dict[str, Answers]] = {
+    "tags": {"usual_tag": tagging.usual_tags, "shape_svm": tagging.shape_svm},
+    "target": {"dictionary": dictionary.word_by_word, "copy": dictionary.copies},
+}
+"""Baselines that give whole answers, by what the task needs; they are judged as the model's answers are."""
+
+
+def _answering(
+    rival: Answers, task: Task, train: Sequence[Record], test: Sequence[Record], *, resamples: int, seed: int
+) -> Baseline:
+    start = time.perf_counter()
+    answers = [Prediction(answer) for answer in rival(task, train, test)]
+    seconds = time.perf_counter() - start
+    columns = task.judge(answers, test)
+    known = {**task.answer_metrics(), **task.metrics()}
+    metrics = {name: metric for name, metric in known.items() if set(metric.columns) <= set(columns)}
+    ids = tuple(record.id for record in test)
+    return Baseline(score_columns(metrics, columns, ids, task.classes, resamples=resamples, seed=seed), seconds)
 
 
 def _fitted(fit: Fit, rows: _Rows, scored: Callable[[Columns], Scores]) -> Baseline:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,15 @@ from zhuji.core import lookup
 from zhuji.core.config import overlay
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import BadSetting
-from zhuji.core.files import atomic_folder, read_json, write_json
+from zhuji.core.files import read_json, write_json
 from zhuji.core.log import in_language, say
 from zhuji.core.records import SPLITS
 from zhuji.data.balance import undersampled
 from zhuji.data.loader import Loader
 from zhuji.data.prepare import Prepared, prepare
 from zhuji.model.assembly import Model, assemble
+from zhuji.training import few_labels, teaching, threads, transfer
 from zhuji.training import folder as places
-from zhuji.training import threads
 from zhuji.training.checkpoint import Checkpoints
 from zhuji.training.material import Material, gather
 from zhuji.training.optim import optimiser
@@ -60,9 +60,12 @@ def begin(run: Run, folder: Path) -> Job:
     Raises what `prepare` and `assemble` raise, BadSetting, and ChangedSinceStart when the run was begun with other data or settings.
     """
     start = read_json(folder / places.START) if (folder / places.START).exists() else None
+    origin = transfer.origin(run.start) if run.start is not None and start is None else None
+    if origin is not None:
+        run = transfer.settled(run, origin)
     if start is not None:
         places.refuse_changes("the settings", places.flat(start["run"]), places.flat(run.plain()), folder)
-    device = _device(run.train.device)
+    device = chosen_device(run.train.device)
     used = threads.use(run.train.threads)
     modality, backbone = lookup.build(Modality, run.modality), lookup.build(Backbone, run.backbone)
     prepared = prepare(run.data, run.seed, task=str(run.task.get("name", "auto")))
@@ -70,23 +73,34 @@ def begin(run: Run, folder: Path) -> Job:
     if start is not None:
         places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
     task = lookup.build(Task, _task(run.task, prepared.roles.kind))
-    material = _material(prepared, modality, task, run.seed, folder / places.LEARNED)
+    learned = None if origin is None else origin.modality.files()
+    material = _material(run, prepared, modality, task, folder / places.LEARNED, learned=learned)
+    if run.teacher is not None:
+        run, material = teaching.taught(run, material, folder / places.LESSONS)
     if start is not None:
         places.refuse_changes("the data", {"rows": start["material"]}, {"rows": material.digest()}, folder)
-    model = assemble(material.modality, backbone, material.task, run.seed).to(device)
+    checkpoints = Checkpoints(folder / places.CHECKPOINTS, run.train.keep)
+    saved = checkpoints.newest() if start is not None else None
+    model, choice = _model(run, material, backbone, origin, fresh=saved is None).to(device), None
+    if saved is None and few_labels.applies(run, material.task, material.rows["train"]):
+        choice, model = few_labels.chosen(model, material.rows["train"], run.seed)
+        task, material = choice.way.on(task), replace(material, task=model.task)
+    model.teaching = None if run.teacher is None else (run.teacher.weight, run.teacher.temperature)
     loader = _loader(run, prepared, material)
     precision = _precision(run, model, loader, material, device)
     run = _resolved(run, precision, device, used, {part.shelf: part.described() for part in (modality, backbone, task)})
+    state = State(model, optimiser(run.train.optim, model, transfer.shares(model, run.start)), run.train.average)
+    if saved is not None:
+        state.load(saved.tensors, saved.progress)
+    if choice is not None:
+        state.progress.stopped = True
+        write_json(folder / places.CHOICE, choice.as_dict())
+        checkpoints.save(state)
     if start is None:
         _write_start(run, folder, prepared, material, places.environment(used, device))
     elif start["torch"] != torch.__version__:
         say(in_language(f"Begun with torch {start['torch']}, goes on with {torch.__version__}: the last bits may differ.",
                         f"开始时使用 torch {start['torch']}，现为 {torch.__version__}：末位可能不同。"))  # fmt: skip
-    state = State(model, optimiser(run.train.optim, model), run.train.average)
-    checkpoints = Checkpoints(folder / places.CHECKPOINTS, run.train.keep)
-    saved = checkpoints.newest() if start is not None else None
-    if saved is not None:
-        state.load(saved.tensors, saved.progress)
     table = timetable(run.train, loader)
     return Job(run, folder, prepared, material, loader, table, state, checkpoints, precision, device, saved is None)
 
@@ -94,13 +108,14 @@ def begin(run: Run, folder: Path) -> Job:
 def _tell(prepared: Prepared, name: str) -> None:
     """Which column was taken for what, and why; how many rows each split has."""
     say(in_language(f"Data: {name}", f"数据：{name}"))
-    for role in ("text", "label", "group", "time", "split"):
+    for role in ("text", "target", "label", "group", "time", "split"):
         if role in prepared.roles.reasons:
             say(f"  {role:<6} {prepared.roles.reasons[role]}")
     say("  " + " · ".join(f"{split} {len(prepared.split(split)):,}" for split in SPLITS))
 
 
-def _device(asked: str) -> torch.device:
+def chosen_device(asked: str) -> torch.device:
+    """The device that `train.device` names; `auto` is a GPU where there is one. Raises BadSetting."""
     if asked == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -117,24 +132,40 @@ def _first_line(error: BaseException) -> str:
 
 
 def _task(asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The task that is asked for; `auto` becomes the one that the labels call for."""
+    """The task that is asked for; `auto` becomes the one that the labels call for. What a recipe then says about the head that pools is
+    left out where nothing is pooled."""
     name = asked.get("name", "auto")
     if name == "auto":
-        name = "regress" if kind == "regress" else "classify"
+        name = {"regress": "regress", "tag": "tag", "pair": "translate"}.get(kind, "classify")
+        if name in ("tag", "translate"):
+            asked = {key: value for key, value in asked.items() if key not in ("pool", "hidden")}
     settings: dict[str, Any] = {"many": True} if name == "classify" and kind == "classify_many" else {}
     return {**settings, **asked, "name": name}
 
 
-def _material(prepared: Prepared, modality: Modality, task: Task, seed: int, learned: Path) -> Material:
-    """`learned`: where a run that was begun keeps what its modality learned."""
-    if learned.exists():
-        fitted = {path.name: path.read_bytes() for path in learned.iterdir()}
-        return gather(prepared, modality, task, seed, fitted=fitted)
-    material = gather(prepared, modality, task, seed)
-    with atomic_folder(learned) as partial:
-        for name, content in material.modality.files().items():
-            (partial / name).write_bytes(content)
+def _material(
+    run: Run, prepared: Prepared, modality: Modality, task: Task, place: Path, *, learned: Mapping[str, bytes] | None
+) -> Material:
+    """`place`: where a run that was begun keeps what its modality learned; `learned`: what the start's modality has learned."""
+    kept = run.start is not None and run.start.head == "kept"
+    if kept:
+        transfer.refuse_unknown_labels(task, prepared.split("train"))
+    if place.exists():
+        fitted = {path.name: path.read_bytes() for path in place.iterdir()}
+        return gather(prepared, modality, task, run.seed, fitted=fitted, learn_task=not kept)
+    material = gather(prepared, modality, task, run.seed, fitted=learned, learn_task=not kept)
+    places.write_learned(place.parent, material.modality)
     return material
+
+
+def _model(run: Run, material: Material, backbone: Backbone, origin: Model | None, fresh: bool) -> Model:
+    """The network before its first step, or, of a run whose weights lie in a checkpoint, as it is built."""
+    model = assemble(material.modality, backbone, material.task, run.seed)
+    if run.start is not None:
+        if fresh:
+            transfer.take_weights(model, origin or transfer.origin(run.start), run.start)
+        transfer.restrict(model, run.start, run.seed)
+    return model
 
 
 def _loader(run: Run, prepared: Prepared, material: Material) -> Loader:
@@ -151,11 +182,16 @@ def _precision(run: Run, model: Model, loader: Loader, material: Material, devic
         [material.rows["train"].batch(plan).to(device) for plan in loader.epoch(0)[:2]] if run.train.precision == "auto" else []
     )
     precision = choose(run.train.precision, model, batches, device)
+    say_precision(precision)
+    return precision
+
+
+def say_precision(precision: Precision) -> None:
+    """Said only where there was something to choose."""
     if precision.ratio is not None:
         en, zh = ("; it would not pay", "，不值得改用") if precision.name == "fp32" else ("", "")
         say(in_language(f"Precision: {precision.name} (bf16 ran {precision.ratio:.2f} times as fast as fp32 here{en}).",
                         f"精度：{precision.name}（本机 bf16 的速度为 fp32 的 {precision.ratio:.2f} 倍{zh}）。"))  # fmt: skip
-    return precision
 
 
 def _resolved(run: Run, precision: Precision, device: torch.device, used: int, parts: Mapping[str, Any]) -> Run:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from zhuji.core.contracts import Columns, Encoded, Metric
+from zhuji.core.contracts import Columns, Encoded, Metric, Prediction
 from zhuji.core.records import Record
 from zhuji.metrics.classification import confusion, per_class
 from zhuji.metrics.intervals import Interval, bootstrap_all
+from zhuji.metrics.spans import per_kind
 from zhuji.metrics.weighted import row_count
 from zhuji.model.predictor import Predictor
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of some records. `metrics`: the selection metric first; `unseen`: rows whose label training never met (they count as
+    """Scores of some records. `metrics`: those of whole answers first, then the selection metric; `unseen`: rows whose label training never met (they count as
     wrong); `per_class` and `confusion` are empty where there are no classes, or many a row."""
 
     metrics: Mapping[str, Interval]
@@ -29,6 +30,8 @@ class Scores:
     confusion: Sequence[Sequence[int]]
     columns: Columns
     ids: tuple[str, ...]
+    answers: Sequence[Prediction] = ()
+    """Where they were asked for."""
 
     def as_dict(self) -> dict[str, dict[str, float | None]]:
         """`{metric: {value, low, high}}`; what has no value is null."""
@@ -46,20 +49,22 @@ def score(
     resamples: int = 1000,
     seed: int = 0,
     batch_units: int = 8192,
+    answers: bool = False,
 ) -> Scores:
     """Scores of a model on labelled records. `encoded`: the same rows if they are encoded already; `resamples` bootstrap draws stand
-    behind each 95 % interval, none if 0.
+    behind each 95 % interval, none if 0. With `answers`, whole answers are given and judged, too.
 
     Raises:
         NotFinite: the model answers with NaN or infinity.
         NotANumber: a regression's label is no number.
     """
     task = predictor.model.task
-    examined = predictor.examine(records, encoded, batch_units)
-    labels = tuple(task.plain().get("labels", ()))
-    return score_columns(
-        task.metrics(), examined.columns, examined.ids, labels, loss=examined.loss, resamples=resamples, seed=seed
+    examined = predictor.examine(records, encoded, batch_units, answers=answers)
+    metrics = {**(task.answer_metrics() if answers else {}), **task.metrics()}
+    scores = score_columns(
+        metrics, examined.columns, examined.ids, task.classes, loss=examined.loss, resamples=resamples, seed=seed
     )
+    return replace(scores, answers=examined.answers)
 
 
 def score_columns(
@@ -84,7 +89,7 @@ def score_columns(
         loss=loss,
         rows=rows,
         unseen=int(np.count_nonzero(label < 0)) if label is not None and one_label else 0,
-        per_class=() if label is None else per_class(columns, labels),
+        per_class=per_class(columns, labels) if label is not None else per_kind(columns, labels) if "actual" in columns else (),
         confusion=confusion(columns, len(labels)).tolist() if one_label else (),
         columns=columns,
         ids=ids,

@@ -8,17 +8,19 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from zhuji.core.contracts import Columns
+from zhuji.core.contracts import Columns, Prediction
 from zhuji.core.files import read_json, write_json, write_text
 from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
+from zhuji.data.cells import joined
+from zhuji.data.loader import BatchPlan
 from zhuji.metrics.intervals import bootstrap_all
 from zhuji.model import bundle
 from zhuji.model.assembly import Model
@@ -26,12 +28,16 @@ from zhuji.model.card import card
 from zhuji.model.golden import choose_golden
 from zhuji.model.predictor import Predictor
 from zhuji.training import folder as places
+from zhuji.training import transfer
 from zhuji.training.baselines import Baseline, baselines
 from zhuji.training.begin import Job
 from zhuji.training.evaluation import Scores, score
 from zhuji.training.material import Rows, encode
 from zhuji.training.rehearsal import peak_memory
 from zhuji.version import __version__
+
+MOST_GROUPS = 50
+"""Groups that are scored one by one."""
 
 Facts = dict[str, Any]
 Golden = tuple[Sequence[Record], Columns]
@@ -70,8 +76,8 @@ class Result:
 def finish(job: Job) -> Result:
     """Take the best weights, judge them on the test split, and write down everything; `results.json` comes last."""
     model, rows, draws = best_model(job), job.material.rows, job.run.evaluate.bootstrap
-    test, valid = judged(job, model, rows["test"], draws), judged(job, model, rows["valid"], draws)
-    write_predictions(job.folder / "predictions.csv", predictor(job, model), rows["test"].records)
+    test, valid = judged(job, model, rows["test"], draws, answers=True), judged(job, model, rows["valid"], draws)
+    write_predictions(job.folder / "predictions.csv", rows["test"].records, _answers(job, model, rows["test"], test))
     facts = _facts(job, model, test, valid)
     golden = (rows["test"].records, test.columns) if test.rows else (rows["valid"].records, valid.columns)
     # A bundle may stand there already if the run was killed between here and the last line.
@@ -87,19 +93,43 @@ def _facts(job: Job, model: Model, test: Scores, valid: Scores) -> Facts:
         "run": str(job.folder), "bundle": str(job.folder / places.BUNDLE), "name": job.run.name, "version": __version__,
         "kind": job.prepared.roles.kind, "metric": next(iter(test.metrics)),
         "test": test.as_dict() if test.rows else {}, "valid": valid.as_dict() if valid.rows else {},
+        "notes": dict(job.material.task.notes()), "more_tests": _more_tests(job, model), "by_group": _by_group(job, test),
         "baselines": {name: rival.as_dict() for name, rival in rivals.items()},
         "baseline_notes": {name: rival.note for name, rival in rivals.items() if rival.note},
         "ledger": job.prepared.ledger.as_dict(), "leaks": job.prepared.leaks.as_dict(), **_leak_effect(job, model, test),
         "labels": list(job.material.task.plain().get("labels", ())), "unseen": test.unseen,
         "confusion": [list(row) for row in test.confusion], "per_class": [dict(row) for row in test.per_class],
         "steps": progress.step, "best_step": progress.best_step, "bad_steps": progress.bad_steps,
-        "stopped_early": progress.stopped, "history": progress.history, "waste": round(progress.waste, 4),
+        "stopped_early": progress.stopped and progress.step > 0, "history": progress.history, "waste": round(progress.waste, 4),
         "seconds": round(progress.seconds, 3), "peak_rss_mb": round(peak_memory(job.device) / 2**20, 1),
-        "model": _about(model), "fingerprint": job.prepared.fingerprint,
+        "model": about_model(model), "fingerprint": job.prepared.fingerprint, **transfer.about(job.state.model, job.run.start),
+        **_choice(job),
     }  # fmt: skip
 
 
-def _about(model: Model) -> Facts:
+def _choice(job: Job) -> Facts:
+    path = job.folder / places.CHOICE
+    return {"choice": {key: value for key, value in read_json(path).items() if key != "tried"}} if path.exists() else {}
+
+
+def _more_tests(job: Job, model: Model) -> Facts:
+    """Scores on each test set beside the test split."""
+    draws, names = job.run.evaluate.bootstrap, job.prepared.more_tests
+    return {name: judged(job, model, job.material.rows[name], draws, answers=True).as_dict() for name in names}
+
+
+def _by_group(job: Job, test: Scores) -> Facts:
+    """Test scores of each group, where there are few of them."""
+    groups = np.array([record.group or "" for record in job.material.rows["test"].records])
+    names = sorted({*groups.tolist()} - {""})
+    if not 1 <= len(names) <= MOST_GROUPS:
+        return {}
+    parts = {name: {key: column[groups == name] for key, column in test.columns.items()} for name in names}
+    return {name: {"rows": int((groups == name).sum()), **_rescored(job, part)} for name, part in parts.items()}
+
+
+def about_model(model: Model) -> Facts:
+    """Names of the parts, and how many numbers were learned in each."""
     names = {part.shelf: part.name() for part in (model.modality, model.backbone, model.task)}
     return {**names, "parameters": model.parameter_count, "parts": model.parameter_counts()}
 
@@ -114,19 +144,33 @@ def best_model(job: Job) -> Model:
                             f"最佳步 {step} 的检查点已损坏：改用最后的权重。"))  # fmt: skip
         else:
             model.load_state_dict(job.state.judged_tensors(saved.tensors))
-    return model.eval()
+    return _plain(job, model).eval()
+
+
+def _plain(job: Job, model: Model) -> Model:
+    """Without adapters, tried on a few rows."""
+    part = next(job.material.rows[split] for split in ("valid", "test", "train") if len(job.material.rows[split]))
+    chosen = np.arange(min(8, len(part)))
+    plan = BatchPlan(chosen, int(part.lengths[chosen].max()))
+    return transfer.plain_model(model, part.batch(plan).to(job.device))
 
 
 def predictor(job: Job, model: Model) -> Predictor:
     return Predictor(model, job.run.data.clean, job.prepared.roles)
 
 
-def judged(job: Job, model: Model, rows: Rows, resamples: int = 0) -> Scores:
-    """Scores on a split. Always in fp32, whatever the training's precision: a bundle answers in fp32, and its scores must be those
-    of training."""
-    answers = predictor(job, model)
-    units = job.run.train.batch_units
-    return score(answers, rows.records, rows.encoded, resamples=resamples, seed=job.run.seed, batch_units=units)
+def judged(job: Job, model: Model, rows: Rows, resamples: int = 0, *, answers: bool = False) -> Scores:
+    """Scores on a split; `answers`: also of whole answers, where the task has metrics for them. Always in fp32, whatever the training's
+    precision: a bundle answers in fp32, and its scores must be those of training."""
+    return score(
+        predictor(job, model), rows.records, rows.encoded, resamples=resamples, seed=job.run.seed,
+        batch_units=job.run.train.batch_units, answers=answers and bool(model.task.answer_metrics()),
+    )  # fmt: skip
+
+
+def _answers(job: Job, model: Model, rows: Rows, scores: Scores) -> Iterable[Prediction]:
+    """Those that were judged; else they are given now."""
+    return scores.answers or predictor(job, model).predict(record.input for record in rows.records)
 
 
 def validate(job: Job, model: Model) -> dict[str, float]:
@@ -139,10 +183,11 @@ def validate(job: Job, model: Model) -> dict[str, float]:
 
 def rehearse_end(job: Job, model: Model, scratch: Path) -> None:
     """Every late stage once, on a few rows."""
+    model = _plain(job, model)
     rows = encode(job.material.modality, job.material.task, job.material.rows["train"].records[:8])
-    scores = judged(job, model, rows, resamples=2)
-    write_predictions(scratch / "predictions.csv", predictor(job, model), rows.records)
-    facts: Facts = {"name": job.run.name, "test": scores.as_dict(), "model": _about(model)}
+    scores = judged(job, model, rows, resamples=2, answers=True)
+    write_predictions(scratch / "predictions.csv", rows.records, _answers(job, model, rows, scores))
+    facts: Facts = {"name": job.run.name, "test": scores.as_dict(), "model": about_model(model)}
     save_bundle(job, model, (rows.records, scores.columns), facts, scratch / places.BUNDLE)
 
 
@@ -177,7 +222,7 @@ def _leak_effect(job: Job, model: Model, test: Scores) -> Facts:
     outside = [r for split in ("train", "valid") for r in rows[split].records if r.id in leaked]
     whole = dict(test.columns)
     if outside:
-        more = judged(job, model, encode(job.material.modality, job.material.task, outside)).columns
+        more = judged(job, model, encode(job.material.modality, job.material.task, outside), answers=True).columns
         whole = {name: np.concatenate([column, more[name]]) for name, column in whole.items()}
     clean = {name: column[~inside] for name, column in test.columns.items()}
     both = {"with_leaks": whole, "without_leaks": {} if inside.all() else clean}
@@ -187,19 +232,29 @@ def _leak_effect(job: Job, model: Model, test: Scores) -> Facts:
 def _rescored(job: Job, columns: Columns) -> dict[str, dict[str, float | None]]:
     if not columns:
         return {}
-    found = bootstrap_all(job.material.task.metrics(), columns, job.run.evaluate.bootstrap, job.run.seed)
+    task = job.material.task
+    known = {**task.answer_metrics(), **task.metrics()}
+    metrics = {name: metric for name, metric in known.items() if set(metric.columns) <= set(columns)}
+    found = bootstrap_all(metrics, columns, job.run.evaluate.bootstrap, job.run.seed)
     return {name: interval.as_dict() for name, interval in found.items()}
 
 
-def write_predictions(path: Path, answers: Predictor, records: Sequence[Record]) -> None:
-    """`id,input,label,prediction,score` of every row, in order; inputs are cut to 200 characters."""
+def write_predictions(path: Path, records: Sequence[Record], answers: Iterable[Prediction]) -> None:
+    """`id,input,label,prediction,score` of every row, in order; inputs are cut to 200 characters. Words and their tags stand with blanks
+    between them, and of pairs the second text stands as the label."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["id", "input", "label", "prediction", "score"])
-    for record, answer in zip(records, answers.predict(record.input for record in records), strict=True):
+    for record, answer in zip(records, answers, strict=True):
         score = "" if answer.score is None else round(answer.score, 6)
-        writer.writerow([record.id, str(record.input)[:200], _cell(record.label), _cell(answer.answer), score])
+        known = record.label if record.target is None else joined(record.target)
+        cells = (joined(known), joined(answer.answer)) if _is_tagged(record) else (_cell(known), _cell(answer.answer))
+        writer.writerow([record.id, joined(record.input)[:200], *cells, score])
     write_text(path, text.getvalue())
+
+
+def _is_tagged(record: Record) -> bool:
+    return isinstance(record.input, tuple) and isinstance(record.label, tuple)
 
 
 def _cell(answer: Any) -> Any:

@@ -9,6 +9,7 @@ from zhuji.core.errors import DataError, NothingToResume, UsageError
 from zhuji.core.files import sweep
 from zhuji.core.log import in_language, say
 from zhuji.training import folder as places
+from zhuji.training import teaching, transfer
 from zhuji.training.begin import Job, begin
 from zhuji.training.finish import Result, finish, rehearse_end, validate
 from zhuji.training.hooks import Board, MetricsFile, ProgressLine, Watcher, Watchers
@@ -28,7 +29,9 @@ def fit(run: Run, run_dir: Path, *, progress: bool = True) -> Result:
         for name in ("path", "valid_path", "test_path")
         if (path := getattr(run.data, name)) is not None
     }
-    run = Run.parse(overlay(run.plain(), {"data": paths}))
+    starts = {} if run.start is None else {"start": {"path": transfer.absolute(run.start.path)}}
+    teachers = {} if run.teacher is None else {"teacher": teaching.absolute(run.teacher)}
+    run = Run.parse(overlay(run.plain(), {"data": paths, **starts, **teachers}))
     places.write_run(folder, run)
     try:
         return _run(run, folder, progress)
@@ -55,7 +58,7 @@ def resume(run_dir: Path, *, progress: bool = True) -> Result:
 def _run(run: Run, folder: Path, progress: bool) -> Result:
     sweep(folder)
     job = begin(run, folder)
-    if job.fresh and job.run.train.rehearse:
+    if job.fresh and job.run.train.rehearse and not job.state.progress.stopped:
         _rehearse(job)
     step = job.state.progress.step
     watchers = Watchers(_watchers(job, step, progress))
@@ -98,4 +101,5 @@ def _work(job: Job, watchers: Watchers) -> Work:
         epoch=lambda batches: _epochs(job, batches),
         validate=lambda model: validate(job, model), higher_is_better=metric.higher_is_better,
         checkpoints=job.checkpoints, watchers=watchers, precision=job.precision, device=job.device,
+        ready=transfer.thawing(job.run.start, lambda step: _epochs(job, step * job.run.train.accumulate)),
     )  # fmt: skip

@@ -19,15 +19,21 @@ from typing import Any
 
 import torch
 
-from zhuji.core.config import read_yaml, write_yaml
+from zhuji.core.config import Settings, read_yaml, write_yaml
+from zhuji.core.contracts import Modality
 from zhuji.core.errors import ChangedSinceStart, NothingToResume, RunExists
-from zhuji.core.files import PARTIAL, atomic_file, write_text
+from zhuji.core.files import PARTIAL, atomic_file, atomic_folder, write_text
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.training.run import Run
 
 RUN, START, RESULTS = "run.yaml", "start.json", "results.json"
 METRICS, BOARD, CHECKPOINTS, BUNDLE = "metrics.jsonl", "tensorboard", "checkpoints", "bundle"
+CORPUS = "corpus"
+CHOICE = "choice.json"
+"""What was tried with few labels, and what was chosen."""
+LESSONS = "lessons"
+"""Folder of what a teacher said about each training row."""
 LEARNED = "learned"
 """Folder of what the modality learned: a resumed run takes it from there and does not learn it again."""
 
@@ -72,21 +78,36 @@ def unclaim(folder: Path) -> None:
     if (folder / START).exists():
         return
     (folder / RUN).unlink(missing_ok=True)
-    shutil.rmtree(folder / LEARNED, ignore_errors=True)
+    for made in (LEARNED, CORPUS):
+        shutil.rmtree(folder / made, ignore_errors=True)
     if not any(folder.iterdir()):
         folder.rmdir()
 
 
-def write_run(folder: Path, run: Run) -> None:
+def write_run(folder: Path, run: Settings) -> None:
     write_text(folder / RUN, write_yaml(run.plain()))
 
 
 def read_run(folder: Path) -> Run:
     """The run that a folder holds. Raises NothingToResume."""
+    return Run.parse(read_plain(folder))
+
+
+def read_plain(folder: Path) -> dict[str, Any]:
+    """The run or the pretraining that a folder holds, as plain data. Raises NothingToResume."""
     path = folder / RUN
     if not path.is_file():
         raise NothingToResume(file=folder, why=in_language(f"it has no {RUN}", f"其中没有 {RUN}"))
-    return Run.parse(read_yaml(path.read_text(encoding="utf-8"), str(path)))
+    return read_yaml(path.read_text(encoding="utf-8"), str(path))
+
+
+def write_learned(folder: Path, modality: Modality) -> None:
+    """What the modality learned, whole or not at all; one that is there already stays."""
+    if (folder / LEARNED).exists():
+        return
+    with atomic_folder(folder / LEARNED) as partial:
+        for name, content in modality.files().items():
+            (partial / name).write_bytes(content)
 
 
 def write_splits(folder: Path, records: Iterable[Record]) -> None:

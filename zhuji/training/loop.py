@@ -60,6 +60,10 @@ class Work:
     watchers: Watchers
     precision: Precision = field(default_factory=lambda: Precision("fp32"))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    share_per_unit: float = 0.0
+    """Share of the device's ceiling that a unit a second takes (see `cost.py`), where that was measured."""
+    ready: Callable[[Model, int], None] = lambda model, step: None
+    """Called before each step with the model and the step's number: settles what of it learns."""
 
     @property
     def log_every(self) -> int:
@@ -147,6 +151,7 @@ class Sums(NamedTuple):
 def _step(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[int, Batch]]) -> None:
     """One optimiser step. One whose loss or gradient is not finite changes no weight, but it is counted and its rows are passed."""
     progress, started = state.progress, time.perf_counter()
+    work.ready(state.model, progress.step)
     state.model.zero_grad(set_to_none=True)
     sums, units, positions = _gradients(work, state, loss, batches)
     state.whole = False
@@ -213,11 +218,12 @@ class _Pace:
 
 
 def _log(work: Work, state: State, pace: _Pace) -> None:
-    progress = state.progress
+    progress, speed = state.progress, pace.since(state.progress.units)
+    mfu = {"mfu": round(speed * work.share_per_unit, 4)} if work.share_per_unit else {}
     work.watchers.see({
         "kind": "train", **_when(work, state), "loss": progress.loss_total / max(progress.loss_count, 1e-12),
         "lr": _rate(work, progress.step - 1), "units": progress.units, "waste": round(progress.waste, 4), "bad_steps": progress.bad_steps,
-        "units_per_second": round(pace.since(progress.units), 1), "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1),
+        "units_per_second": round(speed, 1), "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1), **mfu,
     })  # fmt: skip
     progress.loss_total = progress.loss_count = 0.0
     progress.logged = progress.step

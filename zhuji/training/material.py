@@ -9,8 +9,9 @@ Encoded rows are views into one flat array a split, so a million short rows cost
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,21 +22,43 @@ from zhuji.core.records import SPLITS, Record
 from zhuji.core.seed import derive
 from zhuji.core.units import Batch
 from zhuji.data.loader import BatchPlan
-from zhuji.data.prepare import Prepared
+from zhuji.data.prepare import Prepared, counted_as
 
 _CHUNK = 4096
 """Rows encoded at once: bounds the memory for what tokenizers return."""
+_STEP = 8
+"""Second inputs are padded to a multiple of this, so that there are few shapes."""
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """A target whose first axis differs from row to row: all rows one behind the other, `flat (S, …)`, and where each ends, `ends (N,)`."""
+
+    flat: Tensor
+    ends: Tensor
+
+    @classmethod
+    def of(cls, rows: Sequence[Tensor]) -> Ragged:
+        return cls(torch.cat(list(rows)), torch.tensor([len(row) for row in rows]).cumsum(0))
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """Rows `(B, longest, …)`, filled up with -1."""
+        starts = torch.cat((self.ends.new_zeros(1), self.ends[:-1]))
+        rows = [self.flat[a:b] for a, b in zip(starts[index].tolist(), self.ends[index].tolist(), strict=True)]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """One split, encoded. `lengths (N,)` int64 in units; `targets`: name -> (N, …)."""
+    """One split, encoded. `lengths (N,)` int64 in units; `targets`: name -> (N, …), or rows of unequal length; `others`: of paired
+    tasks, the second inputs."""
 
     modality: Modality
     records: Sequence[Record]
     encoded: Sequence[Encoded]
-    targets: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor | Ragged]
     lengths: np.ndarray
+    others: Sequence[Encoded] = ()
 
     def __len__(self) -> int:
         return len(self.records)
@@ -44,16 +67,23 @@ class Rows:
         """The batch that a plan describes, padded to the plan's length."""
         units = self.modality.collate([self.encoded[i] for i in plan.rows], (plan.length,))
         chosen = torch.from_numpy(plan.rows)
-        return Batch(units, {name: target[chosen] for name, target in self.targets.items()})
+        targets = {name: target[chosen] for name, target in self.targets.items()}
+        if not self.others:
+            return Batch(units, targets)
+        others = [self.others[i] for i in plan.rows]
+        longest = max(row.length for row in others)
+        return Batch(units, targets, self.modality.collate(others, (-(-longest // _STEP) * _STEP,)))
 
     def digest(self) -> bytes:
         """Changes with any unit or target of any row."""
         digest = hashlib.sha256(self.lengths.tobytes())
-        for row in self.encoded:
-            for array in (row.ids, row.values):
+        for row in (*self.encoded, *self.others):
+            for array in (row.ids, row.values, row.words):
                 digest.update(b"" if array is None else array.tobytes())
         for name in sorted(self.targets):
-            digest.update(self.targets[name].numpy().tobytes())
+            target = self.targets[name]
+            for part in (target.flat, target.ends) if isinstance(target, Ragged) else (target,):
+                digest.update(part.numpy().tobytes())
         return digest.digest()
 
 
@@ -71,43 +101,77 @@ class Material:
 
 
 def gather(
-    prepared: Prepared, modality: Modality, task: Task, seed: int, *, fitted: Mapping[str, bytes] | None = None
+    prepared: Prepared,
+    modality: Modality,
+    task: Task,
+    seed: int,
+    *,
+    fitted: Mapping[str, bytes] | None = None,
+    learn_task: bool = True,
 ) -> Material:
     """Fit modality and task on the training split and encode all splits; gives every kept row its fate in the ledger.
 
-    `fitted`: what an earlier `fit` learned (see `Modality.files`), to be used in place of learning it again.
+    `fitted`: what an earlier `fit` learned (see `Modality.files`), to be used in place of learning it again; without `learn_task` the
+    task is taken as one that knows already.
     """
     train = prepared.split("train")
     if fitted is None:
-        modality = modality.fit((record.input for record in train), derive(seed, "modality"))
+        modality = modality.fit(_inputs(train, task), derive(seed, "modality"))
     else:
         modality = modality.with_files(fitted)
-    task = task.fit(train)
-    rows = {split: encode(modality, task, prepared.split(split)) for split in SPLITS}
+    task = task.fit(train) if learn_task else task
+    rows = {split: encode(modality, task, prepared.split(split)) for split in (*SPLITS, *prepared.more_tests)}
     for part in rows.values():
         settle(prepared, part)
     assert prepared.ledger.balanced, "every row read must have exactly one fate"
     return Material(modality, task, rows)
 
 
+def _inputs(records: Sequence[Record], task: Task) -> Iterator[Any]:
+    """What a vocabulary is learned from: of pairs, both."""
+    for record in records:
+        yield record.input
+        if task.needs == "target":
+            yield record.target
+
+
 def encode(modality: Modality, task: Task, records: Sequence[Record]) -> Rows:
     """Rows of one split."""
-    encoded: list[Encoded] = []
-    for start in range(0, len(records), _CHUNK):
-        encoded += _compact(modality.encode([record.input for record in records[start : start + _CHUNK]]))
+    encoded = _encoded(modality, [record.input for record in records])
     lengths = np.array([row.length for row in encoded], dtype=np.int64)
     targets = [task.targets(record) for record in records]
     names = targets[0] if targets else {}
-    return Rows(modality, records, encoded, {name: torch.stack([t[name] for t in targets]) for name in names}, lengths)
+    together = {name: _together([row[name] for row in targets]) for name in names}
+    others = _encoded(modality, [record.target for record in records]) if task.needs == "target" else ()
+    return Rows(modality, records, encoded, together, lengths, others)
+
+
+def _encoded(modality: Modality, inputs: Sequence[Any]) -> list[Encoded]:
+    encoded: list[Encoded] = []
+    for start in range(0, len(inputs), _CHUNK):
+        encoded += _compact(modality.encode(inputs[start : start + _CHUNK]))
+    return encoded
+
+
+def _together(rows: Sequence[Tensor]) -> Tensor | Ragged:
+    return torch.stack(list(rows)) if len({row.shape for row in rows}) == 1 else Ragged.of(rows)
 
 
 def _compact(rows: list[Encoded]) -> list[Encoded]:
     """The same rows as views into one array."""
     if any(row.ids is None or row.ids.ndim != 1 or row.values is not None for row in rows):
         return rows
-    together = np.concatenate([row.ids for row in rows if row.ids is not None]) if rows else np.empty(0, np.int32)
     ends = np.cumsum([row.length for row in rows])
-    return [Encoded(ids=together[end - row.length : end], cut=row.cut) for row, end in zip(rows, ends, strict=True)]
+    ids, words = (_views([getattr(row, name) for row in rows], ends) for name in ("ids", "words"))
+    return [Encoded(ids=part, cut=row.cut, words=word) for row, part, word in zip(rows, ids, words, strict=True)]
+
+
+def _views(arrays: Sequence[np.ndarray | None], ends: np.ndarray) -> Sequence[np.ndarray | None]:
+    """Equal arrays that lie one behind the other in one."""
+    if not arrays or any(array is None for array in arrays):
+        return arrays
+    together = np.concatenate([array for array in arrays if array is not None])
+    return [together[end - len(array) : end] for array, end in zip(arrays, ends, strict=True) if array is not None]
 
 
 def settle(prepared: Prepared, part: Rows) -> None:
@@ -118,6 +182,6 @@ def settle(prepared: Prepared, part: Rows) -> None:
         if plus and copy_of in read:
             continue
         fate, cause = ("cut", "too long") if row.cut else ("used", "")
-        prepared.ledger.settle(fate, cause, split=record.split, label=record.label)
+        prepared.ledger.settle(fate, cause, split=record.split, label=counted_as(record))
         prepared.ledger.units += row.length
         prepared.ledger.units_cut += row.cut

@@ -19,6 +19,7 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer
 from zhuji.training.run import OptimSettings
 
 Named = list[tuple[str, nn.Parameter]]
+Shares = Mapping[str, float]
 
 _NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d)
 _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
@@ -32,10 +33,10 @@ class Optimiser:
         self._names: dict[Tensor, str] = dict(names)
 
     def step(self, lr: float) -> None:
-        """One move at this rate."""
+        """One move at this rate, or a group's own share of it."""
         for part in self.parts:
             for group in part.param_groups:
-                group["lr"] = lr
+                group["lr"] = lr * group["share"]
             part.step()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -77,39 +78,48 @@ def split_by_decay(model: nn.Module) -> tuple[Named, Named]:
     return decay, free
 
 
-def optimiser(settings: OptimSettings, model: nn.Module) -> Optimiser:
-    """The optimiser that `settings` names, over the model's trainable parameters."""
+def optimiser(settings: OptimSettings, model: nn.Module, shares: Shares | None = None) -> Optimiser:
+    """The optimiser that `settings` names, over the model's trainable parameters. `shares`: of the rate, by parameter name (default 1)."""
     decay, free = split_by_decay(model)
     names: dict[Tensor, str] = {parameter: name for name, parameter in (*decay, *free)}
+    shares = shares or {}
     if settings.name != "muon":
-        return Optimiser([_plain(settings, decay, free)], names)
+        return Optimiser([_plain(settings, decay, free, shares)], names)
     hidden = [(name, p) for name, p in decay if p.ndim == 2 and _hidden(name)]
     others = [(name, p) for name, p in decay if not (p.ndim == 2 and _hidden(name))]
-    parts: list[Optimizer] = [_plain(settings.model_copy(update={"name": "adamw"}), others, free)]
+    parts: list[Optimizer] = []
+    if others or free:
+        parts.append(_plain(settings.model_copy(update={"name": "adamw"}), others, free, shares))
     if hidden:
-        parts.append(_muon(settings, hidden))
+        parts.append(_muon(settings, hidden, shares))
     return Optimiser(parts, names)
 
 
 def _hidden(name: str) -> bool:
-    """Muon is meant for matrices between hidden states: neither for the stem nor for the head."""
-    return not name.startswith("head.") and "stem" not in name.split(".")
+    """Muon is meant for matrices between hidden states: neither for the stem nor for what a head ends with; a decoder's blocks are
+    hidden though they belong to the head."""
+    path = name.split(".")
+    return "stem" not in path and (path[0] != "head" or "blocks" in path)
 
 
-def _muon(settings: OptimSettings, hidden: Named) -> Optimizer:
+def _groups(named: Named, weight_decay: float, shares: Shares) -> list[dict[str, Any]]:
+    """One group for each share of the rate, in the order in which shares come."""
+    by_share: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in named:
+        by_share.setdefault(shares.get(name, 1.0), []).append(parameter)
+    return [{"params": params, "weight_decay": weight_decay, "share": share} for share, params in by_share.items()]
+
+
+def _muon(settings: OptimSettings, hidden: Named, shares: Shares) -> Optimizer:
     # Steps as long as AdamW's (Liu et al. 2025, section 2.2): one rate serves both halves.
     return Muon(
-        [p for _, p in hidden], lr=settings.lr, weight_decay=settings.weight_decay, momentum=settings.momentum,
+        _groups(hidden, settings.weight_decay, shares), lr=settings.lr, weight_decay=settings.weight_decay, momentum=settings.momentum,
         adjust_lr_fn="match_rms_adamw",
     )  # fmt: skip
 
 
-def _plain(settings: OptimSettings, decay: Named, free: Named) -> Optimizer:
-    groups: list[dict[str, Any]] = [
-        {"params": [p for _, p in named], "weight_decay": weight}
-        for named, weight in ((decay, settings.weight_decay), (free, 0.0))
-        if named
-    ]
+def _plain(settings: OptimSettings, decay: Named, free: Named, shares: Shares) -> Optimizer:
+    groups = [*_groups(decay, settings.weight_decay, shares), *_groups(free, 0.0, shares)]
     fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for _, p in (*decay, *free))
     adam: dict[str, Any] = {"betas": settings.betas, "eps": settings.eps}
     make: dict[str, Callable[[], Optimizer]] = {

@@ -4,11 +4,12 @@ in the run folder its complete record, a JSON schema its editor help."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from zhuji.core.config import Settings, assignments, overlay
+from zhuji.core.log import in_language
 from zhuji.data.settings import DataSettings, Fraction
 
 FORMAT = 1
@@ -66,6 +67,53 @@ class TrainSettings(Settings):
     rehearse: bool = True
 
 
+class StartSettings(Settings):
+    """What a run begins from instead of random weights: the encoder of a trained model, its tokenizer and its shape."""
+
+    path: str = Field(min_length=1)
+    """A bundle, a run folder or a Hugging Face folder; hf:NAME is fetched."""
+    mode: Literal["full", "frozen", "lora"] = "full"
+    """full: everything learns; frozen: only the head; lora: the head and low-rank adapters, which are merged at the end."""
+    rank: int = Field(default=8, gt=0)
+    """Of an adapter."""
+    alpha: float = Field(default=16.0, gt=0)
+    """An adapter's difference counts alpha / rank times."""
+    targets: tuple[str, ...] = Field(default=("attention", "feedforward"), min_length=1)
+    """Linear layers that get an adapter: words of their dotted names."""
+    besides: tuple[Literal["norms", "biases"], ...] = ()
+    """With lora: what else of the encoder learns."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Each stage of the encoder learns at this share of the rate of the stage above it."""
+    thaw: float = Field(default=0.0, ge=0)
+    """Epochs after which one stage more learns, from the top down; 0: all learn from the start."""
+    head: Literal["fresh", "kept"] = "fresh"
+    choose: Literal["auto", "off"] = "auto"
+    """auto: with few labels, the way of learning is chosen by cross-validation on the training split."""
+    hash: str = ""
+    """Learned: SHA-256 of the weights and parts begun from."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.thaw and self.mode != "full":
+            raise ValueError(in_language("must have mode=full where thaw is set", "设置 thaw 时 mode 必须为 full"))
+        return self
+
+
+class TeacherSettings(Settings):
+    """A trained model that teaches this one (Hinton et al. 2015): it may have another tokenizer and another backbone."""
+
+    path: str = Field(min_length=1)
+    """A bundle, a run folder or a Hugging Face folder."""
+    weight: float = Field(default=0.7, ge=0, le=1)
+    """Of the teacher's lessons; the rest is the labels'."""
+    temperature: float = Field(default=2.0, gt=0)
+    """Above 1 the teacher's doubts count more."""
+    unlabelled: str | None = None
+    """A file of further texts, which only the teacher labels."""
+    hash: str = ""
+    """Learned: SHA-256 of the teacher's weights and parts."""
+
+
 class EvaluateSettings(Settings):
     """What stands beside a test score."""
 
@@ -75,26 +123,42 @@ class EvaluateSettings(Settings):
     golden_rows: int = Field(default=16, ge=1)
 
 
-class Run(Settings):
-    """`modality`, `backbone` and `task` are described as {"name": …, **settings}; see `core/lookup.py`."""
+class Plan(Settings):
+    """What every training has. `modality`, `backbone` and `task` are described as {"name": …, **settings}; see `core/lookup.py`."""
 
     format: Literal[1] = FORMAT
     name: str = "run"
     recipe: str = ""
     """The recipe it began with, for the record."""
     seed: int = 0
+    modality: dict[str, Any] = Field(default_factory=dict[str, Any])
+    backbone: dict[str, Any] = Field(default_factory=dict[str, Any])
+    task: dict[str, Any] = Field(default_factory=dict[str, Any])
+    start: StartSettings | None = None
+    train: TrainSettings = TrainSettings()
+
+
+class Run(Plan):
+    """A training on labelled rows."""
+
     data: DataSettings
     modality: dict[str, Any] = Field(default_factory=lambda: {"name": "text"})
     backbone: dict[str, Any] = Field(default_factory=lambda: {"name": "bag"})
     task: dict[str, Any] = Field(default_factory=lambda: {"name": "auto"})
-    """`auto`: classify or regress, by what the label column holds."""
-    train: TrainSettings = TrainSettings()
+    """`auto`: classify, regress, tag or translate, by what the columns hold."""
+    teacher: TeacherSettings | None = None
     evaluate: EvaluateSettings = EvaluateSettings()
 
 
 def compose(*layers: Mapping[str, Any], sets: Iterable[str] = ()) -> Run:
     """A run from layers of plain data, later ones on top (recipe, YAML file, options), and `--set` pairs on the very top."""
-    tree: dict[str, Any] = {shelf: Run.model_fields[shelf].get_default(call_default_factory=True) for shelf in SHELVES}
+    given: dict[str, Any] = {}
     for layer in (*layers, assignments(sets)):
-        tree = overlay(tree, layer)
-    return Run.parse(tree)
+        given = overlay(given, layer)
+    return Run.parse(overlay(_defaults(started=given.get("start") is not None), given))
+
+
+def _defaults(started: bool) -> dict[str, Any]:
+    """The parts of a run that names none. One that starts from a model has that model's modality and backbone."""
+    parts: dict[str, Any] = {shelf: Run.model_fields[shelf].get_default(call_default_factory=True) for shelf in SHELVES}
+    return {**parts, "modality": {}, "backbone": {}} if started else parts

@@ -87,7 +87,8 @@ class State:
         step = self.progress.step
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         for mean, new in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(new.detach(), weight)
+            if new.requires_grad:  # the mean of what stands still is itself, to the last bit only where nothing is computed
+                mean.lerp_(new.detach(), weight)
         for mean, new in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
             mean.copy_(new)
 

@@ -98,13 +98,19 @@ def classes(found: Found) -> list[dict[str, Any]]:
     return [dict(row) for row in found.results.get("per_class") or []]
 
 
+def holds_numbers(found: Found) -> bool:
+    """Are the answers numbers?"""
+    return not found.labels and found.results.get("kind") not in ("tag", "pair")
+
+
 def mistakes(found: Found, limit: int, seed: int) -> list[dict[str, Any]]:
     """Wrong answers given with the highest confidence, or numbers that are furthest off."""
     wrong: list[dict[str, Any]] = []
+    numbers = holds_numbers(found)
     for row in found.predictions:
-        if found.labels and row["label"] != row["prediction"]:
+        if not numbers and row["label"] != row["prediction"]:
             wrong.append({**row, "score": float(row["score"]) if row.get("score") else None})
-        elif not found.labels:
+        elif numbers:
             wrong.append({**row, "score": abs(float(row["label"]) - float(row["prediction"]))})
     ties = stream(seed, "report", "mistakes").random(len(wrong))
     order = sorted(range(len(wrong)), key=lambda i: (-(wrong[i]["score"] or 0.0), ties[i]))

@@ -8,7 +8,7 @@ from zhuji.core.log import in_language as say_in
 from zhuji.core.records import SPLITS
 from zhuji.tools.pages import pictures
 from zhuji.tools.pages.drawing import Picture
-from zhuji.tools.pages.found import Found, classes, models
+from zhuji.tools.pages.found import Found, classes, holds_numbers, models
 
 
 def run_pictures(found: Found, limit: int) -> dict[str, Picture]:
@@ -92,7 +92,7 @@ def _ece(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
 
 
 def _fit(found: Found) -> Picture | None:
-    if found.labels or not found.predictions:
+    if not holds_numbers(found) or not found.predictions:
         return None
     pairs = np.array([(float(row["label"]), float(row["prediction"])) for row in found.predictions])
     return pictures.fit_line(pairs[:, 0], pairs[:, 1])

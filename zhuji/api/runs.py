@@ -1,4 +1,4 @@
-"""Zhuji from Python: what the commands do, typed. Nothing heavy is imported before it is used."""
+"""Runs on labelled data from Python, and what one does with a finished model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zhuji.api.foundation import RUNS, Foundation
 from zhuji.core.config import assignments, overlay, read_yaml, write_yaml
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ Scores = Mapping[str, Mapping[str, float | None]]
 """Metric -> `value`, `low`, `high`; the metric that chose the model stands first."""
 
 DEFAULT_RECIPE = "bag"
-RUNS = Path("runs")
+DEFAULT_TRANSFER = "finetune"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def train(
     config: str | Path | None = None,
     task: str | None = None,
     epochs: float | None = None,
+    start: str | Path | None = None,
     name: str | None = None,
     run_dir: str | Path | None = None,
     seed: int | None = None,
@@ -113,7 +115,7 @@ def train(
     """Train, test, save and report.
 
     `data`: a file or folder, or the `data` section of a run as a mapping; `model`: a recipe's name or a YAML file; `config`: a YAML
-    file laid over it; `columns`: settings of the `data` section by name (`text="review"`, `label="stars"`); `sets`: `key=value`
+    file laid over it; `start`: a bundle, run or Hugging Face folder to begin from; `columns`: settings of the `data` section by name (`text="review"`, `label="stars"`); `sets`: `key=value`
     pairs laid on top. The run's folder is `run_dir`, which must be empty or new, or else the next `runs/NNN-name`.
 
     Raises what a run can meet, all of it `zhuji.core.errors.ZhujiError`.
@@ -121,7 +123,8 @@ def train(
     from zhuji.training.fit import fit
 
     run, folder = planned(
-        data, model=model, config=config, task=task, epochs=epochs, name=name, run_dir=run_dir, seed=seed, sets=sets, **columns
+        data, model=model, config=config, task=task, epochs=epochs, start=start, name=name, run_dir=run_dir, seed=seed,
+        sets=sets, **columns,
     )
     return _finished(fit(run, folder).run)
 
@@ -133,6 +136,7 @@ def planned(
     config: str | Path | None = None,
     task: str | None = None,
     epochs: float | None = None,
+    start: str | Path | None = None,
     name: str | None = None,
     run_dir: str | Path | None = None,
     seed: int | None = None,
@@ -150,11 +154,12 @@ def planned(
         if not Path(config).is_file():
             raise MissingFile(file=config)
         own = read_yaml(Path(config).read_text(encoding="utf-8"), str(config))
-    base = recipes.layer(model or (own.get("recipe") or DEFAULT_RECIPE))
+    base = recipes.layer(model or own.get("recipe") or (DEFAULT_RECIPE if start is None else DEFAULT_TRANSFER))
     source = dict(data) if isinstance(data, Mapping) else {} if data is None else {"path": str(data)}
     options: dict[str, Any] = {"data": {**source, **_columns(columns)}}
     options |= {key: value for key, value in {"name": name, "seed": seed}.items() if value is not None}
     options |= {} if task is None else {"task": {"name": task}}
+    options |= {} if start is None else {"start": {"path": str(start)}}
     options |= {} if epochs is None else {"train": {"epochs": epochs}}
     run = compose(base, own, options, sets=sets)
     if run.name == "run":
@@ -177,12 +182,16 @@ def _finished(folder: Path) -> Result:
     return Result.of(folder, write_report(folder).page, read_json(folder / "results.json"))
 
 
-def resume(run_dir: str | Path, *, seed: int | None = None, sets: Sequence[str] = ()) -> Result:
+def resume(run_dir: str | Path, *, seed: int | None = None, sets: Sequence[str] = ()) -> Result | Foundation:
     """Go on with a run that was stopped. `seed` and `sets` may only repeat what the run has.
 
     Raises NothingToResume, ChangedSinceStart, and what a run can meet."""
-    from zhuji.training import fit, folder
+    from zhuji.training import fit, folder, pretrain
+    from zhuji.training.pretraining import is_pretraining
 
+    if is_pretraining(folder.read_plain(Path(run_dir))):
+        done = pretrain.resume(Path(run_dir))
+        return Foundation(done.run, done.facts)
     if seed is not None or sets:
         run = folder.read_run(Path(run_dir))
         asked = type(run).parse(overlay(run.plain(), overlay(assignments(sets), {} if seed is None else {"seed": seed})))

@@ -1,0 +1,78 @@
+import numpy as np
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from zhuji.core.units import Features, Units
+from zhuji.nn.heads import PooledHead
+from zhuji.nn.wide import WideHead, WideLinear, rarities
+
+ROWS = [[3, 4, 3, 5], [4], [5, 6, 5, 6, 5, 6, 3], [7, 3, 4]]
+
+
+def units(rows, length=9):
+    ids = torch.zeros(len(rows), length, dtype=torch.int64)
+    mask = torch.zeros(len(rows), length, dtype=torch.bool)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)], mask[i, : len(row)] = torch.tensor(row), True
+    return Units(mask=mask, ids=ids)
+
+
+def dense(layer, rows, length=9):
+    """`(B, buckets)`: what a row gives to each bucket."""
+    buckets, values = layer.values(units(rows, length))
+    return torch.zeros(len(rows), layer.buckets).scatter_add_(1, buckets, values).numpy()
+
+
+def test_values_are_those_of_tfidf():
+    layer = WideLinear(1 << 20, 2, 2)
+    texts = [" ".join(f"w{i}" for i in row) for row in ROWS]
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit(texts)
+    theirs = vectorizer.transform(texts).toarray()
+    buckets, real = layer.runs(units(ROWS))
+    having = np.zeros(layer.buckets)
+    for row, ok in zip(buckets.numpy(), real.numpy(), strict=True):
+        having[np.unique(row[ok])] += 1
+    layer.rarity = torch.from_numpy(rarities(having, len(ROWS))).float()
+    ours = dense(layer, ROWS)
+    assert (ours > 0).sum() == (theirs > 0).sum(), "no two runs of so few share a bucket"
+    np.testing.assert_allclose(ours @ ours.T, theirs @ theirs.T, atol=1e-6)
+    np.testing.assert_allclose(np.sort(ours[2][ours[2] > 0]), np.sort(theirs[2][theirs[2] > 0]), atol=1e-6)
+
+
+def test_the_layer_is_linear_in_these_values():
+    layer = WideLinear(64, 3, 3)
+    torch.nn.init.normal_(layer.weight)
+    torch.nn.init.uniform_(layer.rarity, 1, 2)
+    np.testing.assert_allclose(
+        layer(units(ROWS)).detach().numpy(), dense(layer, ROWS) @ layer.weight.detach().numpy(), atol=1e-5
+    )
+
+
+def test_padding_and_neighbours_change_nothing_and_order_counts():
+    layer = WideLinear(512, 3, 2)
+    torch.nn.init.normal_(layer.weight)
+    together = layer(units(ROWS, 20))
+    for i, row in enumerate(ROWS):
+        assert torch.allclose(layer(units([row], len(row)))[0], together[i], atol=1e-6)
+    assert not torch.allclose(layer(units([[3, 4]])), layer(units([[4, 3]])))
+    alone = WideLinear(512, 3, 1)
+    torch.nn.init.normal_(alone.weight)
+    assert torch.allclose(alone(units([[3, 4]])), alone(units([[4, 3]])))
+
+
+def test_a_row_without_units_gives_nothing_and_gradients_are_finite():
+    layer = WideLinear(64, 2, 2)
+    out = layer(units([[], [3]], 1))
+    assert torch.equal(out[0], torch.zeros(2))
+    layer(units(ROWS)).sum().backward()
+    assert torch.isfinite(layer.weight.grad).all()
+
+
+def test_both_halves_are_added():
+    torch.manual_seed(0)
+    head = WideHead(PooledHead(4, 2), WideLinear(64, 2, 1))
+    rows = units(ROWS)
+    features = Features(torch.randn(*rows.mask.shape, 4), rows.mask)
+    assert torch.equal(head(features, rows), head.deep(features))
+    torch.nn.init.normal_(head.wide.weight)
+    assert torch.allclose(head(features, rows), head.deep(features) + head.wide(rows))

@@ -1,0 +1,168 @@
+"""A head fitted to few labels: as scikit-learn fits it, chosen as it should be, and an ordinary model in the end."""
+
+import csv
+import random
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from tests.training.test_transfer import QUICK, SHAPE
+from zhuji.core.errors import Interrupted
+from zhuji.core.files import read_json
+from zhuji.model.bundle import open_bundle
+from zhuji.training import few_labels, loop
+from zhuji.training import folder as places
+from zhuji.training.begin import begin
+from zhuji.training.few_labels import PENALTIES, WAYS, logistic
+from zhuji.training.fit import fit, resume
+from zhuji.training.run import compose
+
+TOPICS = {"sea": "ship sail harbour tide", "air": "wing pilot cloud plane", "rail": "train track signal wagon"}
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Three topics; no word decides alone."""
+    path, rng = tmp_path_factory.mktemp("few") / "topics.csv", random.Random(1)
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for i in range(150):
+            label = list(TOPICS)[i % 3]
+            noise = [f"n{rng.randrange(40)}" for _ in range(6)]
+            writer.writerow([" ".join(rng.sample(noise + rng.sample(TOPICS[label].split(), 2), 8)), label])
+    return path
+
+
+@pytest.fixture(scope="module")
+def start(few, tmp_path_factory):
+    layer = {
+        "data": {"path": str(few), "near": 0}, "backbone": SHAPE, "train": {**QUICK, "steps": 8},
+        "evaluate": {"bootstrap": 0, "baselines": False, "golden_rows": 2},
+    }  # fmt: skip
+    return fit(compose(layer), tmp_path_factory.mktemp("start") / "run", progress=False).run
+
+
+@pytest.fixture
+def run_of(few, start):
+    def make(*sets, **more):
+        layer = {
+            "data": {"path": str(few), "near": 0}, "start": {"path": str(start), **more}, "train": QUICK,
+            "evaluate": {"bootstrap": 0, "baselines": False, "golden_rows": 2},
+        }  # fmt: skip
+        return compose(layer, sets=sets)
+
+    return make
+
+
+@pytest.mark.parametrize("penalty", [1.0, 10.0])
+def test_logistic_regression_is_that_of_scikit_learn(penalty):
+    rng = np.random.default_rng(0)
+    rows, goal = rng.normal(size=(90, 5)).astype(np.float32), rng.integers(0, 3, 90)
+    weight, bias = logistic(torch.from_numpy(rows), torch.from_numpy(goal), penalty)
+    theirs = LogisticRegression(C=penalty, tol=1e-8, max_iter=1000).fit(rows, goal)
+    np.testing.assert_allclose(weight.T, theirs.coef_, atol=3e-3)
+    # A softmax does not change when the same is added to all.
+    np.testing.assert_allclose(bias - bias.mean(), theirs.intercept_ - theirs.intercept_.mean(), atol=3e-3)
+    many = torch.from_numpy(np.stack([goal == 0, goal > 1], axis=1))
+    weight, bias = logistic(torch.from_numpy(rows), many, penalty)
+    for column in range(2):
+        alone = LogisticRegression(C=penalty, tol=1e-8, max_iter=1000).fit(rows, many[:, column])
+        np.testing.assert_allclose(weight[:, column], alone.coef_[0], atol=3e-3)
+
+
+def test_products_are_enough():
+    rng = np.random.default_rng(0)
+    rows, goal = torch.from_numpy(rng.normal(size=(30, 80)).astype(np.float32)), torch.from_numpy(rng.integers(0, 2, 30))
+    axes, back = few_labels._axes(rows @ rows.T)
+    assert torch.allclose(axes @ axes.T, rows @ rows.T, atol=1e-3)
+    weight, bias = logistic(rows, goal, 1.0)
+    short, same = logistic(axes, goal, 1.0)
+    assert torch.allclose(rows.T @ (back @ short), weight, atol=2e-3)
+    assert torch.allclose(bias, same, atol=2e-3)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_the_head_answers_what_was_fitted(run_of, tmp_path, way, monkeypatch):
+    monkeypatch.setattr(few_labels, "WAYS", (way,))
+    job = begin(run_of(), tmp_path / "run")
+    rows = job.material.rows["train"]
+    task = job.material.task
+    assert (task.wide, task.unit_length) == (way.wide, way.unit_length)
+    features = few_labels._Features.of(job.model, rows, task)
+    known = torch.arange(len(rows))
+    axes, _ = few_labels._axes(features.gram(way, known))
+    penalty = read_json(tmp_path / "run" / "choice.json")["chosen"]["penalty"]
+    weight, bias = logistic(axes, rows.targets["label"], penalty)
+    expected = axes @ weight + bias
+    job.model.eval()
+    with torch.no_grad():
+        answers = torch.cat([job.model.outputs(rows.batch(plan)) for plan in job.loader.epoch(0)])
+    order = torch.from_numpy(np.concatenate([plan.rows for plan in job.loader.epoch(0)]))
+    assert torch.allclose(answers, expected[order], atol=5e-3 * float(expected.abs().max()))
+
+
+def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, start, tmp_path, capsys):
+    result = fit(run_of(), tmp_path / "run", progress=False)
+    told = read_json(tmp_path / "run" / "choice.json")
+    assert {(trial["way"], trial["penalty"]) for trial in told["tried"]} == {(w.name, p) for w in WAYS for p in PENALTIES}
+    best = max(told["tried"], key=lambda trial: trial["score"])
+    assert told["chosen"]["score"] == best["score"] == pytest.approx(np.mean(best["folds"]))
+    assert result.facts["choice"]["chosen"] == told["chosen"]
+    assert "cross-validation on the training split" in capsys.readouterr().err
+    model = open_bundle(result.bundle).model
+    theirs = open_bundle(start).model.encoder.state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in model.encoder.state_dict().items())
+    assert result.test["accuracy"]["value"] > 0.8
+    assert result.facts["steps"] == 0
+    assert places.read_run(result.run).task["wide"] == model.task.wide
+
+
+def test_nothing_of_valid_or_test_is_looked_at(run_of, tmp_path):
+    job = begin(run_of(), tmp_path / "a")
+    blind = {name: rows if name == "train" else None for name, rows in job.material.rows.items()}
+    again = few_labels.choose(job.model, blind["train"], 0)[0]
+    assert again.as_dict() == read_json(tmp_path / "a" / "choice.json")
+
+
+def test_whoever_says_how_to_learn_is_obeyed(run_of, tmp_path):
+    for number, more in enumerate([{"choose": "off"}, {"mode": "frozen"}, {"layer_decay": 0.9}, {"head": "kept"}]):
+        job = begin(run_of(**more), tmp_path / str(number))
+        assert not job.state.progress.stopped
+        assert not (tmp_path / str(number) / "choice.json").exists()
+    job = begin(run_of("task.hidden=4"), tmp_path / "hidden")
+    assert not job.state.progress.stopped
+
+
+def test_many_labels_are_not_a_case_for_it(run_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(few_labels, "MOST_LABELS", 50)
+    assert not begin(run_of(), tmp_path / "run").state.progress.stopped
+
+
+def test_rows_with_many_labels(few, start, tmp_path):
+    path, lines = tmp_path / "many.csv", few.read_text().splitlines()
+    more = [line + ("|odd" if i % 2 else "") for i, line in enumerate(lines[1:])]
+    path.write_text("\n".join([lines[0], *more]) + "\n")
+    layer = {"data": {"path": str(path), "near": 0, "label_separator": "|"}, "start": {"path": str(start)}, "train": QUICK,
+             "evaluate": {"bootstrap": 0, "baselines": False, "golden_rows": 2}}  # fmt: skip
+    result = fit(compose(layer), tmp_path / "run", progress=False)
+    assert result.facts["choice"]["chosen"]["score"] > 0.7
+    assert result.test["micro_f1"]["value"] > 0.6
+
+
+def test_a_killed_run_goes_on_with_what_was_chosen(run_of, tmp_path, monkeypatch):
+    whole = fit(run_of(), tmp_path / "whole", progress=False)
+
+    def stop(*rest):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_steps", stop)
+        with pytest.raises((KeyboardInterrupt, Interrupted)):
+            fit(run_of(), tmp_path / "cut", progress=False)
+    monkeypatch.setattr(few_labels, "choose", None)
+    resumed = resume(tmp_path / "cut", progress=False)
+    assert (resumed.bundle / "model.safetensors").read_bytes() == (whole.bundle / "model.safetensors").read_bytes()
+    assert resumed.facts["choice"] == whole.facts["choice"]

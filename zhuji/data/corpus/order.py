@@ -1,0 +1,105 @@
+"""In which order the blocks of corpora are read: from the seed and the epoch alone, so that any place can be found again.
+
+Blocks are shuffled over all corpora; consecutive ones make windows of bounded size, in which documents are shuffled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from zhuji.core.seed import stream
+from zhuji.data.corpus.shards import Array, Corpus, Documents
+
+WINDOW_BYTES = 8 << 20
+"""Of the blocks whose documents are shuffled together: four million ids of two bytes."""
+HELD = 2
+"""Windows kept in memory: the one that is read and, where a batch goes over its end, the next."""
+
+T = TypeVar("T")
+
+
+class Order:
+    """The blocks of these corpora, numbered through, epoch by epoch.
+
+    A source of weight w gives each block floor(w(e + 1) + p) - floor(we + p) times in epoch e; the phases p of its blocks are
+    spread evenly, so that every epoch holds about its share and after 1/w epochs every block was read once.
+    """
+
+    def __init__(self, corpora: Sequence[Corpus], seed: int, window_bytes: int = WINDOW_BYTES) -> None:
+        assert any(corpus.blocks for corpus in corpora), "a corpus without documents has no batches"
+        self.corpora, self.seed, self.window_bytes = tuple(corpora), seed, window_bytes
+        places = [(corpus, i) for corpus in corpora for i in range(len(corpus.blocks))]
+        self.places: tuple[tuple[Corpus, int], ...] = tuple(places)
+        self.units = np.array([corpus.blocks[i].units for corpus, i in places], np.int64)
+        self._bytes = np.array([corpus.bytes_of(i) for corpus, i in places], np.int64)
+        self._weight, self._phase = self._spread()
+
+    def _spread(self) -> tuple[Array, Array]:
+        """Weight and phase of each block, (blocks,) float64."""
+        weight, phase = np.ones(len(self.places)), np.zeros(len(self.places))
+        first = 0
+        for number, corpus in enumerate(self.corpora):
+            source = np.array([block.source for block in corpus.blocks], np.int64)
+            for s, own in enumerate(corpus.weights):
+                held = first + np.flatnonzero(source == s)
+                weight[held] = own
+                ranks = stream(self.seed, "phase", number, s).permutation(len(held))
+                phase[held] = (ranks + 0.5) / max(len(held), 1)
+            first += len(corpus.blocks)
+        return weight, phase
+
+    def windows(self, epoch: int) -> list[Array]:
+        """The numbers of the blocks of each window of an epoch, in order."""
+        before, after = (np.floor(self._weight * e + self._phase) for e in (epoch, epoch + 1))
+        blocks = np.repeat(np.arange(len(self.places)), (after - before).astype(np.int64))
+        blocks = stream(self.seed, "blocks", epoch).permutation(blocks)
+        size = self._bytes[blocks]
+        window = (np.cumsum(size) - size) // self.window_bytes
+        return np.split(blocks, np.flatnonzero(np.diff(window)) + 1) if len(blocks) else []
+
+    def read(self, blocks: Array) -> tuple[Documents, Array]:
+        """The documents of these blocks and the number of each, (N,) int64, unique over all corpora."""
+        chosen: list[int] = blocks.tolist()
+        parts = [corpus.read(i) for corpus, i in (self.places[b] for b in chosen)]
+        numbers = [(b << 32) + np.arange(len(part)) for b, part in zip(chosen, parts, strict=True)]
+        return Documents.joined(parts), np.concatenate(numbers)
+
+
+class Kept(dict[tuple[int, int], T]):
+    """The last few things that were made, by (epoch, window)."""
+
+    def made(self, key: tuple[int, int], make: Callable[[], T]) -> T:
+        """What stands under the key, else what `make` makes; the oldest goes when there are too many."""
+        if key not in self:
+            while len(self) >= HELD:
+                del self[next(iter(self))]
+            self[key] = make()
+        return self[key]
+
+
+class Epochs:
+    """How many batches each epoch has, and which epoch a batch is in when they are counted through."""
+
+    def __init__(self, batches: Callable[[int], int]) -> None:
+        self._batches = batches
+        self._ends: list[int] = []
+
+    def count(self, epoch: int) -> int:
+        """Batches of an epoch."""
+        while len(self._ends) <= epoch:
+            before = self._ends[-1] if self._ends else 0
+            self._ends.append(before + self._batches(len(self._ends)))
+        return self._ends[epoch] - (self._ends[epoch - 1] if epoch else 0)
+
+    def locate(self, number: int) -> tuple[int, int]:
+        """(epoch, place in it) of a batch, when the batches of all epochs are counted through."""
+        epoch = int(np.searchsorted(np.array(self._ends), number, side="right"))
+        while epoch >= len(self._ends) or self._ends[epoch] <= number:
+            if epoch >= len(self._ends):
+                self.count(epoch)
+            else:
+                epoch += 1
+        return epoch, number - (self._ends[epoch - 1] if epoch else 0)

@@ -1,0 +1,59 @@
+"""Which pieces of a text belong to one word. Shapes: T pieces."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+_WITHOUT_BLANKS = (
+    (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0xFF66, 0xFF9F),
+    (0x1B000, 0x1B16F), (0x20000, 0x323AF),
+)  # fmt: skip
+"""Han, Hiragana and Katakana: scripts that write no blanks, in which each character counts as a word."""
+
+
+@cache
+def _solid() -> np.ndarray:
+    """For every code point, whether it can stand inside a word: letters, marks and digits of scripts that write blanks."""
+    table = np.array([unicodedata.category(chr(code))[0] in "LMN" for code in range(sys.maxunicode + 1)])
+    table[ord("_")] = True
+    for first, last in _WITHOUT_BLANKS:
+        table[first : last + 1] = False
+    return table
+
+
+def numbered(text: str, spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The number of each piece's word, (T,) int32 from 0 on. `spans`: where in `text` each piece begins and ends.
+
+    A piece continues the word of the one before if it begins inside it, or if the characters on both sides of its begin are inside
+    a word.
+    """
+    if not spans or not text:
+        return np.zeros(len(spans), np.int32)
+    start, end = np.array(spans, dtype=np.int64).T
+    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    solid = _solid()[codes]
+    here = start.clip(0, len(codes) - 1)
+    joins = (solid[here] & solid[(here - 1).clip(0)] & (here > 0))[1:] | (start[1:] < end[:-1])
+    return np.concatenate(([0], np.cumsum(~joins))).astype(np.int32)
+
+
+def spaced(words: Sequence[str]) -> list[str]:
+    """The words with the blanks that a writer would set: one before each but the first, none between characters of scripts that
+    write none."""
+    return [f" {word}" if before and _part(before, word) else word for before, word in zip(["", *words], words, strict=False)]
+
+
+def _part(before: str, word: str) -> bool:
+    return not (before and word and _blankless(before[-1]) and _blankless(word[0]))
+
+
+def _blankless(character: str) -> bool:
+    return (
+        any(first <= ord(character) <= last for first, last in _WITHOUT_BLANKS)
+        or character in "，。、；：？！“”‘’（）《》「」…—"
+    )

@@ -1,0 +1,48 @@
+"""Rows as vectors: what a frozen encoder makes of them, pooled. Shapes: N rows, W width of a pooled state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhuji.core.contracts import Encoded
+from zhuji.data.clean import Cleaner
+from zhuji.model.assembly import Model, collate
+from zhuji.model.predictor import BATCH_UNITS, Predictor, cut, evaluating, windows
+from zhuji.nn.heads import Pooling
+
+Vectors = NDArray[np.float32]
+
+
+def pooling_of(model: Model) -> Pooling:
+    """How the model's own head pools, with what it learned for that; the mean where the head pools nothing."""
+    own = (module for module in model.head.modules() if isinstance(module, Pooling))
+    return next(own, Pooling("mean", model.backbone.out_width))
+
+
+def embed_rows(model: Model, rows: Sequence[Encoded], batch_units: int = BATCH_UNITS, pool: Pooling | None = None) -> Vectors:
+    """`(N, W)` float32: the pooled states of encoded rows, in order. The model's training mode is left as it was."""
+    pool = pooling_of(model) if pool is None else pool
+    device = next(model.parameters()).device
+    found = np.empty((len(rows), pool.width), np.float32)
+    for places, length in cut([row.length for row in rows], batch_units):
+        batch = collate(model, [rows[place] for place in places], None, length).to(device)
+        with evaluating(model):
+            found[places] = pool(model.encoder(batch.units)).float().cpu().numpy()
+    return found
+
+
+def embed(predictor: Predictor, inputs: Iterable[Any], batch_units: int = BATCH_UNITS) -> Iterator[Vectors]:
+    """A vector `(W,)` for each raw input, in order; holds a few thousand rows at once."""
+    cleaner = Cleaner(predictor.clean)
+    for window in windows(inputs):
+        clean = [cleaner(raw)[0] if isinstance(raw, str) else raw for raw in window]
+        yield from embed_rows(predictor.model, predictor.model.modality.encode(clean), batch_units)
+
+
+def unit_length(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Each row scaled to length 1; zeros stay."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -1,0 +1,57 @@
+"""Between our bundles and the folders of Hugging Face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zhuji.core.errors import RunExists
+from zhuji.model import huggingface
+from zhuji.model.bundle import open_bundle, save
+from zhuji.model.card import card
+from zhuji.model.predictor import Predictor
+from zhuji.version import __version__
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """`wrote`: "bundle", or the architecture of a Hugging Face folder; `parameters` by stem, body and head."""
+
+    source: str
+    target: str
+    wrote: str
+    parameters: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def convert(source: Path | str, target: Path | str) -> Conversion:
+    """A Hugging Face folder as a bundle, a bundle or run as a Hugging Face folder. `target` must not exist yet.
+
+    Raises RunExists, and the errors of `huggingface.read`, `huggingface.write` and `open_bundle`.
+    """
+    source, target = Path(source), Path(target)
+    if target.exists():
+        raise RunExists(file=target)
+    if huggingface.looks_like(source):
+        predictor, wrote = huggingface.read(source), "bundle"
+        _save(predictor, target, source.name)
+    else:
+        predictor = open_bundle(source)
+        wrote = huggingface.write(predictor.model, target)
+    return Conversion(str(source), str(target), wrote, predictor.model.parameter_counts())
+
+
+def _save(predictor: Predictor, target: Path, name: str) -> None:
+    model = predictor.model
+    told = {
+        "name": name, "version": __version__,
+        "model": {
+            "modality": model.modality.name(), "backbone": model.backbone.name(), "task": model.task.name(),
+            "parameters": model.parameter_count,
+        },
+    }  # fmt: skip
+    save(model, target, clean=predictor.clean, roles=predictor.roles, card=card(told), run=predictor.run)
