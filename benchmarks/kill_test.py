@@ -2,6 +2,9 @@
 an undisturbed one.
 
     python benchmarks/kill_test.py DATA.csv [--kills 50]
+    python benchmarks/kill_test.py TEXTS.txt --pretrain [--kills 30]
+
+With `--pretrain` it is a pretraining in packed rows: masked units, dropout, a moving average of the weights.
 
 Prints the number of kills, how many of them left a half-written checkpoint behind, how many checkpoints were looked at and found
 unreadable, and whether the two runs ended with the same bits: weights, scores and the log of every step.
@@ -21,7 +24,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TIMES = ("seconds", "units_per_second", "rss_mb", "peak_rss_mb", "run", "bundle")
+TIMES = ("seconds", "units_per_second", "rss_mb", "peak_rss_mb", "run", "bundle", "mfu", "cost")
 """What two equal runs may differ in."""
 
 
@@ -29,9 +32,23 @@ def settings(data: Path, steps: int, rows: int) -> list[str]:
     """A bidirectional LSTM with dropout, a weight average and a checkpoint at every step."""
     return [
         f"data.path={data}", f"data.limit={rows}", "backbone={name: recurrent, width: 16, hidden: 16}",
-        "task={name: classify, hidden: 16, dropout: 0.2}", f"train.steps={steps}", "train.batch_rows=32", "train.average=0.99",
-        "train.evaluate_every=0.5", "train.checkpoint_seconds=0", "train.precision=fp32", "train.threads=1",
-        "evaluate.bootstrap=10", "evaluate.baselines=false", "modality.max_units=64",
+        "task={name: classify, hidden: 16, dropout: 0.2}", "train.batch_rows=32", "train.evaluate_every=0.5",
+        "evaluate.bootstrap=10", "evaluate.baselines=false", "modality.max_units=64", *_common(steps),
+    ]  # fmt: skip
+
+
+def pretraining(data: Path, steps: int) -> list[str]:
+    """A small transformer that guesses hidden units in packed rows."""
+    return [
+        f"corpus.sources=[{data}]", "corpus.valid=0.05", "modality={name: text, tokenizer: bpe, vocab_size: 400, max_units: 64}",
+        "backbone={name: transformer, width: 16, layers: 2, heads: 2, dropout: 0.1}", "task={name: masked_units}", "pack=32",
+        "train.batch_units=512", "train.evaluate_every=0.3", "held.bootstrap=10", "held.units=2000", *_common(steps),
+    ]  # fmt: skip
+
+
+def _common(steps: int) -> list[str]:
+    return [
+        f"train.steps={steps}", "train.average=0.99", "train.checkpoint_seconds=0", "train.precision=fp32", "train.threads=1",
     ]  # fmt: skip
 
 
@@ -40,13 +57,14 @@ def child(folder: Path, sets: list[str]) -> None:
     from zhuji.core.threads import polite
 
     polite()
-    from zhuji.training.fit import fit, resume
-    from zhuji.training.run import compose
+    from zhuji.training import fit, pretrain, pretraining, run
 
+    pretrains = any(pair.startswith("corpus.") for pair in sets)
+    work, compose = (pretrain, pretraining.compose) if pretrains else (fit, run.compose)
     if (folder / "run.yaml").exists():
-        resume(folder, progress=False)
+        work.resume(folder, progress=False)
     else:
-        fit(compose(sets=sets), folder, progress=False)
+        work.fit(compose(sets=sets), folder, progress=False)
 
 
 @dataclass
@@ -109,13 +127,13 @@ def essence(folder: Path) -> dict[str, object]:
         "weights": (folder / "bundle" / "model.safetensors").read_bytes(),
         "results": {name: value for name, value in results.items() if name not in TIMES},
         "log": [{name: value for name, value in line.items() if name not in TIMES} for line in lines],
-        "predictions": (folder / "predictions.csv").read_bytes(),
+        "predictions": (folder / "predictions.csv").read_bytes() if (folder / "predictions.csv").exists() else b"",
     }
 
 
-def run(data: Path, folder: Path, *, kills: int, steps: int, rows: int, seed: int = 0) -> Outcome:
+def run(folder: Path, sets: list[str], *, kills: int, seed: int = 0) -> Outcome:
     """Train once undisturbed and once with so many kills."""
-    sets, rng, outcome = settings(data, steps, rows), random.Random(seed), Outcome()
+    rng, outcome = random.Random(seed), Outcome()
     process = spawn(folder / "undisturbed", sets)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
@@ -138,10 +156,13 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--pretrain", action="store_true")
     chosen = parser.parse_args()
     started = time.monotonic()
+    data = chosen.data.resolve()
+    sets = pretraining(data, chosen.steps) if chosen.pretrain else settings(data, chosen.steps, rows=2000)
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run(chosen.data.resolve(), Path(folder), kills=chosen.kills, steps=chosen.steps, rows=2000)
+        outcome = run(Path(folder), sets, kills=chosen.kills)
     print(
         f"{outcome.kills} kills in {time.monotonic() - started:.0f} s, {outcome.partial} of them while a checkpoint was being written"
     )

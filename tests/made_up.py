@@ -36,3 +36,14 @@ def reviews(path: Path, rows: int = 200) -> Path:
             text = " ".join([*rng.choices(WORDS, k=rng.randint(5, 30)), ["good", "bad"][i % 2]])
             writer.writerow([text, ["yes", "no"][i % 2]])
     return path
+
+
+def texts(path: Path, lines: int = 300) -> Path:
+    """A text file of that many made-up sentences, each another; the same ones at every call."""
+    rng = random.Random(1)
+    names = [f"{word}{rng.choice('aeiou')}{rng.choice('lmnrst')}" for word in WORDS]
+    with open(path, "w") as file:
+        for i in range(lines):
+            kept = rng.sample([*WORDS, *names], 12)
+            file.write(f"{' '.join(kept)} {i} {rng.getrandbits(40):x}\n")
+    return path

@@ -55,5 +55,12 @@ def tagged() -> zhuji.Result:
 
 @cache
 def translated() -> zhuji.Result:
-    more = ("task.layers=1", "task.heads=2", "task.beams=2", "data.leaks=allow", "data.splits.by=random")
+    more = (
+        "task.decoder=lstm",
+        "task.layers=1",
+        "train.batch_rows=16",
+        "task.beams=2",
+        "data.leaks=allow",
+        "data.splits.by=random",
+    )
     return zhuji.train(pairs(), epochs=6, run_dir=folder() / "run", sets=(*FAST, *more))

@@ -120,19 +120,19 @@ def main() -> None:
     )  # fmt: skip
     torch.manual_seed(options.seed)
     model = BertForMaskedLM(config)
-    common = dict(
-        output_dir=str(options.out / "trainer"), report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True,
-        remove_unused_columns=False, seed=options.seed, use_cpu=not torch.cuda.is_available(), dataloader_pin_memory=False,
-    )  # fmt: skip
+    common = {
+        "output_dir": str(options.out / "trainer"), "report_to": [], "save_strategy": "no", "logging_strategy": "no",
+        "disable_tqdm": True, "remove_unused_columns": False, "seed": options.seed, "use_cpu": not torch.cuda.is_available(),
+        "dataloader_pin_memory": False,
+    }  # fmt: skip
     mean = sum(texts.lengths) / len(texts)
     rows = 64 if options.best else 8
     steps = int(options.tokens / (mean * rows)) + 1
-    best = (
-        dict(bf16=True, per_device_train_batch_size=rows, train_sampling_strategy="group_by_length", length_column_name="length",
-             learning_rate=options.lr, warmup_steps=max(1, steps // 10), optim="adamw_torch_fused")
-        if options.best
-        else {}
-    )  # fmt: skip
+    tuned = {
+        "bf16": True, "per_device_train_batch_size": rows, "train_sampling_strategy": "group_by_length", "length_column_name": "length",
+        "learning_rate": options.lr, "warmup_steps": max(1, steps // 10), "optim": "adamw_torch_fused",
+    }  # fmt: skip
+    best = tuned if options.best else {}
     collator = Counting(tokenizer, mlm_probability=0.15)
     turns = Turns(collator, options.turn, options.tokens, options.lockstep)
     settings = TrainingArguments(**common, max_steps=steps + 5, **best)

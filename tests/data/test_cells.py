@@ -75,7 +75,8 @@ def test_sorting_times_as_text_is_sorting_them(times):
 
 
 @pytest.mark.parametrize(
-    ("raw", "text"), [(("a", "b"), "a b"), (("小", "米", "phone"), "小米 phone"), ("as it is", "as it is"), (("日", "。"), "日。")]
+    ("raw", "text"),
+    [(("a", "b"), "a b"), (("小", "米", "phone"), "小米 phone"), ("as it is", "as it is"), (("日", "。"), "日。")],
 )
 def test_inputs_as_one_text(raw, text):
     assert joined(raw) == text

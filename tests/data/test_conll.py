@@ -65,7 +65,9 @@ def test_known_by_its_lines_or_its_name(tmp_path, name):
     assert table(tmp_path, BODY, name).format == "conll"
 
 
-@pytest.mark.parametrize("text", ["a text of words\nanother one\n\nmore O\n", "text\tlabel\nfine\tO\n\nbad\tx\n", "a\tO\n\nb\tO\n", "x"])
+@pytest.mark.parametrize(
+    "text", ["a text of words\nanother one\n\nmore O\n", "text\tlabel\nfine\tO\n\nbad\tx\n", "a\tO\n\nb\tO\n", "x"]
+)
 def test_other_texts_stay_what_they_are(text):
     assert not looks_like_conll(text)
 

@@ -201,7 +201,8 @@ def test_lists_of_other_lengths_are_labels_of_a_text(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [("source", "target"), ("src", "tgt"), ("en", "de"), ("ZH", "en"), ("Source Text", "Target Text"), ("原文", "译文")]
+    "names",
+    [("source", "target"), ("src", "tgt"), ("en", "de"), ("ZH", "en"), ("Source Text", "Target Text"), ("原文", "译文")],
 )
 def test_pairs_by_their_names(tmp_path, names):
     found = roles(tmp_path, [{names[0]: text(), names[1]: text(), "origin": "ab"[i % 2]} for i in range(40)])

@@ -237,7 +237,12 @@ def test_several_test_sets_are_kept_apart(tmp_path):
     splits = ["train", "train", "val", "test_2017", "test_2016"]
     ready = prepare(DataSettings(path=write(tmp_path, HEADER, pairs(splits))), 0)
     assert ready.roles.kind == "pair" and ready.more_tests == ("test_2017",)
-    assert {name: len(ready.split(name)) for name in (*SPLITS, "test_2017")} == {"train": 12, "valid": 6, "test": 6, "test_2017": 6}
+    assert {name: len(ready.split(name)) for name in (*SPLITS, "test_2017")} == {
+        "train": 12,
+        "valid": 6,
+        "test": 6,
+        "test_2017": 6,
+    }
     assert {r.row % 5 for r in ready.split("test")} == {0}
     plain = prepare(DataSettings(path=write(tmp_path, HEADER, pairs(["train", "val", "test", "test_b"]))), 0)
     assert plain.more_tests == ("test_b",)

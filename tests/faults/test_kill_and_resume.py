@@ -20,10 +20,20 @@ def kill_test():
     return module
 
 
-@pytest.mark.timeout(280)
-def test_three_kills_change_nothing(kill_test, tmp_path):
-    outcome = kill_test.run(made_up.reviews(tmp_path / "reviews.csv"), tmp_path, kills=3, steps=40, rows=200)
-    assert outcome.kills == 3
-    assert outcome.checked >= 3
+def _unchanged(outcome, kills):
+    assert outcome.kills == kills
+    assert outcome.checked >= kills
     assert not outcome.unreadable
     assert not outcome.differences
+
+
+@pytest.mark.timeout(280)
+def test_three_kills_change_nothing(kill_test, tmp_path):
+    data = made_up.reviews(tmp_path / "reviews.csv")
+    _unchanged(kill_test.run(tmp_path, kill_test.settings(data, steps=40, rows=200), kills=3), 3)
+
+
+@pytest.mark.timeout(280)
+def test_two_kills_change_no_pretraining(kill_test, tmp_path):
+    texts = made_up.texts(tmp_path / "texts.txt")
+    _unchanged(kill_test.run(tmp_path, kill_test.pretraining(texts, steps=30), kills=2), 2)

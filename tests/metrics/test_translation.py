@@ -11,7 +11,10 @@ from zhuji.metrics.intervals import bootstrap
 ANSWERS = ["Ein Mann fährt Rad.", "Zwei Hunde spielen im Schnee .", "", "a man rides", "Die Frau liest ein Buch, oder?"]
 TRUTH = ["Ein Mann fährt ein Rad.", "Zwei Hunde spielen im Schnee.", "Nichts.", "Ein Mann reitet.", "Die Frau liest ein Buch."]
 SOURCES = ["A man rides a bike.", "Two dogs play.", "Nothing.", "a  man rides", "The woman reads."]
-ZH = ["一个男人在骑车。", "两只狗在雪地里玩耍。", "没有。", "一个人", "她在看书"], ["一个男人骑着车。", "两只狗在雪里玩。", "没有什么。", "一个男人", "她正在看书"]
+ZH = (
+    ["一个男人在骑车。", "两只狗在雪地里玩耍。", "没有。", "一个人", "她在看书"],
+    ["一个男人骑着车。", "两只狗在雪里玩。", "没有什么。", "一个男人", "她正在看书"],
+)
 
 
 @pytest.mark.parametrize("answers, truth, cut", [(ANSWERS, TRUTH, "13a"), (*ZH, "zh"), (*ZH, "char")])
@@ -21,6 +24,7 @@ def test_equal_to_sacrebleu_on_the_whole(answers, truth, cut):
     assert translation.bleu(columns) == pytest.approx(bleu.corpus_score(answers, [truth]).score, abs=1e-9)
     assert translation.chrf(columns) == pytest.approx(chrf.corpus_score(answers, [truth]).score, abs=1e-9)
     assert translation.signatures(cut) == {"bleu": str(bleu.get_signature()), "chrf": str(chrf.get_signature())}
+    assert translation.cut_in(str(bleu.get_signature())) == cut and translation.cut_in("") == "13a"
 
 
 def test_a_resample_is_the_score_of_the_rows_drawn():

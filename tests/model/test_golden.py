@@ -63,7 +63,9 @@ def test_numbers_and_many_labels():
 
 def test_rows_of_words_and_rows_without_classes_are_chosen_too():
     words = [tuple(text.split()) for text in TEXTS]
-    records = [Record(f"row-{i}", row, label=("B-x" if i == 7 else "O", *["O"] * (len(row) - 1))) for i, row in enumerate(words)]
+    records = [
+        Record(f"row-{i}", row, label=("B-x" if i == 7 else "O", *["O"] * (len(row) - 1))) for i, row in enumerate(words)
+    ]
     modality = find(Modality, "text")().fit(words)
     predictor = Predictor(assemble(modality, find(Backbone, "recurrent").example(), Tag().fit(records)))
     columns, _ = predictor.evidence(records)

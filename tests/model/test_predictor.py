@@ -1,5 +1,4 @@
 import itertools
-
 from typing import ClassVar
 
 import numpy as np
@@ -166,7 +165,14 @@ def test_windows_grow_and_are_bounded():
     assert sum(sizes) == 20_000
 
 
-TAGGED = [Record(str(i), tuple(text.split()) or ("x",), label=tuple("OB"[j % 2] + "-x" * (j % 2) for j in range(max(len(text.split()), 1)))) for i, text in enumerate(TEXTS)]
+TAGGED = [
+    Record(
+        str(i),
+        tuple(text.split()) or ("x",),
+        label=tuple("OB"[j % 2] + "-x" * (j % 2) for j in range(max(len(text.split()), 1))),
+    )
+    for i, text in enumerate(TEXTS)
+]
 
 
 def tagger():

@@ -4,7 +4,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from zhuji.core.units import Features, Units
 from zhuji.nn.heads import PooledHead
-from zhuji.nn.wide import WideHead, WideLinear, rarities
+from zhuji.nn.wide import MOST_PARTS, WideHead, WideLinear, rarities, spelt
 
 ROWS = [[3, 4, 3, 5], [4], [5, 6, 5, 6, 5, 6, 3], [7, 3, 4]]
 
@@ -76,3 +76,24 @@ def test_both_halves_are_added():
     assert torch.equal(head(features, rows), head.deep(features))
     torch.nn.init.normal_(head.wide.weight)
     assert torch.allclose(head(features, rows), head.deep(features) + head.wide(rows))
+
+
+def test_runs_of_characters_are_those_of_scikit_learn():
+    words = ["ship", "a", "shipping", "tide"]
+    layer = WideLinear(1 << 20, 2, 1, spelled=len(words))
+    layer.spelling.copy_(spelt([f" {word} " for word in words], layer.buckets))
+    rows = [[0, 2, 0], [1, 3], [3]]
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, use_idf=False)
+    theirs = vectorizer.fit_transform([" ".join(words[i] for i in row) for row in rows]).toarray()
+    units_alone = WideLinear(1 << 20, 2, 1)
+    for ours, row, expected in zip(dense(layer, rows), rows, theirs, strict=True):
+        alone = dense(units_alone, [row])[0] > 0
+        parts = ours[~alone]
+        assert (parts > 0).sum() == (expected > 0).sum()
+        np.testing.assert_allclose(np.sort(parts[parts > 0]) / np.linalg.norm(parts), np.sort(expected[expected > 0]), atol=1e-6)
+
+
+def test_spelling_is_bounded_and_short_texts_have_none():
+    table = spelt(["", "ab", "abc", "abcdefghijkl", "x" * 99, "\ud800abc"], 1000)
+    assert (table >= 0).sum(1).tolist() == [0, 0, 1, MOST_PARTS, MOST_PARTS, 3 + 0]
+    assert table.max() < 1000 and table.dtype == torch.int32

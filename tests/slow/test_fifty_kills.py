@@ -1,4 +1,4 @@
-"""Fifty kills over one training; see `benchmarks/kill_test.py`."""
+"""Fifty kills over one training and thirty over one pretraining; see `benchmarks/kill_test.py`."""
 
 import importlib.util
 import sys
@@ -11,15 +11,30 @@ from tests import made_up
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_test.py"
 
 
+@pytest.fixture(scope="module")
+def kill_test():
+    spec = importlib.util.spec_from_file_location("kill_test_long", BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["kill_test_long"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_fifty_kills_change_nothing(tmp_path):
-    spec = importlib.util.spec_from_file_location("kill_test_long", BENCHMARK)
-    kill_test = importlib.util.module_from_spec(spec)
-    sys.modules["kill_test_long"] = kill_test
-    spec.loader.exec_module(kill_test)
-    made_up.reviews(tmp_path / "reviews.csv", rows=2000)
-    outcome = kill_test.run(tmp_path / "reviews.csv", tmp_path, kills=50, steps=1000, rows=2000)
+def test_fifty_kills_change_nothing(kill_test, tmp_path):
+    data = made_up.reviews(tmp_path / "reviews.csv", rows=2000)
+    outcome = kill_test.run(tmp_path, kill_test.settings(data, steps=1000, rows=2000), kills=50)
     assert outcome.kills == 50
+    assert not outcome.unreadable
+    assert not outcome.differences
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_thirty_kills_change_no_pretraining(kill_test, tmp_path):
+    texts = made_up.texts(tmp_path / "texts.txt", lines=2000)
+    outcome = kill_test.run(tmp_path, kill_test.pretraining(texts, steps=600), kills=30)
+    assert outcome.kills == 30
     assert not outcome.unreadable
     assert not outcome.differences

@@ -1,4 +1,4 @@
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -51,14 +51,16 @@ def test_the_path_is_the_best_of_all():
         scores = rng.normal(size=(4, len(TASK.labels)))
 
         def total(path):
-            steps = sum(between[a, b] for a, b in zip(path, path[1:]))
+            steps = sum(between[a, b] for a, b in pairwise(path))
             return first[path[0]] + steps + last[path[-1]] + scores[range(4), path].sum()
 
         assert tuple(best_path(scores, first, between, last)) == max(product(range(len(TASK.labels)), repeat=4), key=total)
     assert best_path(np.empty((0, 4)), first, between, last) == []
 
 
-@pytest.mark.parametrize("given, expected", [(("I-a", "I-a"), {"B-a"}), (("O", "I-a"), {"O"}), (("B-b", "I-a"), {"B-a", "B-b", "O"})])
+@pytest.mark.parametrize(
+    "given, expected", [(("I-a", "I-a"), {"B-a"}), (("O", "I-a"), {"O"}), (("B-b", "I-a"), {"B-a", "B-b", "O"})]
+)
 def test_answers_keep_to_the_scheme(given, expected):
     answer = TASK.decode(outputs(given))[0].answer
     assert len(answer) == 2 and answer[0] in expected
@@ -70,7 +72,12 @@ def test_a_bioes_row_never_ends_open():
     logits = torch.zeros(1, 3, len(task.labels))
     logits[..., task.labels.index("B-a")] = 4.0
     answer = task.decode(Tagged(logits, torch.ones(1, 3, dtype=torch.bool)))[0].answer
-    assert answer[-1] not in ("B-a",) and answer in {("B-a", "E-a", "S-a"), ("S-a", "B-a", "E-a"), ("B-a", "E-a", "O"), ("O", "B-a", "E-a")}
+    assert answer[-1] not in ("B-a",) and answer in {
+        ("B-a", "E-a", "S-a"),
+        ("S-a", "B-a", "E-a"),
+        ("B-a", "E-a", "O"),
+        ("O", "B-a", "E-a"),
+    }
 
 
 def test_evidence_is_what_the_answers_are_judged_by():
@@ -85,7 +92,7 @@ def test_evidence_is_what_the_answers_are_judged_by():
     assert evidence["right"].tolist() == [3, 1, 3]
     assert evidence["correct"].tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
     assert evidence["actual"].tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
-    assert [metric(evidence) for metric in task.metrics().values()][0] == pytest.approx(2 / 4)
+    assert next(iter(task.metrics().values()))(evidence) == pytest.approx(2 / 4)
 
 
 def test_tags_that_training_never_met_teach_nothing_and_count():

@@ -103,7 +103,9 @@ def test_judged_by_sacrebleu():
     assert "tok:13a" in task.notes()["bleu"]
 
 
-@pytest.mark.parametrize("target, cut", [("你好，世界", "zh"), ("Grüße", "13a"), ("こんにちは", "char"), ("สวัสดี", "char"), ("", "13a")])
+@pytest.mark.parametrize(
+    "target, cut", [("你好，世界", "zh"), ("Grüße", "13a"), ("こんにちは", "char"), ("สวัสดี", "char"), ("", "13a")]
+)
 def test_bleu_cuts_by_script(target, cut):
     assert Translate().fit([Record("0", "x", target=target)]).bleu_words == cut
 

@@ -115,4 +115,4 @@ def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
 def test_runs_that_tag_or_translate_have_a_report(result, tmp_path):
     folder = Path(shutil.copytree(result().run, tmp_path / "run"))
     write_report(folder)
-    assert result().facts["metric"] in (folder / "report.html").read_text(encoding="utf-8")
+    assert read_json(folder / "results.json")["metric"] in (folder / "report.html").read_text(encoding="utf-8")

@@ -4,14 +4,25 @@ from zhuji.core.records import Record
 from zhuji.tasks.translate import Translate
 from zhuji.training.dictionary import copies, learned, word_by_word
 
-PAIRS = [("the house", "das Haus"), ("the book", "das Buch"), ("a book", "ein Buch"), ("a dog", "ein Hund"), ("the dog", "der Hund")]
+PAIRS = [
+    ("the house", "das Haus"),
+    ("the book", "das Buch"),
+    ("a book", "ein Buch"),
+    ("a dog", "ein Hund"),
+    ("the dog", "der Hund"),
+]
 TRAIN = [Record(str(i), a, target=b) for i, (a, b) in enumerate(PAIRS)]
 
 
 def test_the_textbook_example():
     """Koehn 2010, section 4.2: words that stand together again and again find each other."""
     known = learned([(a.split(), b.split()) for a, b in PAIRS], rounds=20)
-    assert {word: known[word] for word in ("house", "book", "dog", "a")} == {"house": "Haus", "book": "Buch", "dog": "Hund", "a": "ein"}
+    assert {word: known[word] for word in ("house", "book", "dog", "a")} == {
+        "house": "Haus",
+        "book": "Buch",
+        "dog": "Hund",
+        "a": "ein",
+    }
 
 
 def test_one_round_is_the_formula():

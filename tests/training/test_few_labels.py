@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
 
 from tests.training.test_transfer import QUICK, SHAPE
 from zhuji.core.errors import Interrupted
@@ -15,7 +15,7 @@ from zhuji.model.bundle import open_bundle
 from zhuji.training import few_labels, loop
 from zhuji.training import folder as places
 from zhuji.training.begin import begin
-from zhuji.training.few_labels import PENALTIES, WAYS, logistic
+from zhuji.training.few_labels import PENALTIES, USUAL, WAYS, machine, squared_hinge
 from zhuji.training.fit import fit, resume
 from zhuji.training.run import compose
 
@@ -57,57 +57,69 @@ def run_of(few, start):
     return make
 
 
-@pytest.mark.parametrize("penalty", [1.0, 10.0])
-def test_logistic_regression_is_that_of_scikit_learn(penalty):
+@pytest.mark.parametrize("penalty", [0.3, 3.0])
+@pytest.mark.parametrize("classes", [2, 4])
+def test_what_is_tried_is_the_machine_of_scikit_learn(penalty, classes):
     rng = np.random.default_rng(0)
-    rows, goal = rng.normal(size=(90, 5)).astype(np.float32), rng.integers(0, 3, 90)
-    weight, bias = logistic(torch.from_numpy(rows), torch.from_numpy(goal), penalty)
-    theirs = LogisticRegression(C=penalty, tol=1e-8, max_iter=1000).fit(rows, goal)
-    np.testing.assert_allclose(weight.T, theirs.coef_, atol=3e-3)
-    # A softmax does not change when the same is added to all.
-    np.testing.assert_allclose(bias - bias.mean(), theirs.intercept_ - theirs.intercept_.mean(), atol=3e-3)
-    many = torch.from_numpy(np.stack([goal == 0, goal > 1], axis=1))
-    weight, bias = logistic(torch.from_numpy(rows), many, penalty)
-    for column in range(2):
-        alone = LogisticRegression(C=penalty, tol=1e-8, max_iter=1000).fit(rows, many[:, column])
-        np.testing.assert_allclose(weight[:, column], alone.coef_[0], atol=3e-3)
+    rows, goal = rng.normal(size=(90, 5)).astype(np.float32), torch.from_numpy(rng.integers(0, classes, 90))
+    theirs = LinearSVC(C=penalty, tol=1e-8, max_iter=100_000).fit(rows, goal)
+    with_one = torch.from_numpy(np.concatenate([rows, np.ones((90, 1), np.float32)], 1))
+    expected = theirs.coef_.T if classes > 2 else np.concatenate([-theirs.coef_.T, theirs.coef_.T], 1)
+    tried = squared_hinge(with_one, few_labels._signs(goal), penalty)
+    np.testing.assert_allclose(tried[:-1], expected, atol=3e-3)
+    weight, bias = machine(rows, goal, penalty, 0)
+    np.testing.assert_allclose(weight, tried[:-1], atol=5e-3)
+    np.testing.assert_allclose(bias, tried[-1], atol=5e-3)
+    # The rows' products are enough.
+    axes = few_labels._axes(with_one @ with_one.T)
+    np.testing.assert_allclose(axes @ squared_hinge(axes, few_labels._signs(goal), penalty), with_one @ tried, atol=2e-2)
 
 
-def test_products_are_enough():
+def test_rows_with_many_labels_are_one_machine_each_and_what_never_differs_is_always_answered():
     rng = np.random.default_rng(0)
-    rows, goal = torch.from_numpy(rng.normal(size=(30, 80)).astype(np.float32)), torch.from_numpy(rng.integers(0, 2, 30))
-    axes, back = few_labels._axes(rows @ rows.T)
-    assert torch.allclose(axes @ axes.T, rows @ rows.T, atol=1e-3)
-    weight, bias = logistic(rows, goal, 1.0)
-    short, same = logistic(axes, goal, 1.0)
-    assert torch.allclose(rows.T @ (back @ short), weight, atol=2e-3)
-    assert torch.allclose(bias, same, atol=2e-3)
+    rows, goal = rng.normal(size=(60, 4)).astype(np.float32), torch.from_numpy(rng.random((60, 3)) < 0.4)
+    goal[:, 1] = False
+    weight, bias = machine(rows, goal, 1.0, 0)
+    alone = LinearSVC(C=1.0, random_state=0).fit(rows, goal[:, 2])
+    np.testing.assert_allclose(weight[:, 2], alone.coef_[0], atol=1e-3)
+    assert not weight[:, 1].any() and bias[1] == -1
+
+
+def test_margins_are_sharpened_as_much_as_the_rows_say():
+    torch.manual_seed(0)
+    logits = torch.randn(4000, 3)
+    goal = torch.multinomial((5 * logits).softmax(1), 1)[:, 0]
+    assert few_labels._sharpness(logits, goal) == pytest.approx(5, rel=0.1)
+    yes = torch.rand(4000, 3) < (2 * logits).sigmoid()
+    assert few_labels._sharpness(logits, yes) == pytest.approx(2, rel=0.1)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_the_head_answers_what_was_fitted(run_of, tmp_path, way, monkeypatch):
     monkeypatch.setattr(few_labels, "WAYS", (way,))
+    monkeypatch.setattr(few_labels, "_sharpness", lambda margins, goal: 1.0)
     job = begin(run_of(), tmp_path / "run")
     rows = job.material.rows["train"]
     task = job.material.task
-    assert (task.wide, task.unit_length) == (way.wide, way.unit_length)
+    assert (task.wide, task.unit_length, task.spelled) == (way.wide, way.unit_length, bool(way.wide))
     features = few_labels._Features.of(job.model, rows, task)
-    known = torch.arange(len(rows))
-    axes, _ = few_labels._axes(features.gram(way, known))
+    goal = rows.targets["label"]
+    axes = few_labels._axes(features.gram(way, torch.arange(len(rows))))
     penalty = read_json(tmp_path / "run" / "choice.json")["chosen"]["penalty"]
-    weight, bias = logistic(axes, rows.targets["label"], penalty)
-    expected = axes @ weight + bias
+    expected = axes @ squared_hinge(axes, few_labels._signs(goal), penalty)
     job.model.eval()
     with torch.no_grad():
         answers = torch.cat([job.model.outputs(rows.batch(plan)) for plan in job.loader.epoch(0)])
     order = torch.from_numpy(np.concatenate([plan.rows for plan in job.loader.epoch(0)]))
-    assert torch.allclose(answers, expected[order], atol=5e-3 * float(expected.abs().max()))
+    assert torch.allclose(answers, expected[order], atol=1e-2 * float(expected.abs().max()))
 
 
 def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, start, tmp_path, capsys):
     result = fit(run_of(), tmp_path / "run", progress=False)
     told = read_json(tmp_path / "run" / "choice.json")
-    assert {(trial["way"], trial["penalty"]) for trial in told["tried"]} == {(w.name, p) for w in WAYS for p in PENALTIES}
+    tried = [(trial["way"], trial["penalty"]) for trial in told["tried"]]
+    assert tried[: len(WAYS)] == [(way.name, USUAL) for way in WAYS]
+    assert sorted(penalty for _, penalty in tried[len(WAYS) :]) == sorted({*PENALTIES} - {USUAL})
     best = max(told["tried"], key=lambda trial: trial["score"])
     assert told["chosen"]["score"] == best["score"] == pytest.approx(np.mean(best["folds"]))
     assert result.facts["choice"]["chosen"] == told["chosen"]

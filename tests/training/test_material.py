@@ -66,7 +66,10 @@ def test_targets_of_unequal_length_are_filled_up():
     assert batch.targets["spans"].tolist() == [[[0, 0, 0], [0, 1, 1], [0, 2, 2]], [[0, 0, 0], [-1] * 3, [-1] * 3]]
     assert batch.units.words.tolist() == [[0, 1, 2], [0, -1, -1]]
     longer = [*records[:3], Record("3", tuple("abcd"), label=("B-x",) * 3 + ("O",))]
-    assert encode(part.modality, Tag(labels=("B-x", "O")), longer).digest() != encode(part.modality, Tag(labels=("B-x", "O")), records).digest()
+    assert (
+        encode(part.modality, Tag(labels=("B-x", "O")), longer).digest()
+        != encode(part.modality, Tag(labels=("B-x", "O")), records).digest()
+    )
 
 
 def test_second_inputs_are_learned_from_and_stand_beside_the_first():

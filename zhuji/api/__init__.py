@@ -1,11 +1,23 @@
 """Zhuji from Python: what the commands do, typed. Nothing heavy is imported before it is used."""
 
 from zhuji.api.foundation import Foundation as Foundation
+from zhuji.api.foundation import corpus as corpus
 from zhuji.api.foundation import pretrain as pretrain
+from zhuji.api.foundation import tokenizer as tokenizer
+from zhuji.api.models import convert as convert
+from zhuji.api.models import embed as embed
+from zhuji.api.models import generate as generate
+from zhuji.api.models import index as index
+from zhuji.api.models import nearest as nearest
+from zhuji.api.models import perplexity as perplexity
+from zhuji.api.models import probe as probe
+from zhuji.api.models import retrieval as retrieval
+from zhuji.api.models import stream as stream
 from zhuji.api.runs import Handle as Handle
 from zhuji.api.runs import Result as Result
 from zhuji.api.runs import check as check
 from zhuji.api.runs import compare as compare
+from zhuji.api.runs import distil as distil
 from zhuji.api.runs import doctor as doctor
 from zhuji.api.runs import evaluate as evaluate
 from zhuji.api.runs import load as load

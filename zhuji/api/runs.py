@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zhuji.api.foundation import RUNS, Foundation
+from zhuji.api._columns import columns_of
+from zhuji.api.foundation import RUNS, Foundation, recipe_layer
 from zhuji.core.config import assignments, overlay, read_yaml, write_yaml
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ DEFAULT_TRANSFER = "finetune"
 @dataclass(frozen=True)
 class Result:
     """What a finished run came to. `baselines`: name -> scores on the same test rows; `ledger`: read = used + cut + dropped;
-    `peak_rss_mb`: most resident memory of the process, in MiB."""
+    `peak_rss_mb`: most resident memory of the process, in MiB; `notes`: how a metric was counted, such as sacrebleu's signature;
+    `more_tests`: scores on test sets beside the test split."""
 
     run: Path
     bundle: Path
@@ -47,6 +49,8 @@ class Result:
     best_step: int
     seconds: float
     peak_rss_mb: float
+    notes: Mapping[str, str]
+    more_tests: Mapping[str, Scores]
 
     @classmethod
     def of(cls, folder: Path, report: Path, facts: Mapping[str, Any]) -> Result:
@@ -56,6 +60,7 @@ class Result:
             baselines=facts["baselines"], ledger=facts["ledger"], leaks=facts["leaks"], labels=tuple(facts["labels"]),
             parameters=facts["model"]["parameters"], steps=facts["steps"], best_step=facts["best_step"],
             seconds=facts["seconds"], peak_rss_mb=facts["peak_rss_mb"],
+            notes=facts.get("notes", {}), more_tests=facts.get("more_tests", {}),
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,7 +100,7 @@ class Handle:
         """Scores on labelled rows; without `data`, on the run's own test split. See `evaluate`."""
         from zhuji.tools.evaluate import evaluate
 
-        return evaluate(self.path, data, seed=seed, sets=sets, columns=_columns(columns), predictor=self.predictor)
+        return evaluate(self.path, data, seed=seed, sets=sets, columns=columns_of(columns), predictor=self.predictor)
 
 
 def train(
@@ -115,16 +120,26 @@ def train(
     """Train, test, save and report.
 
     `data`: a file or folder, or the `data` section of a run as a mapping; `model`: a recipe's name or a YAML file; `config`: a YAML
-    file laid over it; `start`: a bundle, run or Hugging Face folder to begin from; `columns`: settings of the `data` section by name (`text="review"`, `label="stars"`); `sets`: `key=value`
-    pairs laid on top. The run's folder is `run_dir`, which must be empty or new, or else the next `runs/NNN-name`.
+    file laid over it; `start`: a bundle, run or Hugging Face folder to begin from, whose tokenizer and backbone then count, not the
+    recipe's; `columns`: settings of the `data` section by name (`text="review"`, `label="stars"`); `sets`: `key=value` pairs laid on
+    top. The run's folder is `run_dir`, which must be empty or new, or else the next `runs/NNN-name`.
 
     Raises what a run can meet, all of it `zhuji.core.errors.ZhujiError`.
     """
     from zhuji.training.fit import fit
 
     run, folder = planned(
-        data, model=model, config=config, task=task, epochs=epochs, start=start, name=name, run_dir=run_dir, seed=seed,
-        sets=sets, **columns,
+        data,
+        model=model,
+        config=config,
+        task=task,
+        epochs=epochs,
+        start=start,
+        name=name,
+        run_dir=run_dir,
+        seed=seed,
+        sets=sets,
+        **columns,
     )
     return _finished(fit(run, folder).run)
 
@@ -144,7 +159,6 @@ def planned(
     **columns: Any,
 ) -> tuple[Any, Path]:
     """The `Run` that `train` would do, and its folder, which is made if it is one of `runs/`."""
-    from zhuji import recipes
     from zhuji.core.errors import MissingFile
     from zhuji.training.folder import next_run_dir
     from zhuji.training.run import compose
@@ -154,25 +168,55 @@ def planned(
         if not Path(config).is_file():
             raise MissingFile(file=config)
         own = read_yaml(Path(config).read_text(encoding="utf-8"), str(config))
-    base = recipes.layer(model or own.get("recipe") or (DEFAULT_RECIPE if start is None else DEFAULT_TRANSFER))
+    default = DEFAULT_RECIPE if start is None else DEFAULT_TRANSFER
+    base = recipe_layer(model or own.get("recipe"), default, "train", start)
     source = dict(data) if isinstance(data, Mapping) else {} if data is None else {"path": str(data)}
-    options: dict[str, Any] = {"data": {**source, **_columns(columns)}}
+    options: dict[str, Any] = {"data": {**source, **columns_of(columns)}}
     options |= {key: value for key, value in {"name": name, "seed": seed}.items() if value is not None}
     options |= {} if task is None else {"task": {"name": task}}
     options |= {} if start is None else {"start": {"path": str(start)}}
     options |= {} if epochs is None else {"train": {"epochs": epochs}}
     run = compose(base, own, options, sets=sets)
     if run.name == "run":
-        run = run.model_copy(
-            update={"name": f"{Path(run.data.path).name.split('.')[0] or 'data'}-{run.recipe or run.backbone['name']}"}
-        )
+        run = run.model_copy(update={"name": f"{_stem(run.data.path)}-{run.recipe or run.backbone['name']}"})
     return run, Path(run_dir) if run_dir is not None else next_run_dir(RUNS, run.name)
 
 
-def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A single column name counts as a tuple of one; paths become text."""
-    plain = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
-    return {key: (value,) if key in ("text", "label") and isinstance(value, str) else value for key, value in plain.items()}
+def distil(
+    teacher: str | Path,
+    data: str | Path,
+    *,
+    model: str | None = None,
+    unlabelled: str | Path | None = None,
+    weight: float | None = None,
+    temperature: float | None = None,
+    epochs: float | None = None,
+    name: str | None = None,
+    run_dir: str | Path | None = None,
+    seed: int | None = None,
+    sets: Sequence[str] = (),
+    **columns: Any,
+) -> Result:
+    """Train a small model on `data` and on what a large one says about its rows and about the texts of `unlabelled`.
+
+    `weight`: of the teacher's lessons, the rest is the labels'; `temperature`: above 1 its doubts count more. The rest is as in `train`.
+    Raises what a run can meet, and BadSetting for a teacher of another task or other classes."""
+    from zhuji.tools.distil import distil as work
+    from zhuji.training.folder import next_run_dir
+
+    base = recipe_layer(model, DEFAULT_RECIPE, "train", None)
+    named = {"name": name or f"{_stem(str(data))}-{base['recipe']}-distilled"}
+    base = overlay(base, named if epochs is None else {**named, "train": {"epochs": epochs}})
+    folder = Path(run_dir) if run_dir is not None else next_run_dir(RUNS, base["name"])
+    done = work(
+        teacher, data, folder, recipe=base, unlabelled=unlabelled, weight=weight, temperature=temperature, seed=seed or 0,
+        sets=sets, columns=columns_of(columns),
+    )  # fmt: skip
+    return _finished(done.run)
+
+
+def _stem(path: str) -> str:
+    return Path(path).name.split(".")[0] or "data"
 
 
 def _finished(folder: Path) -> Result:
@@ -187,15 +231,18 @@ def resume(run_dir: str | Path, *, seed: int | None = None, sets: Sequence[str] 
 
     Raises NothingToResume, ChangedSinceStart, and what a run can meet."""
     from zhuji.training import fit, folder, pretrain
-    from zhuji.training.pretraining import is_pretraining
+    from zhuji.training.pretraining import Pretraining, is_pretraining
+    from zhuji.training.run import Run
 
-    if is_pretraining(folder.read_plain(Path(run_dir))):
-        done = pretrain.resume(Path(run_dir))
-        return Foundation(done.run, done.facts)
+    plain = folder.read_plain(Path(run_dir))
+    kind = Pretraining if is_pretraining(plain) else Run
     if seed is not None or sets:
-        run = folder.read_run(Path(run_dir))
-        asked = type(run).parse(overlay(run.plain(), overlay(assignments(sets), {} if seed is None else {"seed": seed})))
+        run = kind.parse(plain)
+        asked = kind.parse(overlay(run.plain(), overlay(assignments(sets), {} if seed is None else {"seed": seed})))
         folder.refuse_changes("the settings", folder.flat(run.plain()), folder.flat(asked.plain()), Path(run_dir))
+    if kind is Pretraining:
+        done = pretrain.resume(Path(run_dir))
+        return Foundation.of(done.run, done.facts)
     return _finished(fit.resume(Path(run_dir)).run)
 
 
@@ -212,7 +259,7 @@ def evaluate(
     """Scores of a run or bundle on labelled rows, through the path of training; without `data`, on the run's own test split."""
     from zhuji.tools.evaluate import evaluate as work
 
-    return work(model, data, seed=seed, sets=sets, columns=_columns(columns))
+    return work(model, data, seed=seed, sets=sets, columns=columns_of(columns))
 
 
 def predict(
@@ -231,7 +278,7 @@ def predict(
     from zhuji.training import threads
 
     threads.use(None)
-    return work(load(model).predictor, sources, Ledger() if ledger is None else ledger, sets=sets, columns=_columns(columns))
+    return work(load(model).predictor, sources, Ledger() if ledger is None else ledger, sets=sets, columns=columns_of(columns))
 
 
 def check(
@@ -240,7 +287,7 @@ def check(
     """Look at data before training, and write a page about it (`check-NAME.html` in this folder by default)."""
     from zhuji.tools.check import check as work
 
-    return work(str(data), page=page, seed=seed, sets=sets, columns=_columns(columns))
+    return work(str(data), page=page, seed=seed, sets=sets, columns=columns_of(columns))
 
 
 def report(run: str | Path, *, seed: int = 0, sets: Sequence[str] = ()) -> Report:
@@ -292,6 +339,7 @@ def recipe_text(name: str, *, seed: int = 0, sets: Sequence[str] = ()) -> tuple[
 
 def next_commands(run: Path) -> list[str]:
     """What one does next with a finished run, as commands."""
+    from zhuji.core.files import read_json
     from zhuji.tools.pages.commands import next_commands as work
 
-    return work(run)
+    return work(run, read_json(run / "results.json"))

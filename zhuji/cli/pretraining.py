@@ -8,22 +8,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zhuji.cli import terminal
-from zhuji.cli.options import Json, Sets
+from zhuji.cli.options import Epochs, Json, Name, RunDir, RunSeed, Sets, Start
 from zhuji.core.log import in_language
-from zhuji.core.quantity import count_text, seconds_text
+from zhuji.core.quantity import bytes_text, count_text, seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Sources = Annotated[
-    list[str], typer.Argument(metavar="CORPUS...", help="Text, CSV, JSONL or Parquet files, folders of them, or a built corpus.")
+    list[str],
+    typer.Argument(metavar="CORPUS...", help="Text, CSV, JSONL or Parquet files, folders of them, or a built corpus."),
 ]
 Columns = Annotated[list[str] | None, typer.Option("--text", metavar="COLUMN", help="Text column of tables. May be repeated.")]
 Without = Annotated[
     list[str] | None,
     typer.Option("--without", metavar="FILE[:SPLIT]", help="Texts that must not be in the corpus, e.g. reviews.csv:test."),
 ]
-Start = Annotated[str | None, typer.Option("--from", metavar="BUNDLE|RUN|HF_FOLDER", help="Go on from this model.")]
+Recipe = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="RECIPE|FILE.yaml", help="See `zhuji recipes`; default bert-mini.")
+]
+Tokenizer = Annotated[
+    Path | None, typer.Option("--tokenizer", metavar="FOLDER", help="What `zhuji tokenizer` made, instead of a new one.")
+]
+To = Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where it goes.")]
 
 
 def pretrain(  # noqa: PLR0917 - the options of a verb
@@ -31,20 +38,16 @@ def pretrain(  # noqa: PLR0917 - the options of a verb
     objective: Annotated[
         str | None, typer.Option("--objective", help="masked, next, replaced, contrast, triplet or distill-self.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", metavar="RECIPE|FILE.yaml", help="See `zhuji recipes`; default bert-mini.")
-    ] = None,
+    model: Recipe = None,
     start: Start = None,
-    tokenizer: Annotated[
-        Path | None, typer.Option("--tokenizer", metavar="FOLDER", help="What `zhuji tokenizer` made, instead of a new one.")
-    ] = None,
+    tokenizer: Tokenizer = None,
     text: Columns = None,
     without: Without = None,
-    epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the corpus.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the run.")] = None,
-    run_dir: Annotated[Path | None, typer.Option("--run-dir", help="Folder of the run; runs/NNN-name by default.")] = None,
+    epochs: Epochs = None,
+    name: Name = None,
+    run_dir: RunDir = None,
     as_json: Json = False,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random stream; 0 by default.")] = None,
+    seed: RunSeed = None,
     sets: Sets = None,
 ) -> None:
     """Lay a foundation on texts without labels; `zhuji train DATA --from RUN` builds on it."""
@@ -60,19 +63,105 @@ def pretrain(  # noqa: PLR0917 - the options of a verb
 
 def show(screen: Console, result: Any) -> None:
     """What a pretraining came to, for a person."""
-    rows = [[metric, terminal.interval_text(score)] for metric, score in result["valid"].items()]
-    terminal.table(screen, [in_language("held-out documents", "留出的文档"), in_language("95 % interval", "95 % 区间")], rows)
+    if result["valid"]:
+        rows = [[metric, terminal.interval_text(score)] for metric, score in result["valid"].items()]
+        terminal.table(
+            screen,
+            [in_language("held-out documents", "留出的文档"), in_language("value [95 % interval]", "值 [95 % 区间]")],
+            rows,
+        )
     for warning in result["warnings"]:
         terminal.line(screen, in_language("warning", "警告"), warning)
-    cost = result["cost"]
-    terminal.line(screen, in_language("seen", "已学"), in_language(
-        f"{count_text(result['units'])} units in {seconds_text(result['seconds'])}: {cost['cpu_hours']:.2f} CPU-hours, "
-        f"{count_text(cost['joules'])} J ({cost['joules_from']})",
-        f"{seconds_text(result['seconds'])} 内 {count_text(result['units'])} 个单元：{cost['cpu_hours']:.2f} CPU 小时，"
-        f"{count_text(cost['joules'])} 焦（「{cost['joules_from']}」）",
-    ))  # fmt: skip
+    terminal.line(screen, in_language("learned", "已学"), _cost_text(result))
     terminal.line(screen, in_language("ledger", "账本"), terminal.ledger_text(result["ledger"]))
     terminal.line(screen, in_language("run", "运行"), result["run"])
+    terminal.line(screen, in_language("report", "报告"), result["report"])
+    terminal.next_steps(screen, Path(result["run"]))
+
+
+def _cost_text(result: Any) -> str:
+    cost = result["cost"]
+    units, taken, joules = count_text(result["units"]), seconds_text(result["seconds"]), count_text(cost["joules"])
+    hours, source = f"{cost['cpu_hours']:.2f}", cost["joules_from"]
+    return in_language(
+        f"{units} units in {taken}: {hours} CPU-hours, {joules} J ({source})",
+        f"{taken} 内 {units} 个单元：{hours} CPU 小时，{joules} 焦（{source}）",
+    )
+
+
+def corpus(  # noqa: PLR0917 - the options of a verb
+    sources: Sources,
+    to: To,
+    model: Recipe = None,
+    tokenizer: Tokenizer = None,
+    text: Columns = None,
+    without: Without = None,
+    as_json: Json = False,
+    seed: RunSeed = None,
+    sets: Sets = None,
+) -> None:
+    """Clean texts, drop copies and write them as shards in units of one tokenizer, to be pretrained on again and again."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        found = api.corpus(
+            sources, to, model=model, tokenizer=tokenizer, text=text or (), without=without or (), seed=seed, sets=sets or ()
+        )
+        answer(found.as_dict(), _show_corpus)
+
+
+def _show_corpus(screen: Console, found: Any) -> None:
+    header = [in_language("split", "划分"), in_language("documents", "文档"), in_language("units", "单元")]
+    rows = [[name, f"{of['documents']:,}", f"{of['units']:,}"] for name, of in found["splits"].items()]
+    terminal.table(screen, header, rows)
+    terminal.line(screen, in_language("ledger", "账本"), terminal.ledger_text(found["ledger"]))
+    size = in_language("{}, vocabulary of {:,}, {}", "{}，词表 {:,}，{}")
+    told = size.format(bytes_text(found["bytes"]), found["vocabulary"], seconds_text(found["seconds"]))
+    terminal.line(screen, in_language("size", "大小"), told)
+    terminal.line(screen, in_language("corpus", "语料"), found["folder"])
     screen.print(in_language("\nnext:", "\n接下来："))
-    for command in result["next"]:
-        screen.print(terminal.printable(f"  {command}"), soft_wrap=True)
+    screen.print(terminal.printable(f"  zhuji pretrain {_quoted(found['folder'])}"), soft_wrap=True)
+
+
+def tokenizer(  # noqa: PLR0917 - the options of a verb
+    sources: Sources,
+    to: To,
+    model: Recipe = None,
+    vocab_size: Annotated[
+        int | None, typer.Option("--vocab-size", help="Ids of the vocabulary; the recipe's by default.")
+    ] = None,
+    text: Columns = None,
+    without: Without = None,
+    as_json: Json = False,
+    seed: RunSeed = None,
+    sets: Sets = None,
+) -> None:
+    """Train a recipe's tokenizer on texts; the folder holds a plain tokenizer.json."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        found = api.tokenizer(
+            sources, to, model=model, vocab_size=vocab_size, text=text or (), without=without or (), seed=seed, sets=sets or ()
+        )
+        answer(found.as_dict(), _show_tokenizer)
+
+
+def _show_tokenizer(screen: Console, found: Any) -> None:
+    for pieces in found["samples"]:
+        terminal.line(screen, in_language("pieces", "切分"), " ".join(piece.strip() or "␣" for piece in pieces))
+    learned = in_language("{:,} ids from {:,} texts, {:,} characters", "{:,} 个编号，学自 {:,} 篇文本、{:,} 个字符")
+    told = learned.format(found["vocabulary"], found["texts"], found["characters"])
+    terminal.line(screen, in_language("learned", "已学"), told)
+    measured = in_language(
+        "{:.2f} bytes of UTF-8 a token, {:.2%} of tokens unknown", "每个词元 {:.2f} 字节（UTF-8），未知词元占 {:.2%}"
+    )
+    terminal.line(screen, in_language("measured", "测得"), measured.format(found["bytes_per_token"], found["unknown"]))
+    terminal.line(screen, in_language("folder", "文件夹"), found["folder"])
+    screen.print(in_language("\nnext:", "\n接下来："))
+    screen.print(terminal.printable(f"  zhuji pretrain CORPUS --tokenizer {_quoted(found['folder'])}"), soft_wrap=True)
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)

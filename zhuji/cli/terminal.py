@@ -6,8 +6,9 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from zhuji.core.log import in_language
@@ -55,6 +56,15 @@ def speaking(as_json: bool) -> Iterator[Answer]:
         yield answer
 
 
+def texts(given: Iterable[str]) -> Iterator[str]:
+    """Words as they stand; for `-` the lines of standard input."""
+    for word in given:
+        if word == "-":
+            yield from (line.rstrip("\r\n") for line in sys.stdin)
+        else:
+            yield word
+
+
 def console() -> Console:
     """Rows of hostile data are printed through it, so nothing in them is read as markup."""
     from rich.console import Console
@@ -98,6 +108,15 @@ def line(screen: Console, name: str, text: str) -> None:
     from rich.cells import cell_len
 
     screen.print(printable(f"{name}{' ' * max(1, 10 - cell_len(name))}{text}"), soft_wrap=True)
+
+
+def next_steps(screen: Console, run: Path) -> None:
+    """The commands that a finished run invites to."""
+    from zhuji import api
+
+    screen.print(in_language("\nnext:", "\n接下来："))
+    for command in api.next_commands(run):
+        screen.print(printable(f"  {command}"), soft_wrap=True)
 
 
 def ledger_text(ledger: Mapping[str, Any]) -> str:

@@ -7,38 +7,55 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zhuji.cli import terminal
+from zhuji.cli import pretraining, terminal
 from zhuji.cli.options import (
+    Epochs,
     Group,
     Id,
     Json,
     Label,
     Leaks,
     MaxDropped,
+    Name,
+    RunDir,
+    RunSeed,
     Sets,
     Split,
+    Start,
+    Target,
     Test,
     Text,
     Time,
     Valid,
     data_options,
-)
+)  # fmt: skip
 from zhuji.core.log import in_language
 from zhuji.data.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+Data = Annotated[str, typer.Argument(help="CSV, TSV, JSONL, Parquet or CoNLL file, or a folder.")]
+Recipe = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="RECIPE|FILE.yaml", help="See `zhuji recipes`; default bag, with --from finetune."),
+]
+
 
 def train(  # noqa: PLR0917 - the options of a verb
-    data: Annotated[str | None, typer.Argument(help="CSV, TSV, JSONL or Parquet file, or a folder of texts by class.")] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", metavar="RECIPE|FILE.yaml", help="See `zhuji recipes`; default bag.")
+    data: Annotated[
+        str | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or CoNLL file, or a folder of texts by class.")
     ] = None,
+    model: Recipe = None,
+    start: Start = None,
     config: Annotated[Path | None, typer.Option("--config", help="A YAML file with settings of one's own.")] = None,
-    task: Annotated[str | None, typer.Option("--task", help="classify or regress; found from the labels by default.")] = None,
-    epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the training rows.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="classify, regress, tag, translate, contrast …; found from the columns by default."),
+    ] = None,
+    epochs: Epochs = None,
     text: Text = None,
+    target: Target = None,
     label: Label = None,
     group: Group = None,
     time: Time = None,
@@ -48,45 +65,66 @@ def train(  # noqa: PLR0917 - the options of a verb
     test: Test = None,
     leaks: Leaks = None,
     max_dropped: MaxDropped = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the run.")] = None,
-    run_dir: Annotated[Path | None, typer.Option("--run-dir", help="Folder of the run; runs/NNN-name by default.")] = None,
+    name: Name = None,
+    run_dir: RunDir = None,
     as_json: Json = False,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of every random stream; 0 by default.")] = None,
+    seed: RunSeed = None,
     sets: Sets = None,
 ) -> None:
     """Train, test, save and report: the folder that is left is enough for everything after."""
     from zhuji import api
 
     columns = data_options(
-        text=text,
-        label=label,
-        group=group,
-        time=time,
-        id=id_,
-        split=split,
-        valid=valid,
-        test=test,
-        leaks=leaks,
+        text=text, target=target, label=label, group=group, time=time, id=id_, split=split, valid=valid, test=test, leaks=leaks,
         max_dropped=max_dropped,
-    )
+    )  # fmt: skip
     with terminal.speaking(as_json) as answer:
         result = api.train(
-            data,
-            model=model,
-            config=config,
-            task=task,
-            epochs=epochs,
-            name=name,
-            run_dir=run_dir,
-            seed=seed,
-            sets=sets or (),
-            **columns,
-        )
+            data, model=model, start=start, config=config, task=task, epochs=epochs, name=name, run_dir=run_dir, seed=seed,
+            sets=sets or (), **columns,
+        )  # fmt: skip
+        answer(result.as_dict(), _show)
+
+
+def distil(  # noqa: PLR0917 - the options of a verb
+    teacher: Annotated[str, typer.Argument(metavar="TEACHER", help="A run, bundle or Hugging Face folder with the same task.")],
+    data: Data,
+    model: Recipe = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option("--unlabelled", metavar="FILE", help="Further texts, which only the teacher labels.")
+    ] = None,
+    weight: Annotated[
+        float | None, typer.Option("--weight", help="Of the teacher's lessons, 0 to 1; the rest is the labels'. Default 0.7.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="Above 1 the teacher's doubts count more. Default 2.")
+    ] = None,
+    epochs: Epochs = None,
+    text: Text = None,
+    label: Label = None,
+    split: Split = None,
+    valid: Valid = None,
+    test: Test = None,
+    name: Name = None,
+    run_dir: RunDir = None,
+    as_json: Json = False,
+    seed: RunSeed = None,
+    sets: Sets = None,
+) -> None:
+    """Train a small model on labelled rows and on what a large one says about them."""
+    from zhuji import api
+
+    columns = data_options(text=text, label=label, split=split, valid=valid, test=test)
+    with terminal.speaking(as_json) as answer:
+        result = api.distil(
+            teacher, data, model=model, unlabelled=unlabelled, weight=weight, temperature=temperature, epochs=epochs, name=name,
+            run_dir=run_dir, seed=seed, sets=sets or (), **columns,
+        )  # fmt: skip
         answer(result.as_dict(), _show)
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(help="Folder of a run that was stopped.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run or a pretraining that was stopped.")],
     as_json: Json = False,
     seed: Annotated[int | None, typer.Option("--seed", help="Must be the run's own.")] = None,
     sets: Sets = None,
@@ -95,11 +133,12 @@ def resume(
     from zhuji import api
 
     with terminal.speaking(as_json) as answer:
-        answer(api.resume(run, seed=seed, sets=sets or ()).as_dict(), _show)
+        result = api.resume(run, seed=seed, sets=sets or ())
+        answer(result.as_dict(), pretraining.show if isinstance(result, api.Foundation) else _show)
 
 
 def _show(screen: Console, result: Any) -> None:
-    from zhuji import api
+    from zhuji.tools.pages.found import shown_name
 
     test, rivals = result["test"], result["baselines"]
     metrics = list(test)[:3]
@@ -110,17 +149,19 @@ def _show(screen: Console, result: Any) -> None:
         )
         screen.print(f"\n{text}", style="bold")
         mine = in_language("this model", "本模型")
-        rows = [
-            [n, *(terminal.interval_text(s[m]) if m in s else "–" for m in metrics)] for n, s in [(mine, test), *rivals.items()]
-        ]
+        scored = [(mine, test), *((shown_name(name), scores) for name, scores in rivals.items())]
+        rows = [[name, *(terminal.interval_text(of[m]) if m in of else "–" for m in metrics)] for name, of in scored]
         terminal.table(screen, [in_language("model", "模型"), *metrics], rows)
+    for name, scores in result["more_tests"].items():
+        told = ", ".join(f"{metric} {terminal.interval_text(scores[metric])}" for metric in metrics if metric in scores)
+        terminal.line(screen, name, told)
+    for name, note in result["notes"].items():
+        terminal.line(screen, name, note)
     terminal.line(screen, in_language("ledger", "账本"), terminal.ledger_text(result["ledger"]))
     terminal.line(screen, in_language("leaks", "泄漏"), _leaks_text(result["leaks"]))
     terminal.line(screen, in_language("run", "运行"), result["run"])
     terminal.line(screen, in_language("report", "报告"), result["report"])
-    screen.print(in_language("\nnext:", "\n接下来："))
-    for command in api.next_commands(Path(result["run"])):
-        screen.print(terminal.printable(f"  {command}"), soft_wrap=True)
+    terminal.next_steps(screen, Path(result["run"]))
 
 
 def _leaks_text(leaks: Any) -> str:

@@ -1,4 +1,4 @@
-"""`evaluate`, `predict`: what one does with a finished model."""
+"""`evaluate`, `predict`, `convert`: what one does with a finished model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from zhuji.cli import terminal
-from zhuji.cli.options import Group, Id, Json, Label, Sets, Text, data_options
+from zhuji.cli.options import Group, Id, Json, Label, Sets, Target, Text, Unmoved, data_options
 from zhuji.cli.writing import csv_rows, json_rows, writer
 from zhuji.core.errors import MissingFile
 from zhuji.core.log import in_language, say
@@ -34,6 +34,7 @@ def evaluate(  # noqa: PLR0917 - the options of a verb
     model: Model,
     data: Annotated[str | None, typer.Argument(help="Labelled rows; without it the run's own test split.")] = None,
     text: Text = None,
+    target: Target = None,
     label: Label = None,
     group: Group = None,
     id_: Id = None,
@@ -44,7 +45,7 @@ def evaluate(  # noqa: PLR0917 - the options of a verb
     """Score a model on labelled rows, through the same path as training."""
     from zhuji import api
 
-    columns = data_options(text=text, label=label, group=group, id=id_)
+    columns = data_options(text=text, target=target, label=label, group=group, id=id_)
     with terminal.speaking(as_json) as answer:
         found = api.evaluate(model, data, seed=seed, sets=sets or (), **columns)
         answer(found.as_dict(), _show_scores)
@@ -91,7 +92,7 @@ def predict(  # noqa: PLR0917 - the options of a verb
         if out is not None:
             with writer(out) as write:
                 for row in rows:
-                    write(row.as_dict())
+                    write(_cells(row, out.suffix.lower()))
             answer({"out": str(out), "rows": _counts(ledger)}, _show_counts)
         elif as_json:
             _one_object(answer.out, rows, ledger)
@@ -127,14 +128,31 @@ def _stream(rows: Iterable[Answered], files: bool) -> None:
     if files:
         write = csv_rows(sys.stdout)
         for row in rows:
-            write(row.as_dict())
+            write(_cells(row))
         return
     for row in rows:
-        answer, score = row.prediction.answer, row.prediction.score
-        name = ", ".join(answer) if isinstance(answer, tuple) else f"{answer:.6g}" if isinstance(answer, float) else str(answer)
+        score = row.prediction.score
         text = " ".join(str(row.values["text"]).split())
-        cells = [name, "" if score is None else f"{score:.3f}", text]
+        cells = [_answer(row), "" if score is None else f"{score:.3f}", text]
         sys.stdout.write("\t".join(map(terminal.printable, cells)) + "\n")
+
+
+def _answer(row: Answered) -> str:
+    """On one line; of tags, what they mark."""
+    answer = row.prediction.answer
+    if row.words:
+        return ", ".join(f"{kind} {text}" for kind, text in row.spans) or "–"
+    if isinstance(answer, tuple):
+        return ", ".join(answer)
+    return f"{answer:.6g}" if isinstance(answer, float) else " ".join(str(answer).split())
+
+
+def _cells(row: Answered, ending: str = ".csv") -> dict[str, Any]:
+    """Where a cell is one text, words and their tags stand in it with blanks between them, as in `predictions.csv`."""
+    found = row.as_dict()
+    if not row.words or ending == ".jsonl":
+        return found
+    return {name: " ".join(map(str, value)) if isinstance(value, list) else value for name, value in found.items()}
 
 
 def _one_object(out: IO[str], rows: Iterable[Answered], ledger: Any) -> None:
@@ -186,3 +204,33 @@ def _show_counts(screen: Console, data: Any) -> None:
     )
     if counts["dropped"]:
         say(_dropped_text(counts))
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE|HF_FOLDER", help="What is there.")],
+    target: Annotated[Path, typer.Argument(help="The folder to write; must not be there yet.")],
+    as_json: Json = False,
+    seed: Unmoved = 0,
+    sets: Sets = None,
+) -> None:
+    """Turn a Hugging Face folder into a bundle, or a run or bundle into a Hugging Face folder."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        answer(api.convert(source, target, sets=sets or ()).as_dict(), _show_conversion)
+
+
+def _show_conversion(screen: Console, found: Any) -> None:
+    import shlex
+
+    from zhuji.core.quantity import count_text
+
+    kind = in_language("bundle", "模型包") if found["wrote"] == "bundle" else found["wrote"]
+    told = in_language("{} with {} parameters in {}", "{}，{} 个参数，位于 {}")
+    terminal.line(
+        screen,
+        in_language("written", "已写入"),
+        told.format(kind, count_text(sum(found["parameters"].values())), found["target"]),
+    )
+    screen.print(in_language("\nnext:", "\n接下来："))
+    screen.print(terminal.printable(f"  zhuji train FILE.csv --from {shlex.quote(found['target'])}"), soft_wrap=True)

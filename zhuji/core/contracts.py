@@ -116,6 +116,10 @@ class Modality(Part, ABC):
         """What these ids stand for, as a person reads it; where there is nothing better, the ids."""
         return tuple(ids)
 
+    def spelling(self) -> Sequence[str]:
+        """How each id is written, "" where it is not; empty of a modality that does not write."""
+        return ()
+
     @abstractmethod
     def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
         """Rows padded to `grid` (B, *grid)."""

@@ -181,8 +181,9 @@ def _in_one_test(record: Record) -> Record:
 
 def counted_as(record: Record) -> Label:
     """What stands for a row's label where rows are counted by it: of tags, what they mark."""
-    tagged = isinstance(record.label, tuple) and isinstance(record.input, tuple)
-    return kinds(record.label) if tagged else record.label
+    if isinstance(record.label, tuple) and isinstance(record.input, tuple):
+        return kinds(record.label)
+    return record.label
 
 
 def _class_name(record: Record) -> str:

@@ -95,3 +95,11 @@ def signatures(cut: Cut) -> dict[str, str]:
     for metric in asked.values():
         metric.corpus_score(["a"], [["a"]])  # only then does it know the number of references
     return {name: str(metric.get_signature()) for name, metric in asked.items()}
+
+
+def cut_in(signature: str) -> Cut:
+    """How a signature of BLEU says that texts were cut."""
+    for cut in CUTS:
+        if f"|tok:{cut}|" in signature:
+            return cut
+    return CUTS[0]

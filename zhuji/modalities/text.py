@@ -243,6 +243,12 @@ class Text(Modality):
             [int(i) for i in ids if i < self.num_tokens and i not in reserved], skip_special_tokens=False
         )
 
+    def spelling(self) -> Sequence[str]:
+        """With a blank before what begins a word, as far as the tokenizer tells."""
+        reserved, blank = set(self._reserved), " " if self.tokenizer == "words" else ""
+        written = [self._tokenizer.decode([id], skip_special_tokens=False) for id in range(self.num_tokens)]
+        return ["" if id in reserved else blank + text for id, text in enumerate(written)] + [""] * len(self._runs)
+
     def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
         lengths = np.array([row.length for row in rows], dtype=np.int64)
         ids = _filled(rows, grid, lambda row: row.ids, self.special.pad or 0)

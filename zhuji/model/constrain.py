@@ -36,7 +36,6 @@ class Constraint:
         if spec.end is None or _TOKENIZER not in modality.files():
             raise _unsuitable()
         self.end, self.num_ids = spec.end, spec.num_ids
-        self.never = [id for id in spec.reserved if id != spec.end]
         tokenizer = _tokenizer(library, modality, spec.reserved)
         if json_schema is not None:
             key, grammar = "json_schema", _of_schema(library, json_schema)
@@ -74,7 +73,6 @@ class Constraint:
             return mask
         bits = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), np.uint8), bitorder="little")[: self.num_ids]
         mask[: len(bits)] = torch.from_numpy(bits.astype(bool))
-        mask[self.never] = False
         return mask
 
 

@@ -121,6 +121,10 @@ class Predictor:
         pairs = [_difference(row, now) for row, now in zip(self.golden, answers, strict=True)]
         return sum(flip for flip, _ in pairs), max((gap for _, gap in pairs), default=0.0)
 
+    def words(self, raw: Any) -> tuple[str, ...]:
+        """The words of one input that a model of tags answers for, one by one; none of another model."""
+        return self._cleaned(raw) if self.model.task.needs == "tags" else ()
+
     def _cleaned(self, raw: Any) -> Any:
         if isinstance(raw, tuple | list):
             return self._cleaner.words([str(word) for word in cast(Sequence[Any], raw)])[0]
@@ -205,13 +209,20 @@ def cut(lengths: Sequence[int], batch_units: int) -> Iterator[tuple[list[int], i
 def _difference(then: Mapping[str, Any], now: Prediction) -> tuple[bool, float]:
     """Whether the answer is another one, and by how much scores differ."""
     before, answer = then["answer"], now.answer
-    if isinstance(answer, float):
-        if not isinstance(before, int | float):
+    numbers, earlier = _numbers(answer), _numbers(before)
+    if numbers is not None:
+        if earlier is None or len(earlier) != len(numbers):
             return True, math.inf
-        gap = abs(answer - before) / max(1.0, abs(before))
+        gap = float(np.abs(numbers - earlier).max(initial=0.0) / max(1.0, np.abs(earlier).max(initial=0.0)))
         return gap > 1e-3, gap
     old, new = then["scores"] or {}, now.scores or {}
     gaps = [abs(old.get(name, 0.0) - new.get(name, 0.0)) for name in {*old, *new}]
     # JSON knows lists only.
     same = answer == (tuple(before) if isinstance(before, list) else before)
     return not same, max(gaps, default=0.0)
+
+
+def _numbers(answer: Any) -> np.ndarray | None:
+    """A number or an embedding as an array; None of an answer of another kind."""
+    parts = answer if isinstance(answer, list) else [answer]
+    return np.array(parts, np.float64) if parts and all(type(part) in (int, float) for part in parts) else None

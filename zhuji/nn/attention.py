@@ -97,8 +97,8 @@ class SelfAttention(nn.Module):
         self.out = linear(dim, dim, bias=bias, gain=gain, deviation=deviation)
 
     def forward(self, states: Tensor, may_see: Tensor, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
-        """`states (B, T, D)`, `may_see` from `allowed` or `biases`, `angles` from `Rotary.angles` -> `(B, T, D)`. With `cache` the keys are those
-        of the units before as well."""
+        """`states (B, T, D)`, `may_see` from `allowed` or `biases`, `angles` from `Rotary.angles` -> `(B, T, D)`. With `cache` the
+        keys are those of the units before as well."""
         query = self._split(self.query(states), self.heads)
         key = self._split(self.key(states), self.kv_heads)
         value = self._split(self.value(states), self.kv_heads)

@@ -16,7 +16,11 @@ from torch import Tensor
 
 
 class State(Protocol):
-    def select(self, index: Tensor) -> Self: ...
+    """What is remembered between units, by row or hypothesis."""
+
+    def select(self, index: Tensor) -> Self:
+        """These rows in this order; one may come more than once."""
+        ...
 
 
 Step = Callable[[Tensor, "State"], tuple[Tensor, "State"]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from zhuji.core.units import Features, Units
 from zhuji.nn.layers import embedding, zeroed
@@ -28,5 +29,13 @@ class IdStem(nn.Module):
     def forward(self, units: Units) -> Features:
         assert units.ids is not None
         ids = units.ids.masked_fill(units.mask.logical_not(), self.padding or 0)
-        states = self.table(ids) if self.padding is not None else zeroed(self.table(ids), units.mask)
-        return Features(states if self.weight is None else states * self.weight(ids).exp(), units.mask, units.segments)
+        states = self._weighed(ids)
+        return Features(states if self.padding is not None else zeroed(states, units.mask), units.mask, units.segments)
+
+    def _weighed(self, ids: Tensor) -> Tensor:
+        if self.weight is None:
+            return self.table(ids)
+        if ids.numel() < self.table.num_embeddings:
+            return self.table(ids) * self.weight(ids).exp()
+        # The same numbers: with more units than ids it is less work to weigh the table.
+        return F.embedding(ids, self.table.weight * self.weight.weight.exp(), self.padding)

@@ -4,6 +4,10 @@ network (Cheng et al. 2016). It answers as a linear model over TF-IDF would. Sha
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
+from itertools import islice
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,17 +20,29 @@ _PRIME = 0x9E3779B97F4A7C15 - (1 << 64)
 """Spreads keys over all 64 bits (Knuth 1998, section 6.4: multiplicative hashing by the golden ratio)."""
 
 
+LETTERS = (3, 4, 5)
+"""Lengths of the runs of characters that are told apart."""
+MOST_PARTS = 24
+"""Runs of characters kept of a unit, the short ones first: all that a unit of eleven characters has."""
+
+
 class WideLinear(nn.Module):
     """`Units -> (B, O)`. Runs of 1 to `longest` units share `buckets` weights by a hash of their ids (Weinberger et al. 2009). A run that
-    stands c times counts (1 + ln c) x its rarity, and a row's values have length 1 together. All weights begin at 0."""
+    stands c times counts (1 + ln c) x its rarity, and a row's values have length 1 together. All weights begin at 0.
+
+    With `spelled`, the number of ids, the runs of characters inside each unit count as well (Bojanowski et al. 2017, section 3.2): `spelling
+    (spelled, 24)` holds their buckets, -1 where there are fewer; see `spelt`."""
 
     rarity: Tensor
+    spelling: Tensor | None
 
-    def __init__(self, buckets: int, outputs: int, longest: int) -> None:
+    def __init__(self, buckets: int, outputs: int, longest: int, spelled: int = 0) -> None:
         super().__init__()
         self.buckets, self.longest = buckets, longest
         self.weight = nn.Parameter(torch.zeros(buckets, outputs))
         self.register_buffer("rarity", torch.ones(buckets))
+        unknown = torch.full((spelled, MOST_PARTS), -1, dtype=torch.int32) if spelled else None
+        self.register_buffer("spelling", unknown)
 
     def forward(self, units: Units) -> Tensor:
         buckets, values = self.values(units)
@@ -34,19 +50,24 @@ class WideLinear(nn.Module):
 
     def values(self, units: Units) -> tuple[Tensor, Tensor]:
         """`(B, F)` int64 buckets and `(B, F)` what each occurrence adds; 0 where there is no run."""
+        buckets, count = self.counts(units)
+        whole = (1 + count.clamp_min(1).log()) * self.rarity[buckets] * (count > 0)
+        share = count.clamp_min(1)
+        length = (whole.square() / share).sum(1, keepdim=True).sqrt().clamp_min(1e-12)
+        return buckets, whole / share / length
+
+    def counts(self, units: Units) -> tuple[Tensor, Tensor]:
+        """`(B, F)` int64 buckets in order, and `(B, F)` how often each stands in its row; 0 where there is no run."""
         buckets, real = self.runs(units)
         order = buckets.masked_fill(real.logical_not(), self.buckets).sort(dim=1).values
         fresh = F.pad(order[:, 1:] != order[:, :-1], (1, 0))
         place = fresh.cumsum(1)
-        real = order < self.buckets
         count = torch.zeros_like(order).scatter_add_(1, place, torch.ones_like(order)).gather(1, place)
-        buckets = order.masked_fill(real.logical_not(), 0)
-        whole = ((1 + count.log()) * self.rarity[buckets]).masked_fill(real.logical_not(), 0.0)
-        length = (whole.square() / count).sum(1, keepdim=True).sqrt().clamp_min(1e-12)
-        return buckets, whole / count / length
+        nothing = order == self.buckets
+        return order.masked_fill(nothing, 0), count.masked_fill(nothing, 0)
 
     def runs(self, units: Units) -> tuple[Tensor, Tensor]:
-        """`(B, F)` int64 buckets of all runs, and whether each consists of real units."""
+        """`(B, F)` int64 buckets of all runs, of units and then of characters, and whether each consists of real units."""
         assert units.ids is not None, "runs are runs of ids"
         ids, mask = units.ids.flatten(1), units.mask.flatten(1)
         key, real = (ids + 1) * _PRIME, mask
@@ -57,7 +78,23 @@ class WideLinear(nn.Module):
             keys.append(key)
             reals.append(real)
         # The high bits are the well mixed ones.
-        return (torch.cat(keys, 1) >> 24).remainder(self.buckets), torch.cat(reals, 1)
+        buckets, real = (torch.cat(keys, 1) >> 24).remainder(self.buckets), torch.cat(reals, 1)
+        if self.spelling is None:
+            return buckets, real
+        parts = self.spelling[units.ids.flatten(1).masked_fill(~reals[0], 0)].long()
+        inside = (parts >= 0) & reals[0].unsqueeze(-1)
+        return torch.cat((buckets, parts.clamp_min(0).flatten(1)), 1), torch.cat((real, inside.flatten(1)), 1)
+
+
+def spelt(texts: Sequence[str], buckets: int) -> Tensor:
+    """`(len(texts), 24)` int32: the buckets of the runs of characters in each, -1 where there are fewer. A blank counts as a character: it
+    says where a word begins."""
+    table = np.full((len(texts), MOST_PARTS), -1, np.int32)
+    for row, text in zip(table, texts, strict=True):
+        parts = (text[at : at + size] for size in LETTERS for at in range(len(text) - size + 1))
+        found = [zlib.crc32(part.encode("utf-8", "replace")) % buckets for part in islice(parts, MOST_PARTS)]
+        row[: len(found)] = found
+    return torch.from_numpy(table)
 
 
 def rarities(having: np.ndarray, rows: int) -> np.ndarray:

@@ -207,7 +207,9 @@ class Translate(Task):
     @classmethod
     def example(cls) -> Example:
         records = [Record(f"row-{i}", "", target="no, not good"[: 2 + i]) for i in range(8)]
-        return Example(cls(layers=1, heads=1, hidden=6, positions="learned", dropout=0.0, beams=2, max_units=6).fit(records), records)
+        return Example(
+            cls(layers=1, heads=1, hidden=6, positions="learned", dropout=0.0, beams=2, max_units=6).fit(records), records
+        )
 
 
 def shifted(other: Units, start: int, end: int) -> tuple[Tensor, Tensor]:

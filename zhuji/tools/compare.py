@@ -121,8 +121,7 @@ def _evidence(keys: Sequence[Key], answers: Answers, facts: Mapping[str, Any]) -
     if facts.get("kind") == "tag":
         return _tagged([cell.split() for cell in actual], [cell.split() for cell in given])
     if facts.get("kind") == "pair":
-        signature = str(facts.get("notes", {}).get("bleu", ""))
-        cut = next((cut for cut in translation.CUTS if f"|tok:{cut}|" in signature), translation.CUTS[0])
+        cut = translation.cut_in(str(facts.get("notes", {}).get("bleu", "")))
         return translation.judged(given, actual, [text for _, text, _ in keys], cut)
     if not facts.get("labels"):
         return {"target": np.array(actual, dtype=np.float64), "prediction": np.array(given, dtype=np.float64)}

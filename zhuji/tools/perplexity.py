@@ -178,6 +178,8 @@ def _parts(row: Encoded, window: int, stride: int) -> Iterator[tuple[Encoded, in
 
 
 def _first(modality: Modality, row: Encoded) -> int:
-    """Bytes of a text's first unit, which nothing predicts: none where it is a start."""
+    """Bytes of a text's first unit, which nothing predicts: none where it is a start. Of a character cut in two it is told as one."""
     assert row.ids is not None
-    return len(modality.decode(row.ids[:1].tolist()).encode())
+    spelled: str = modality.decode(row.ids[:1].tolist())
+    whole = spelled.rstrip("\ufffd")
+    return len(whole.encode()) + (whole != spelled)

@@ -17,6 +17,7 @@ from zhuji.data.infer import infer_roles
 from zhuji.data.ledger import Ledger
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import open_source
+from zhuji.data.tags import spans
 from zhuji.model.predictor import BATCH_UNITS, Predictor
 
 Values = dict[str, Any]
@@ -24,18 +25,28 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answered:
-    """A row as it came (`values`, by column) and its answer. `row` is 1-based in `file`; `file` is empty for texts."""
+    """A row as it came (`values`, by column) and its answer. `row` is 1-based in `file`; `file` is empty for texts. `words`: of a row that
+    was tagged, what the tags of the answer stand for."""
 
     file: str
     row: int
     values: Mapping[str, Any]
     prediction: Prediction
+    words: tuple[str, ...] = ()
+
+    @property
+    def spans(self) -> list[tuple[str, str]]:
+        """What was marked in a row that was tagged: its kind and its words as a text."""
+        return [(kind, joined(self.words[first : last + 1])) for kind, first, last in spans(self.prediction.answer)]
 
     def as_dict(self) -> dict[str, Any]:
-        """The columns that came in, `prediction`, `score`, and `scores` by class where there are any."""
+        """The columns that came in, `prediction`, `score`, and `scores` by class where there are any; of a text that was tagged, `words`
+        too."""
         answer = self.prediction.answer
         taken = dict(self.values)
         given = {"prediction": list(answer) if isinstance(answer, tuple) else answer, "score": self.prediction.score}
+        if self.words and not any(isinstance(value, list) for value in taken.values()):
+            given = {"words": list(self.words), **given}
         if self.prediction.scores is not None:
             given["scores"] = dict(self.prediction.scores)
         return {**taken, **{free_name(name, taken): value for name, value in given.items()}}
@@ -70,9 +81,9 @@ def predict(
     rows = _sound(_rows(predictor, sources, base), cleaner, ledger)
     first, second = tee(rows)
     answers = predictor.predict((text for _, _, _, text in first), units)
-    for (file, number, values, _), answer in zip(second, answers, strict=True):
+    for (file, number, values, text), answer in zip(second, answers, strict=True):
         ledger.settle("used", split=None, label=None)
-        yield Answered(file, number, values, answer)
+        yield Answered(file, number, values, answer, predictor.words(text))
 
 
 Raw = tuple[str, int, Values | None, str | tuple[str, ...]]

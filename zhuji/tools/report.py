@@ -15,12 +15,26 @@ from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
 from zhuji.tools.pages.commands import next_commands
 from zhuji.tools.pages.drawing import Picture
-from zhuji.tools.pages.found import Found, Scores, classes, confusions, ledger_by_split, mistakes, models, read, shown_name
+from zhuji.tools.pages.found import (
+    Found,
+    Scores,
+    classes,
+    confusions,
+    holds_numbers,
+    ledger_by_split,
+    marked,
+    mistakes,
+    models,
+    read,
+    samples,
+    shown_name,
+)  # fmt: skip
+from zhuji.tools.pages.foundation import foundation_facts, foundation_pictures, is_foundation
 from zhuji.tools.pages.page import interval, render, score
 from zhuji.tools.pages.run_pictures import run_pictures
 
 LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss",
-                   "perplexity", "empty", "copied", "words_lost"}  # fmt: skip
+                   "perplexity", "empty", "copied", "words_lost", "alignment", "uniformity", "align_and_spread"}  # fmt: skip
 
 
 class ReportSettings(Settings):
@@ -53,10 +67,14 @@ def write_report(folder: Path, *, seed: int = 0, sets: Sequence[str] = ()) -> Re
     """
     settings = ReportSettings.parse(assignments(sets).get("report", {}), prefix="report")
     found = read(Path(folder))
-    drawn = run_pictures(found, settings.classes)
-    facts = _facts(found, settings, drawn, seed)
+    if is_foundation(found):
+        template, drawn = "foundation.html", foundation_pictures(found)
+        facts = {**foundation_facts(found), "pictures": {name: drawn.get(name) for name in ("curves", "speed", "collapse")}}
+    else:
+        template, drawn = "report.html", run_pictures(found, settings.classes)
+        facts = _facts(found, settings, drawn, seed)
     page = found.folder / "report.html"
-    write_text(page, render("report.html", **facts))
+    write_text(page, render(template, **facts, **_use(found)))
     files = tuple(found.folder / "pictures" / f"{p.name}.svg" for p in drawn.values())
     for path, picture in zip(files, drawn.values(), strict=True):
         write_text(path, picture.file)
@@ -71,14 +89,18 @@ def _facts(found: Found, settings: ReportSettings, drawn: dict[str, Picture], se
         "title": found.folder.name, "verdict": verdict(found.results), "facts": _header(found), "test": test,
         "tiles": list(test.items())[:4], "metrics": list(test)[: settings.metrics], "models": models(found),
         "pictures": {name: drawn.get(name) for name in names}, "bad_steps": found.results.get("bad_steps", 0),
-        "errors_known": bool(found.predictions), "classes": sorted(classes(found), key=lambda c: c["f1"]), "mistakes": mistakes(found, settings.mistakes, seed),
-        "mistakes_note": _mistakes_note(found), "mistakes_score": say_in("confidence", "置信度") if found.labels else say_in("off by", "误差"),
-        "many_classes": len(matrix) > 10,
+        "errors_known": bool(found.predictions), "classes": sorted(classes(found), key=lambda c: c["f1"]), **_rows(found, settings, seed),
+        "many_classes": len(matrix) > 10, "notes": found.results.get("notes") or {}, "more": _more(found), "choice": _choice(found),
         "confusions": confusions(matrix, found.labels) if len(matrix) > 2 else [],
         "confusion_note": _confusion_note(len(matrix), settings.classes),
-        "ledger": ledger_by_split(found.ledger), "leaks": _leaks(found), "commands": next_commands(found.folder),
-        "bundle": found.results.get("bundle", str(found.folder / "bundle")), "records": _records(found),
+        "ledger": ledger_by_split(found.ledger), "leaks": _leaks(found),
     }  # fmt: skip
+
+
+def _use(found: Found) -> dict[str, Any]:
+    """What is done next, and the records that stand behind the page."""
+    bundle = found.results.get("bundle", str(found.folder / "bundle"))
+    return {"commands": next_commands(found.folder, found.results), "bundle": bundle, "records": _records(found)}
 
 
 def verdict(results: Mapping[str, Any]) -> str:
@@ -125,6 +147,10 @@ def _header(found: Found) -> list[tuple[str, str]]:
         (say_in("data", "数据"), Path(str(data.get("path", "–"))).name),
         (say_in("backbone", "骨干"), str(backbone.get("name", "–"))),
     ]
+    if start := found.results.get("start"):
+        rows.append((say_in("begun from", "起点"), f"{Path(str(start['path'])).name} ({start['mode']})"))
+    if teacher := found.run.get("teacher"):
+        rows.append((say_in("teacher", "教师"), Path(str(teacher["path"])).name))
     if model.get("parameters"):
         rows.append((say_in("parameters", "参数量"), count_text(model["parameters"])))
     if found.results.get("steps"):
@@ -143,14 +169,44 @@ def _header(found: Found) -> list[tuple[str, str]]:
     return rows
 
 
-def _mistakes_note(found: Found) -> str:
-    if found.labels:
-        wrong = sum(row["label"] != row["prediction"] for row in found.predictions)
-        return say_in(
-            f"{wrong:,} of {len(found.predictions):,} test rows are wrong; here are those answered with most confidence. Often the label is the mistake.",
-            f"{len(found.predictions):,} 个测试行中有 {wrong:,} 个错误；以下为置信度最高者。有时错的是标签。",
-        )
-    return say_in("The rows that are furthest off.", "误差最大的行。")
+def _rows(found: Found, settings: ReportSettings, seed: int) -> dict[str, Any]:
+    """Test rows with their answers: the worst mistakes, or, of texts that were written, some drawn by chance."""
+    writes = found.results.get("kind") == "pair"
+    rows = samples(found, settings.mistakes, seed) if writes else mistakes(found, settings.mistakes, seed)
+    sure, off = say_in("confidence", "置信度"), say_in("off by", "误差")
+    titles = ("Samples", "样例") if writes else ("Worst mistakes", "最严重的错误")
+    return {
+        "mistakes": [marked(row) for row in rows] if found.results.get("kind") == "tag" else rows,
+        "mistakes_title": say_in(*titles), "mistakes_note": _rows_note(found, writes),
+        "mistakes_score": off if holds_numbers(found) else sure,
+        "mistakes_label": say_in("reference", "参考译文") if writes else say_in("label", "标签"),
+    }  # fmt: skip
+
+
+def _rows_note(found: Found, writes: bool) -> str:
+    total = len(found.predictions)
+    if writes:
+        return say_in(f"Drawn by chance from {total:,} test rows.", f"从 {total:,} 个测试行中随机抽取。")
+    if holds_numbers(found):
+        return say_in("The rows that are furthest off.", "误差最大的行。")
+    wrong = sum(row["label"] != row["prediction"] for row in found.predictions)
+    return say_in(
+        f"{wrong:,} of {total:,} test rows are wrong; here are those answered with most confidence. Often the label is the mistake.",
+        f"{total:,} 个测试行中有 {wrong:,} 个错误；以下为置信度最高者。有时错的是标签。",
+    )
+
+
+def _more(found: Found) -> list[tuple[str, list[tuple[str, Scores]]]]:
+    """Tables of scores beside the test split: of further test sets, and of each group."""
+    tests = list((found.results.get("more_tests") or {}).items())
+    groups = [(f"{name} ({of['rows']:,})", of) for name, of in (found.results.get("by_group") or {}).items()]
+    tables = [(say_in("Further test sets", "其他测试集"), tests), (say_in("By group (rows)", "按分组（行数）"), groups)]
+    return [(title, rows) for title, rows in tables if rows]
+
+
+def _choice(found: Found) -> list[tuple[str, str]]:
+    """What cross-validation chose, where labels were few."""
+    return [(str(key), str(value)) for key, value in (found.results.get("choice") or {}).items()]
 
 
 def _confusion_note(classes: int, limit: int) -> str:

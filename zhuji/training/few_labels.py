@@ -1,10 +1,11 @@
 """With few labels, the encoder stays as it is and a linear head is fitted to it exactly; which features it reads and how hard it is held
 back is chosen by cross-validation on the training split alone.
 
-The features are the pooled states (a linear probe, Alain & Bengio 2017) and the counts of runs of units (`nn.wide`), which every text of the
-training split teaches to weigh, labelled or not. The outcome is an ordinary task whose head holds what was fitted. A linear model under
-an L2 penalty depends on its rows through their products only, so it is fitted in as many dimensions as there are labels, however many
-features there are (Schölkopf & Smola 2002, theorem 4.2).
+The features are the pooled states (a linear probe, Alain & Bengio 2017) and the counts of runs of units and of their characters
+(`nn.wide`), which every text of the training split teaches to weigh, labelled or not. The head is a linear support vector machine, one
+against the rest, of squared hinge loss (Fan et al. 2008, LIBLINEAR); its margins become logits by one temperature (Guo et al. 2017). The
+outcome is an ordinary task whose head holds what was fitted. What is tried is fitted to the rows' products, in as many dimensions as there
+are rows (Schölkopf & Smola 2002, theorem 4.2); what is chosen, by LIBLINEAR itself.
 
 Shapes: N labelled rows, D width of a pooled state, F buckets of runs, O outputs.
 """
@@ -26,25 +27,32 @@ from torch import Tensor, nn
 
 from zhuji.core.contracts import Task
 from zhuji.core.log import in_language, say
-from zhuji.core.seed import stream
+from zhuji.core.seed import derive, stream
 from zhuji.model.assembly import Model, assemble, collate
 from zhuji.model.pooled import embed_rows, unit_length
 from zhuji.model.predictor import cut
 from zhuji.nn.heads import PooledHead, Pooling
-from zhuji.nn.wide import WideHead, WideLinear, rarities
+from zhuji.nn.wide import WideHead, WideLinear, rarities, spelt
 from zhuji.tasks.classify import Classify
 from zhuji.training.material import Rows
 from zhuji.training.run import Run, StartSettings
 
 MOST_LABELS = 5000
-"""Labels up to which a fitted head is tried: it solves a system with as many unknowns."""
+"""Labels up to which a head is fitted to any encoder: with more, learning all of it gains more."""
+MOST_COMPARED = 100_000
+"""The same for an encoder that was taught to compare rows: its states are meant to be used as they are."""
 FOLDS = 5
-PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """C: how much the rows' loss counts against the penalty."""
+USUAL = 1.0
+"""The penalty at which ways are compared: rows have length 1."""
+LONGEST = 2
+"""Units of the longest run."""
 _CHOOSING = 2000
 """Labels on which settings are chosen; what suits these suits more."""
-_STEPS = 60
-_BLOCK = 1024
+_STEPS = 100
+_BATCH_UNITS = 1 << 16
+_TEMPERATURES = np.geomspace(0.3, 30.0, 81)
 
 Matrix = NDArray[np.float32]
 
@@ -59,16 +67,17 @@ class Way:
     deep: float = 1.0
     wide: int = 0
 
-    def on(self, task: Task) -> Classify:
-        """The task with these features."""
-        return Classify.parse({**task.plain(), "unit_length": self.unit_length, "wide": self.wide})
+    def on(self, task: Task, spelled: bool) -> Classify:
+        """The task with these features; `spelled`: the units' characters are known."""
+        features = {"unit_length": self.unit_length, "wide": self.wide, "spelled": bool(self.wide) and spelled}
+        return Classify.parse({**task.plain(), **features})
 
 
 WAYS = (
-    Way("states"), Way("states of length 1", unit_length=True), Way("runs", deep=0.0, wide=2),
-    Way("states and runs", deep=1.0, wide=2), Way("loud states and runs", deep=2.0, wide=2),
-    Way("quiet states of length 1 and runs", True, 0.5, 2),
-    Way("states of length 1 and runs", True, 1.0, 2), Way("loud states of length 1 and runs", True, 2.0, 2),
+    Way("states"), Way("states of length 1", True), Way("runs", deep=0.0, wide=LONGEST), Way("states and runs", wide=LONGEST),
+    Way("very quiet states of length 1 and runs", True, 0.35, LONGEST), Way("quiet states of length 1 and runs", True, 0.5, LONGEST),
+    Way("soft states of length 1 and runs", True, 0.7, LONGEST), Way("states of length 1 and runs", True, 1.0, LONGEST),
+    Way("loud states of length 1 and runs", True, 1.5, LONGEST),
 )  # fmt: skip
 
 
@@ -102,15 +111,16 @@ class Choice:
         }  # fmt: skip
 
 
-def applies(run: Run, task: Task, rows: Rows) -> bool:
-    """Whether the way of learning is ours to choose: the run starts from a model, the person left it to us, and labels are few."""
+def applies(run: Run, origin: Model | None, task: Task, rows: Rows) -> bool:
+    """Whether the way of learning is ours to choose: the run starts from a model, `origin`, the person left it to us, and labels are few."""
     start = run.start
-    if start is None or start.choose == "off" or not isinstance(task, Classify):
+    if start is None or origin is None or start.choose == "off" or not isinstance(task, Classify):
         return False
+    most = MOST_COMPARED if origin.task.compares else MOST_LABELS
     ours = StartSettings(path=start.path, hash=start.hash) == start
     plain = task.hidden is None and not task.wide and not task.unit_length and task.objective == "cross_entropy"
     enough = len(task.labels) >= 2 and task.rows >= 2 * FOLDS
-    return ours and plain and enough and task.pool != "attention" and task.rows <= MOST_LABELS and len(rows) > 0
+    return ours and plain and enough and task.pool != "attention" and task.rows <= most and len(rows) > 0
 
 
 # ---------------------------------------------------------------------------------------------------------- choice
@@ -126,12 +136,16 @@ def choose(model: Model, rows: Rows, seed: int) -> tuple[Choice, Classify, nn.Mo
     known = torch.arange(len(target)) if task.many else (target >= 0).nonzero()[:, 0]
     goal, ways = target[known], [way for way in WAYS if not way.wide or model.modality.spec.num_ids]
     some = stream(seed, "few labels").permutation(len(known))[:_CHOOSING]
-    trials = [trial for way in ways for trial in _trials(way, features.gram(way, known[some]), goal[some])]
+    axes = {way.name: _axes(features.gram(way, known[some])) for way in ways}
     # The first of equals: fewer features, and a stronger penalty.
-    best = max(trials, key=lambda trial: trial.score)
-    way = next(way for way in ways if way.name == best.way)
-    head, fitted = features.head(way, best.penalty, known, goal)
-    return Choice(way, best.penalty, best.score, len(known), trials), fitted, head
+    trials = [_trial(way.name, USUAL, axes[way.name], goal[some]) for way in ways]
+    name = max(trials, key=lambda trial: trial.score).way
+    more = {penalty: _trial(name, penalty, axes[name], goal[some]) for penalty in PENALTIES if penalty != USUAL}
+    way = next(way for way in ways if way.name == name)
+    best = max([*more.values(), *trials], key=lambda trial: trial.score)
+    scale = _sharpness(_left_out(axes[name], goal[some], best.penalty), goal[some])
+    head, fitted = features.head(way, best.penalty, scale, known, goal, derive(seed, "few labels"))
+    return Choice(way, best.penalty, best.score, len(known), [*trials, *more.values()]), fitted, head
 
 
 def chosen(model: Model, rows: Rows, seed: int) -> tuple[Choice, Model]:
@@ -145,6 +159,13 @@ def chosen(model: Model, rows: Rows, seed: int) -> tuple[Choice, Model]:
     return choice, ready.to(next(model.parameters()).device)
 
 
+def unfitted(fitted: Task, task: Task) -> Task:
+    """The task as its settings say it, before it learned labels, with the features that were chosen."""
+    assert isinstance(fitted, Classify)
+    features = {name: getattr(fitted, name) for name in ("unit_length", "wide", "spelled")}
+    return Classify.parse({**task.plain(), **features})
+
+
 def tell(choice: Choice) -> None:
     """One line to the person."""
     about = f"C = {choice.penalty:g}, {choice.score:.4f} ± {_spread(choice):.4f}"
@@ -154,9 +175,9 @@ def tell(choice: Choice) -> None:
 
 _CHINESE = {
     "states": "池化状态", "states of length 1": "单位长度状态", "runs": "单元序列", "states and runs": "状态与单元序列",
-    "loud states and runs": "加强的状态与单元序列", "states of length 1 and runs": "单位长度状态与单元序列",
-    "quiet states of length 1 and runs": "减弱的单位长度状态与单元序列",
-    "loud states of length 1 and runs": "加强的单位长度状态与单元序列",
+    "very quiet states of length 1 and runs": "大幅减弱的单位长度状态与单元序列",
+    "quiet states of length 1 and runs": "减弱的单位长度状态与单元序列", "soft states of length 1 and runs": "略减弱的单位长度状态与单元序列",
+    "states of length 1 and runs": "单位长度状态与单元序列", "loud states of length 1 and runs": "加强的单位长度状态与单元序列",
 }  # fmt: skip
 
 
@@ -165,19 +186,21 @@ def _spread(choice: Choice) -> float:
     return float(np.std(folds))
 
 
-def _trials(way: Way, gram: Tensor, goal: Tensor) -> list[Trial]:
-    """Every penalty, on every fold. Rows are in random order already."""
-    axes, _ = _axes(gram)
-    scores: dict[float, list[float]] = {penalty: [] for penalty in PENALTIES}
+def _trial(way: str, penalty: float, axes: Tensor, goal: Tensor) -> Trial:
+    answers = _left_out(axes, goal, penalty)
+    return Trial(way, penalty, tuple(_right(answers[fold::FOLDS], goal[fold::FOLDS]) for fold in range(FOLDS)))
+
+
+def _left_out(axes: Tensor, goal: Tensor, penalty: float) -> Tensor:
+    """`(N, O)`: margins of each row by a machine that never saw its fold. Rows are in random order already."""
+    signs = _signs(goal)
+    answers, start = torch.empty_like(signs), None
     for fold in range(FOLDS):
         out = torch.zeros(len(goal), dtype=torch.bool)
         out[fold::FOLDS] = True
-        start = None
-        for penalty in PENALTIES:
-            start = logistic(axes[~out], goal[~out], penalty, start)
-            answers = axes[out] @ start[0] + start[1]
-            scores[penalty].append(_right(answers, goal[out]))
-    return [Trial(way.name, penalty, tuple(found)) for penalty, found in scores.items()]
+        start = squared_hinge(axes[~out], signs[~out], penalty, start)
+        answers[out] = axes[out] @ start
+    return answers
 
 
 def _right(answers: Tensor, goal: Tensor) -> float:
@@ -186,126 +209,159 @@ def _right(answers: Tensor, goal: Tensor) -> float:
     return float(right.float().mean())
 
 
+def _sharpness(margins: Tensor, goal: Tensor) -> float:
+    """What to multiply margins with so that, as logits, they are most likely to have given these labels."""
+    if goal.ndim == 2:
+        wanted = goal.to(margins.dtype)
+        losses = [float(F.binary_cross_entropy_with_logits(scale * margins, wanted)) for scale in _TEMPERATURES]
+    else:
+        losses = [float(F.cross_entropy(scale * margins, goal)) for scale in _TEMPERATURES]
+    return float(_TEMPERATURES[int(np.argmin(losses))])
+
+
 # ------------------------------------------------------------------------------------------------------------- fit
 
 
-def logistic(axes: Tensor, goal: Tensor, penalty: float, start: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-    """Weights `(A, O)` and bias `(O,)` of logistic regression on `axes (N, A)`: they minimise |W|^2 / 2 + penalty x the sum of the rows'
-    losses. `goal (N,)` int64 is softmax over its classes, `(N, O)` bool independent yes and no. `start`: where the search begins."""
-    outputs = goal.shape[1] if goal.ndim == 2 else int(goal.max()) + 1
-    outputs = max(outputs, start[0].shape[1] if start else 0)
-    weight, bias = start or (axes.new_zeros(axes.shape[1], outputs), axes.new_zeros(outputs))
-    if weight.shape[1] < outputs:
-        weight, bias = F.pad(weight, (0, outputs - weight.shape[1])), F.pad(bias, (0, outputs - len(bias)))
-    weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
-    mover = torch.optim.LBFGS(
-        [weight, bias], max_iter=_STEPS, history_size=10, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
-    )
+def _signs(goal: Tensor) -> Tensor:
+    """`(N, O)` float32 of 1 and -1: one against the rest."""
+    return (goal if goal.ndim == 2 else F.one_hot(goal)).float() * 2 - 1
+
+
+def squared_hinge(axes: Tensor, signs: Tensor, penalty: float, start: Tensor | None = None) -> Tensor:
+    """Weights `(A, O)` of one linear support vector machine for each column of `signs (N, O)` on `axes (N, A)`: they minimise |W|^2 / 2 +
+    penalty x the sum of max(0, 1 - sign x answer)^2. `start`: where the search begins."""
+    weight = torch.zeros(axes.shape[1], signs.shape[1]) if start is None else start.clone()
+    weight.requires_grad_()
+    mover = torch.optim.LBFGS([weight], max_iter=_STEPS, history_size=10, tolerance_grad=1e-6, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         mover.zero_grad()
-        answers = axes @ weight + bias
-        if goal.ndim == 2:
-            loss = F.binary_cross_entropy_with_logits(answers, goal.to(answers.dtype), reduction="sum")
-        else:
-            loss = F.cross_entropy(answers, goal, reduction="sum")
+        short = (1 - signs * (axes @ weight)).clamp_min(0)
         # Divided by what it is a sum over, so that one tolerance fits all.
-        whole = (loss + weight.square().sum() / (2 * penalty)) / len(goal)
+        whole = (penalty * short.square().sum() + weight.square().sum() / 2) / len(signs)
         whole.backward()
         return whole
 
-    mover.step(closure)
-    return weight.detach(), bias.detach()
+    with torch.enable_grad():
+        mover.step(closure)
+    return weight.detach()
 
 
-def _axes(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """`gram (N, N)`, the rows' products, to rows `(N, A)` with the same products in at most N dimensions, and `(N, A)` that leads back:
-    weights w there are the weights X^T back w over the features X."""
-    values, vectors = torch.linalg.eigh(gram.double())
-    kept = values > values.max() * 1e-7
-    root = values[kept].sqrt()
-    return (vectors[:, kept] * root).float(), (vectors[:, kept] / root).float()
+def machine(rows: Any, goal: Tensor, penalty: float, seed: int) -> tuple[Matrix, Matrix]:
+    """The same by LIBLINEAR on `rows (N, F)`, dense or sparse, to which a 1 is appended: weights `(F, O)` and biases `(O,)`."""
+    from sklearn.svm import LinearSVC
+
+    def fitted(labels: NDArray[Any]) -> tuple[Matrix, Matrix]:
+        found = LinearSVC(C=penalty, random_state=seed % 2**31, max_iter=10_000).fit(rows, labels)
+        return found.coef_.T.astype(np.float32), found.intercept_.astype(np.float32)
+
+    labels = goal.numpy()
+    if labels.ndim == 1 and labels.max() > 1:
+        return fitted(labels)
+    alone = [
+        fitted(column) if 0 < column.sum() < len(column)
+        # Nothing to tell apart: the answer is always the same.
+        else (np.zeros((rows.shape[1], 1), np.float32), np.array([2 * float(column[0]) - 1], np.float32))
+        for column in (labels.T if labels.ndim == 2 else [labels == 0, labels == 1])
+    ]  # fmt: skip
+    return np.concatenate([weight for weight, _ in alone], 1), np.concatenate([bias for _, bias in alone])
+
+
+def _axes(gram: Tensor) -> Tensor:
+    """`gram (N, N)`, the rows' products, to rows `(N, N)` with the same products."""
+    gram = gram.double()
+    small = 1e-6 * gram.diagonal().mean()
+    return torch.linalg.cholesky(gram + small * torch.eye(len(gram), dtype=gram.dtype)).float()
 
 
 @dataclass(frozen=True)
 class _Features:
-    """Of all training rows: pooled states `(N, D)`, as they are and at length 1; of the runs, buckets and values `(nnz,)` row by row."""
+    """Of all training rows: pooled states `(N, D)`; of the runs, values as sparse rows `(N, F)` of length 1, and how rare each is."""
 
     task: Classify
     width: int
     states: Matrix
     runs: Any
-    """`(N, F)` scipy sparse rows of length 1."""
-    rarity: NDArray[np.float64]
+    wide: WideLinear | None
 
     @classmethod
     def of(cls, model: Model, rows: Rows, task: Classify) -> _Features:
-        pool = Pooling(task.pool, model.backbone.out_width)
-        states = embed_rows(model, rows.encoded, pool=pool)
-        longest = max(way.wide for way in WAYS)
-        runs, rarity = (
-            _runs(model, rows, WideLinear(task.wide_size, 1, longest)) if model.modality.spec.num_ids else (None, np.empty(0))
-        )
-        return cls(task, model.backbone.out_width, states, runs, rarity)
+        states = embed_rows(model, rows.encoded, pool=Pooling(task.pool, model.backbone.out_width))
+        wide = _counter(model, task) if model.modality.spec.num_ids else None
+        runs = None if wide is None else _runs(model, rows, wide)
+        return cls(task, model.backbone.out_width, states, runs, wide)
 
     def scaled(self, way: Way) -> tuple[Matrix, Matrix, Matrix]:
-        """The states `(N, D)` of mean 0 and deviation 1 / sqrt(D), times the way's loudness; the mean and the factor `(D,)` for that."""
+        """The states `(N, D)` of mean 0, on average of length `way.deep`; the mean and the factor `(D,)` for that. Those of length 1 keep
+        their shape, others get equal spread in all dimensions."""
         states = unit_length(self.states) if way.unit_length else self.states
         mean, spread = states.mean(0), states.std(0)
-        factor = way.deep / (np.maximum(spread, 1e-6 + spread.max(initial=0) * 1e-3) * np.sqrt(states.shape[1]))
+        if way.unit_length:
+            factor = np.full_like(spread, way.deep / max(float(np.linalg.norm(spread)), 1e-6))
+        else:
+            factor = way.deep / (np.maximum(spread, 1e-6 + spread.max(initial=0) * 1e-3) * np.sqrt(states.shape[1]))
         return ((states - mean) * factor).astype(np.float32), mean, factor
 
     def gram(self, way: Way, rows: Tensor) -> Tensor:
-        """`(n, n)`: products of these rows."""
+        """`(n, n)`: products of these rows, each with a 1 appended."""
         chosen = self.scaled(way)[0][rows.numpy()]
-        gram = torch.from_numpy(chosen @ chosen.T)
+        gram = torch.from_numpy(chosen @ chosen.T) + 1
         if way.wide:
             runs = self.runs[rows.numpy()]
             gram = gram + torch.from_numpy((runs @ runs.T).toarray().astype(np.float32))
         return gram
 
     @torch.no_grad()
-    def head(self, way: Way, penalty: float, known: Tensor, goal: Tensor) -> tuple[nn.Module, Classify]:
-        """The head fitted to all labelled rows, and the task whose head it is."""
-        task = way.on(self.task)
-        axes, back = _axes(self.gram(way, known))
-        with torch.enable_grad():
-            weight, bias = logistic(axes, goal, penalty)
-        duals = F.pad(back @ weight, (0, len(task.labels) - weight.shape[1]))
-        bias = F.pad(bias, (0, len(task.labels) - len(bias)), value=-1e4)
-        deep = PooledHead(self.width, len(task.labels), pool=task.pool, dropout=task.dropout, unit_length=way.unit_length)
+    def head(
+        self, way: Way, penalty: float, scale: float, known: Tensor, goal: Tensor, seed: int
+    ) -> tuple[nn.Module, Classify]:
+        """The head fitted to all labelled rows, its margins times `scale`, and the task whose head it is."""
+        from scipy import sparse
+
+        task = way.on(self.task, self.wide is not None and self.wide.spelling is not None)
         states, mean, factor = self.scaled(way)
-        spread = torch.from_numpy(states[known.numpy()].T.copy()) @ duals * torch.from_numpy(factor.astype(np.float32))[:, None]
-        deep.out.weight.copy_(spread.T)
-        deep.out.bias.copy_(bias - torch.from_numpy(mean.astype(np.float32)) @ spread)
-        if not way.wide:
+        columns = [sparse.csr_matrix(states[known.numpy()])] if way.deep else []
+        columns += [self.runs[known.numpy()]] if way.wide else []
+        weight, bias = machine(sparse.hstack(columns, format="csr"), goal, penalty, seed)
+        split = states.shape[1] if way.deep else 0
+        spread = np.zeros((len(mean), len(bias)), np.float32) if not split else weight[:split] * factor[:, None]
+        deep = PooledHead(self.width, len(task.labels), pool=task.pool, dropout=task.dropout, unit_length=way.unit_length)
+        deep.out.weight.copy_(torch.from_numpy(scale * spread.T))
+        deep.out.bias.copy_(torch.from_numpy(scale * (bias - mean @ spread)))
+        if not way.wide or self.wide is None:
             return deep, task
-        wide = WideLinear(task.wide_size, len(task.labels), way.wide)
-        wide.weight.copy_(torch.from_numpy((self.runs[known.numpy()].T @ duals.numpy()).astype(np.float32)))
-        wide.rarity.copy_(torch.from_numpy(self.rarity))
+        wide = WideLinear(task.wide_size, len(task.labels), way.wide, 0 if self.wide.spelling is None else len(self.wide.spelling))
+        wide.load_state_dict({**self.wide.state_dict(), "weight": torch.from_numpy(scale * weight[split:])})
         return WideHead(deep, wide), task
 
 
+def _counter(model: Model, task: Classify) -> WideLinear:
+    """The layer that counts runs, before it has learned anything."""
+    spelling = model.modality.spelling()
+    wide = WideLinear(task.wide_size, 1, LONGEST, len(spelling))
+    if wide.spelling is not None:
+        wide.spelling.copy_(spelt(spelling, wide.buckets))
+    return wide
+
+
 @torch.no_grad()
-def _runs(model: Model, rows: Rows, layer: WideLinear) -> tuple[Any, NDArray[np.float64]]:
-    """Counts of runs of every row, weighed by how rare they are among all rows, labelled or not."""
+def _runs(model: Model, rows: Rows, wide: WideLinear) -> Any:
+    """Values of the runs of every row, weighed by how rare they are among all rows, labelled or not: `wide` learns that."""
     from scipy import sparse
 
-    having = np.zeros(layer.buckets)
-    for places, length in cut([row.length for row in rows.encoded], _BLOCK * 64):
-        units = collate(model, [rows.encoded[place] for place in places], None, length).units
-        buckets, real = layer.runs(units)
-        for row, ok in zip(buckets.numpy(), real.numpy(), strict=True):
-            having[np.unique(row[ok])] += 1
-    rarity = rarities(having, len(rows))
-    layer.rarity.copy_(torch.from_numpy(rarity))
     at, column, value = list[NDArray[Any]](), list[NDArray[Any]](), list[NDArray[Any]]()
-    for places, length in cut([row.length for row in rows.encoded], _BLOCK * 64):
+    for places, length in cut([row.length for row in rows.encoded], _BATCH_UNITS):
         units = collate(model, [rows.encoded[place] for place in places], None, length).units
-        buckets, values = layer.values(units)
-        real = values > 0
-        at.append(np.repeat(places, real.sum(1).numpy()))
-        column.append(buckets[real].numpy())
-        value.append(values[real].numpy())
+        buckets, count = wide.counts(units)
+        # Each run once, where it stands first.
+        first = (count > 0) & F.pad(buckets[:, 1:] != buckets[:, :-1], (1, 0), value=True)
+        at.append(np.repeat(places, first.sum(1).numpy()))
+        column.append(buckets[first].numpy())
+        value.append(1 + np.log(count[first].numpy()))
     whole = tuple(map(np.concatenate, (value, at, column)))
-    return sparse.csr_matrix((whole[0], (whole[1], whole[2])), shape=(len(rows), layer.buckets)), rarity
+    counted = sparse.csr_matrix((whole[0], (whole[1], whole[2])), shape=(len(rows), wide.buckets))
+    rarity = rarities(np.bincount(counted.indices, minlength=wide.buckets), len(rows))
+    wide.rarity.copy_(torch.from_numpy(rarity))
+    weighed = counted @ sparse.diags(rarity)
+    length = np.sqrt(np.asarray(weighed.power(2).sum(1)).ravel())
+    return (sparse.diags(1 / np.maximum(length, 1e-12)) @ weighed).tocsr().astype(np.float32)

@@ -115,10 +115,9 @@ def gather(
     task is taken as one that knows already.
     """
     train = prepared.split("train")
-    if fitted is None:
-        modality = modality.fit(_inputs(train, task), derive(seed, "modality"))
-    else:
-        modality = modality.with_files(fitted)
+    modality = (
+        modality.with_files(fitted) if fitted is not None else modality.fit(_inputs(train, task), derive(seed, "modality"))
+    )
     task = task.fit(train) if learn_task else task
     rows = {split: encode(modality, task, prepared.split(split)) for split in (*SPLITS, *prepared.more_tests)}
     for part in rows.values():

@@ -16,6 +16,9 @@ from zhuji.core.errors import NotABundle
 from zhuji.core.files import read_json
 from zhuji.core.log import in_language as say_in
 from zhuji.core.seed import stream
+from zhuji.data.cells import joined
+from zhuji.data.conll import words_of
+from zhuji.data.tags import spans
 from zhuji.data.words import told
 
 Scores = Mapping[str, Mapping[str, float | None]]
@@ -23,6 +26,8 @@ Scores = Mapping[str, Mapping[str, float | None]]
 BASELINES = {
     "majority": ("majority", "多数类"), "mean": ("mean", "均值"), "tfidf_svm": ("TF-IDF + linear SVM", "TF-IDF + 线性 SVM"),
     "tfidf_logistic": ("TF-IDF + logistic regression", "TF-IDF + 逻辑回归"), "tfidf_ridge": ("TF-IDF + ridge", "TF-IDF + 岭回归"),
+    "dictionary": ("word by word", "逐词对照"), "copy": ("copy", "照抄原文"),
+    "usual_tag": ("usual tag of each word", "各词最常见的标签"), "shape_svm": ("word shapes + linear SVM", "词形 + 线性 SVM"),
 }  # fmt: skip
 """Names of baselines as a page shows them; others stand as they are."""
 
@@ -115,6 +120,25 @@ def mistakes(found: Found, limit: int, seed: int) -> list[dict[str, Any]]:
     ties = stream(seed, "report", "mistakes").random(len(wrong))
     order = sorted(range(len(wrong)), key=lambda i: (-(wrong[i]["score"] or 0.0), ties[i]))
     return [wrong[i] for i in order[:limit]]
+
+
+def samples(found: Found, limit: int, seed: int) -> list[dict[str, Any]]:
+    """Rows drawn by chance, in their order, for answers that are hardly ever the expected text letter by letter."""
+    chosen = stream(seed, "report", "samples").permutation(len(found.predictions))[:limit]
+    rows = [found.predictions[i] for i in sorted(chosen)]
+    return [{**row, "score": float(row["score"]) if row.get("score") else None} for row in rows]
+
+
+def marked(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of tagged words with what its tags mark, in words; as it stands where words and tags cannot be matched any more."""
+    words = next((w for w in (words_of(row["input"]), row["input"].split()) if len(w) == len(row["label"].split())), None)
+    if words is None:
+        return dict(row)
+
+    def shown(tags: str) -> str:
+        return ", ".join(f"{kind} {joined(tuple(words[a : b + 1]))}" for kind, a, b in spans(tags.split())) or "–"
+
+    return {**row, "label": shown(row["label"]), "prediction": shown(row["prediction"])}
 
 
 def confusions(matrix: np.ndarray, labels: Sequence[str], limit: int = 10) -> list[dict[str, Any]]:

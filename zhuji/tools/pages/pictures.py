@@ -111,6 +111,57 @@ def curves(log: Curves) -> Picture:
     return draw("curves", say_in("Training curves", "训练曲线"), ends + last, (WIDE, 3.0), paint, axes=3)
 
 
+@dataclass(frozen=True)
+class Line:
+    """`points`: `(x, y)` pairs; a line without a name stands in no legend."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    colour: str
+    marker: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines over the same steps; `zero`: the axis begins there."""
+
+    title: str
+    lines: Sequence[Line]
+    zero: bool = False
+
+
+def points(log: Sequence[Mapping[str, object]], kind: str, key: str) -> list[tuple[float, float]]:
+    """`(step, value)` of the logged lines of one kind that hold a finite number under `key`."""
+    found = [(line["step"], line.get(key)) for line in log if line["kind"] == kind]
+    return [
+        (float(s), float(v)) for s, v in found if isinstance(s, int | float) and isinstance(v, int | float) and np.isfinite(v)
+    ]
+
+
+def panels(name: str, title: str, shown: Sequence[Panel], best: float | None = None) -> Picture:
+    """Panels side by side over the steps of a run; a dashed line where `best` is the step that was kept."""
+
+    def paint(*axes: Axes) -> None:
+        for ax, panel in zip(axes, shown, strict=True):
+            for line in panel.lines:
+                if line.points:
+                    ax.plot(
+                        *zip(*line.points, strict=True), color=line.colour, label=line.name, marker=line.marker, markersize=4
+                    )
+            if sum(bool(line.points) for line in panel.lines) > 1:
+                ax.legend()
+            if best is not None:
+                ax.axvline(best, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+            if panel.zero:
+                ax.set_ylim(bottom=0)
+            ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5))
+            ax.set_title(panel.title)
+            ax.set_xlabel(say_in("step", "步"))
+
+    ends = [f"{p.title} {line.points[-1][1]:.4g}" for p in shown for line in p.lines[:1] if line.points]
+    return draw(name, title, f"{title}: " + "; ".join(ends), (WIDE, 3.0), paint, axes=len(shown))
+
+
 def confusion(matrix: NDArray[np.int64], labels: Sequence[str], normalised: bool) -> Picture:
     """Rows are actual classes, columns predicted ones; the depth of colour is the share of the row."""
     size, names = len(labels), [short(t, 16) for t in labels]

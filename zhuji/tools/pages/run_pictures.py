@@ -44,13 +44,10 @@ def _scores(found: Found) -> Picture | None:
 
 
 def _curves(found: Found) -> Picture | None:
-    first = next(iter(found.results.get("test") or {}), "")
-
     def points(kind: str, key: str) -> list[tuple[float, float]]:
-        return [
-            (float(line["step"]), float(line[key])) for line in found.log if line["kind"] == kind and _finite(line.get(key))
-        ]
+        return pictures.points(found.log, kind, key)
 
+    first = next((name for name in found.results.get("test") or {} if points("valid", name)), "")
     log = pictures.Curves(
         loss=points("train", "loss"),
         valid_loss=points("valid", "loss"),
@@ -60,10 +57,6 @@ def _curves(found: Found) -> Picture | None:
         best=found.results.get("best_step"),
     )
     return pictures.curves(log) if log.loss or log.valid_metric else None
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
 def _most_confused(matrix: np.ndarray, limit: int) -> np.ndarray:
