@@ -4,7 +4,7 @@ linear model over TF-IDF and the article's network on the same rows.
 python benchmarks/few_labels.py --data en_sections.csv --corpus en_sections_unlabelled.txt.gz
 
 The foundation is pretrained on the texts of --corpus and of the training rows, without their labels and without every text of the test
-split. Seed 0 has the first n training rows, the others n at random; the labels of all other rows are blank. Settings are chosen by
+split. Seed 0 has the first n training rows, the others n at random. Settings are chosen by
 cross-validation on the n rows alone.
 """
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,7 +30,9 @@ from zhuji import api
 from zhuji.core.seed import stream
 
 Row = dict[str, str]
-QUIET = ("evaluate.baselines=false", "train.rehearse=false")
+QUIET = ("evaluate.baselines=false", "train.rehearse=false", "data.leaks=allow", "data.near=0", "train.threads=1")
+CORPUS = ("corpus.duplicates=exact", "corpus.quality=null", "train.threads=1")
+"""Texts are short and clean; only copies, and what is in the test split, are left out."""
 
 
 def read(path: Path, text: str, label: str) -> tuple[list[Row], list[Row]]:
@@ -43,15 +47,12 @@ def chosen(rows: int, size: int, seed: int) -> np.ndarray:
     return np.arange(rows)[:size] if seed == 0 or size >= rows else stream(seed, "labels").permutation(rows)[:size]
 
 
-def write(path: Path, train: list[Row], test: list[Row], labelled: np.ndarray, *, others: bool) -> Path:
-    """The labelled training rows and the test rows; with `others` also the other training rows, whose labels are blank."""
-    known = set(labelled.tolist())
+def write(path: Path, train: list[Row], test: list[Row], labelled: np.ndarray) -> Path:
+    """The labelled training rows and the test rows."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["text", "label", "split"])
         writer.writeheader()
-        for number, row in enumerate(train):
-            if number in known or others:
-                writer.writerow({**row, "label": row["label"] if number in known else "", "split": "train"})
+        writer.writerows({**train[i], "split": "train"} for i in labelled)
         writer.writerows(test)
     return path
 
@@ -66,12 +67,86 @@ def linear(train: list[Row], test: list[Row], labelled: np.ndarray, analyzer: st
 
 
 def trained(path: Path, folder: Path, **options: Any) -> dict[str, Any]:
-    """Test accuracy with its interval, seconds and what was chosen."""
+    """Test accuracy with its interval, seconds, and what was chosen."""
     begun = time.perf_counter()
-    sets = (*QUIET, *options.pop("sets", ()))
-    result = api.train(path, run_dir=folder, text="text", label="label", split="split", leaks={"action": "report"}, sets=sets, **options)
-    choice = (folder / "choice.json").exists()
-    return {**result.test["accuracy"], "seconds": time.perf_counter() - begun, "chosen": choice}
+    result = api.train(
+        path, run_dir=folder, text="text", label="label", split="split", sets=(*QUIET, *options.pop("sets", ())), **options
+    )
+    choice = folder / "choice.json"
+    chosen = json.loads(choice.read_text())["chosen"] if choice.exists() else None
+    way = "" if chosen is None else f"{chosen['name']}, C = {chosen['penalty']:g}"
+    return {**result.test["accuracy"], "seconds": time.perf_counter() - begun, "way": way}
+
+
+def compared(
+    train: list[Row], test: list[Row], size: int, seed: int, start: Path, options: argparse.Namespace
+) -> dict[str, Any]:
+    """One size and seed: accuracies of the linear models, of the foundation and, for the first seeds, of the article's network."""
+    labelled = chosen(len(train), size or len(train), seed)
+    found: dict[str, Any] = {"rows": len(labelled), "seed": seed}
+    kinds = [("char", 2), ("char", 3)] if options.characters else [("word", 1), ("word", 2)]
+    for name, (analyzer, longest) in zip(("short", "long"), kinds, strict=True):
+        found[name] = linear(train, test, labelled, analyzer, longest)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = write(Path(scratch) / "rows.csv", train, test, labelled)
+        found["ours"] = trained(path, Path(scratch) / "ours", start=start, sets=("data.splits.valid=0",))
+        if seed < options.bilstm_seeds:
+            found["bilstm"] = trained(path, Path(scratch) / "bilstm", model="bilstm")["value"]
+    print(found, file=sys.stderr, flush=True)
+    return found
+
+
+def line(found: list[dict[str, Any]]) -> list[object]:
+    """A size: mean and deviation over its seeds."""
+    ours = np.array([each["ours"]["value"] for each in found])
+    best = np.array([max(each["short"], each["long"]) for each in found])
+    columns = [np.array([each[name] for each in found if name in each]) for name in ("bilstm", "short", "long")]
+    gains = (ours - best) * 100
+    return [
+        f"{found[0]['rows']:,}", len(found), *(spread(column) for column in columns), f"**{spread(ours)}**",
+        f"{gains.mean():+.1f} ({gains.min():+.1f} to {gains.max():+.1f})",
+        f"{np.mean([each['ours']['seconds'] for each in found]):.0f}",
+    ]  # fmt: skip
+
+
+def spread(values: np.ndarray) -> str:
+    if not len(values):
+        return ""
+    return f"{values.mean():.4f}" + (f" ± {values.std(ddof=1):.4f}" if len(values) > 1 else "")
+
+
+def details(found: list[dict[str, Any]]) -> str:
+    rows = [
+        [f"{each['rows']:,}", each["seed"], f"{each['short']:.4f}", f"{each['long']:.4f}",
+         f"{each['ours']['value']:.4f} ({each['ours']['low']:.4f}–{each['ours']['high']:.4f})", each["ours"]["way"]]
+        for each in found
+    ]  # fmt: skip
+    return table(["labels", "seed", "TF-IDF 1", "TF-IDF 2", "foundation (95 % interval)", "chosen"], rows)
+
+
+def report(found: list[dict[str, Any]], facts: dict[str, Any], options: argparse.Namespace, seconds: float) -> None:
+    sizes = sorted({each["rows"] for each in found})
+    kinds = ("characters 1–2", "characters 1–3") if options.characters else ("words", "words and pairs")
+    header = [
+        "labels",
+        "seeds",
+        "bilstm",
+        *(f"TF-IDF + LinearSVC, {kind}" for kind in kinds),
+        "foundation",
+        "points over the better linear model",
+        "seconds",
+    ]
+    cost, corpus = facts["cost"], facts["corpus"]
+    body = table(header, [line([each for each in found if each["rows"] == size]) for size in sizes])
+    body += (
+        f"\n\nMean accuracy on {options.data.name}'s test rows ± deviation over seeds: seed 0 has the first n training rows, others n at random. "
+        f"The article's network ran with {options.bilstm_seeds} seed(s) a size, a tenth of its rows held back for validation.\n\n"
+        f"Pretraining, once: {corpus['documents']:,} texts, {corpus['units']:,} units, no test text, no label; {cost['cpu_hours']:.3f} CPU-hours, "
+        f"{cost['seconds']:.0f} s, {cost['joules']:,.0f} J ({cost['joules_from']}). All comparisons together: {seconds / 60:.0f} minutes.\n\n{details(found)}"
+    )
+    command = f"python benchmarks/few_labels.py --data {options.data.name} --label {options.label}"
+    command += "".join(f" --corpus {path.name}" for path in options.corpus) + (" --characters" if options.characters else "")
+    record(options.name, f"Few labels: {options.data.name}, {options.label}", body, command)
 
 
 def main() -> None:
@@ -80,15 +155,42 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, nargs="*", default=[])
     parser.add_argument("--text", default="text")
     parser.add_argument("--label", default="label")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[200, 1000, 5000, 0], help="0: all")
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=[200, 1000, 5000, 0], help="0: all, once: the rows are the same for every seed"
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--bilstm-seeds", type=int, default=1)
-    parser.add_argument("--characters", action="store_true", help="the linear models read characters: for scripts without blanks")
+    parser.add_argument(
+        "--characters", action="store_true", help="the linear models read characters: for scripts without blanks"
+    )
     parser.add_argument("--start", type=Path, help="a pretraining that was run before, in place of a new one")
     parser.add_argument("--set", action="append", default=[], help="of the pretraining")
     parser.add_argument("--name", default="few_labels")
     options = parser.parse_args()
-    print(options)
+    begun, found = time.perf_counter(), list[dict[str, Any]]()
+    train, test = read(options.data, options.text, options.label)
+    with tempfile.TemporaryDirectory() as scratch:
+        start = options.start or Path(scratch) / "pretrain"
+        if options.start is None:
+            texts = [row["text"] for row in train]
+            pretrained(texts, test, options, start)
+        facts = json.loads((start / "results.json").read_text())
+        for seed in range(options.seeds):
+            for size in options.sizes if not seed else [size for size in options.sizes if size]:
+                found.append(compared(train, test, size, seed, start, options))
+            report(found, facts, options, time.perf_counter() - begun)
+
+
+def pretrained(texts: list[str], test: list[Row], options: argparse.Namespace, folder: Path) -> None:
+    """On the corpus and the training texts, less the test texts; without a label anywhere."""
+    with tempfile.TemporaryDirectory() as scratch:
+        own, out = (Path(scratch) / f"{name}.jsonl" for name in ("train", "test"))
+        for path, rows in ((own, texts), (out, [row["text"] for row in test])):
+            path.write_text("".join(json.dumps({"text": text}) + "\n" for text in rows), encoding="utf-8")
+        api.pretrain(
+            [*options.corpus, own], objective="contrast", model="embed", text="text", without=[out], run_dir=folder,
+            sets=(*CORPUS, *options.set),
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -90,7 +90,9 @@ def test_runs_of_characters_are_those_of_scikit_learn():
         alone = dense(units_alone, [row])[0] > 0
         parts = ours[~alone]
         assert (parts > 0).sum() == (expected > 0).sum()
-        np.testing.assert_allclose(np.sort(parts[parts > 0]) / np.linalg.norm(parts), np.sort(expected[expected > 0]), atol=1e-6)
+        np.testing.assert_allclose(
+            np.sort(parts[parts > 0]) / np.linalg.norm(parts), np.sort(expected[expected > 0]), atol=1e-6
+        )
 
 
 def test_spelling_is_bounded_and_short_texts_have_none():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from zhuji import recipes
 from zhuji.core.contracts import Backbone, Modality, Task
@@ -13,18 +14,52 @@ from zhuji.core.lookup import build
 from zhuji.core.records import Record
 from zhuji.model.assembly import assemble
 from zhuji.recipes.library import FACTS
+from zhuji.training import pretraining
 from zhuji.training.run import compose
 
 
+def _verb(name: str) -> str:
+    return " ".join(recipes.read(name).facts["command"].split()[:3])
+
+
+CLASSIFIERS = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name != "finetune"]
+FOUNDATIONS = [name for name in recipes.names() if _verb(name) == "zhuji pretrain CORPUS"]
+
+
 def test_the_named_families_are_there() -> None:
-    assert {"bag", "bilstm", "cnn", "lstm", "gru", "rnn", "transformer"} <= set(recipes.names())
+    assert {"bag", "bilstm", "cnn", "lstm", "gru", "rnn", "transformer"} <= set(CLASSIFIERS)
+    assert {"bert-mini", "bert-small", "bert-base", "gpt-mini", "gpt-small", "minilm"} <= set(FOUNDATIONS)
 
 
 @pytest.mark.parametrize("name", recipes.names())
+def test_every_header_is_whole(name: str) -> None:
+    facts = recipes.read(name).facts
+    assert set(facts) == set(FACTS) and all(facts.values())
+    assert facts["command"] in (
+        f"zhuji train DATA --model {name}", f"zhuji train PAIRS --model {name}", f"zhuji pretrain CORPUS --model {name}",
+        "zhuji train DATA --from RUN",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOUNDATIONS)
+def test_every_foundation_is_whole(name: str) -> None:
+    run = pretraining.compose(recipes.layer(name), {"corpus": {"sources": ["x.txt"]}})
+    small = {**run.modality, "vocab_size": 300}
+    modality = build(Modality, small).fit(["good one", "bad one", "so so"])
+    with torch.device("meta"):
+        assert assemble(modality, build(Backbone, run.backbone), build(Task, run.task)).parameter_count > 0
+    longest = run.backbone.get("max_positions")
+    assert longest is None or longest >= run.modality["max_units"]
+
+
+def test_translation_is_whole() -> None:
+    run = compose(recipes.layer("transformer-mt"), {"data": {"path": "x.csv"}})
+    modality = build(Modality, {**run.modality, "vocab_size": 300}).fit(["good one", "eine gute"])
+    assert assemble(modality, build(Backbone, run.backbone), build(Task, run.task)).parameter_count > 1_000_000
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_recipe_is_whole(name: str) -> None:
-    recipe = recipes.read(name)
-    assert set(recipe.facts) == set(FACTS) and all(recipe.facts.values())
-    assert recipe.facts["command"] == f"zhuji train DATA --model {name}"
     run = compose(recipes.layer(name), {"data": {"path": "x.csv"}})
     texts = ["good one", "bad one", "so so"]
     modality = build(Modality, run.modality).fit(texts)

@@ -68,7 +68,7 @@ def test_views_by_dropout_differ_while_training_only():
     assert torch.equal(outputs["first"], outputs["second"])
 
 
-@pytest.mark.parametrize("views", ["crop", "delete"])
+@pytest.mark.parametrize("views", ["crop", "delete", "halves"])
 def test_while_evaluating_the_first_view_is_the_row(views):
     model, batch = model_of(Contrast(views=views, width=6)).eval(), batch_of(TEXTS)
     outputs = model.outputs(batch)
@@ -130,7 +130,7 @@ def test_every_objective_learns_to_find_the_other_view(objective):
 
 
 @pytest.mark.parametrize("kind", [Picture, Cells])
-@pytest.mark.parametrize("views", ["crop", "delete"])
+@pytest.mark.parametrize("views", ["crop", "delete", "halves"])
 def test_pictures_and_tables_have_views_too(kind, views):
     modality, inputs = kind.example()
     rows = modality.encode(inputs)

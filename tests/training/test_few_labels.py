@@ -12,6 +12,7 @@ from tests.training.test_transfer import QUICK, SHAPE
 from zhuji.core.errors import Interrupted
 from zhuji.core.files import read_json
 from zhuji.model.bundle import open_bundle
+from zhuji.tasks.classify import Classify
 from zhuji.training import few_labels, loop
 from zhuji.training import folder as places
 from zhuji.training.begin import begin
@@ -67,7 +68,7 @@ def test_what_is_tried_is_the_machine_of_scikit_learn(penalty, classes):
     expected = theirs.coef_.T if classes > 2 else np.concatenate([-theirs.coef_.T, theirs.coef_.T], 1)
     tried = squared_hinge(with_one, few_labels._signs(goal), penalty)
     np.testing.assert_allclose(tried[:-1], expected, atol=3e-3)
-    weight, bias = machine(rows, goal, penalty, 0)
+    weight, bias = machine(rows, goal, penalty)
     np.testing.assert_allclose(weight, tried[:-1], atol=5e-3)
     np.testing.assert_allclose(bias, tried[-1], atol=5e-3)
     # The rows' products are enough.
@@ -79,10 +80,19 @@ def test_rows_with_many_labels_are_one_machine_each_and_what_never_differs_is_al
     rng = np.random.default_rng(0)
     rows, goal = rng.normal(size=(60, 4)).astype(np.float32), torch.from_numpy(rng.random((60, 3)) < 0.4)
     goal[:, 1] = False
-    weight, bias = machine(rows, goal, 1.0, 0)
+    weight, bias = machine(rows, goal, 1.0)
     alone = LinearSVC(C=1.0, random_state=0).fit(rows, goal[:, 2])
     np.testing.assert_allclose(weight[:, 2], alone.coef_[0], atol=1e-3)
     assert not weight[:, 1].any() and bias[1] == -1
+
+
+@pytest.mark.parametrize("penalty", [1.0, 30.0])
+def test_where_there_is_nothing_to_learn_no_setting_looks_good(penalty):
+    """No fold may know of another: neither its rows nor a search that began where they had led."""
+    rng = np.random.default_rng(0)
+    rows = torch.from_numpy(rng.normal(size=(200, 300)).astype(np.float32))
+    trial = few_labels._trial("any", penalty, few_labels._axes(rows @ rows.T), torch.from_numpy(rng.integers(0, 4, 200)))
+    assert 0.1 < trial.score < 0.4 and len(trial.folds) == few_labels.FOLDS
 
 
 def test_margins_are_sharpened_as_much_as_the_rows_say():
@@ -148,9 +158,11 @@ def test_whoever_says_how_to_learn_is_obeyed(run_of, tmp_path):
     assert not job.state.progress.stopped
 
 
-def test_many_labels_are_not_a_case_for_it(run_of, tmp_path, monkeypatch):
+def test_many_labels_are_a_case_for_it_only_where_the_start_was_taught_to_compare(run_of, tmp_path, monkeypatch):
     monkeypatch.setattr(few_labels, "MOST_LABELS", 50)
     assert not begin(run_of(), tmp_path / "run").state.progress.stopped
+    monkeypatch.setattr(Classify, "compares", True)
+    assert begin(run_of(), tmp_path / "compared").state.progress.stopped
 
 
 def test_rows_with_many_labels(few, start, tmp_path):

@@ -32,6 +32,15 @@ def recipes(
 
 
 def _list(screen: Console, data: Any) -> None:
+    kinds = {
+        "train": (in_language("for labelled rows", "用于有标签的数据"), "zhuji train DATA --model NAME"),
+        "pretrain": (in_language("for texts without labels", "用于无标签文本"), "zhuji pretrain CORPUS --model NAME"),
+    }
+    for verb, (title, command) in kinds.items():
+        _family(screen, f"{title}: {command}", [recipe for recipe in data["recipes"] if recipe["verb"] == verb])
+
+
+def _family(screen: Console, title: str, found: list[Any]) -> None:
     header = [
         in_language("recipe", "配方"),
         in_language("what", "内容"),
@@ -41,13 +50,12 @@ def _list(screen: Console, data: Any) -> None:
     from rich import box
     from rich.table import Table
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
     for title, share in zip(header, (1, 5, 2, 3), strict=True):
         drawn.add_column(title, ratio=share, no_wrap=share == 1)
-    for recipe in data["recipes"]:
+    for recipe in found:
         drawn.add_row(*(recipe.get(k, "") for k in ("name", "what", "cost", "score")))
     screen.print(drawn)
-    terminal.line(screen, in_language("use", "使用"), "zhuji train DATA --model NAME")
 
 
 def doctor(as_json: Json = False, seed: Seed = 0, sets: Sets = None) -> None:
@@ -94,7 +102,7 @@ def _diagnosis(screen: Console, facts: Any) -> None:
 
 
 def schema(as_json: Json = False, seed: Seed = 0, sets: Sets = None) -> None:
-    """Print the JSON schema of a run file; --seed and --set become its defaults."""
+    """Print the JSON schema of run files, of training and of pretraining; --seed and --set become its defaults."""
     from zhuji import api
 
     with terminal.speaking(as_json) as answer:

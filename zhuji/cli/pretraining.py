@@ -11,6 +11,7 @@ from zhuji.cli import terminal
 from zhuji.cli.options import Epochs, Json, Name, RunDir, RunSeed, Sets, Start
 from zhuji.core.log import in_language
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
+from zhuji.data.words import told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,7 +83,7 @@ def show(screen: Console, result: Any) -> None:
 def _cost_text(result: Any) -> str:
     cost = result["cost"]
     units, taken, joules = count_text(result["units"]), seconds_text(result["seconds"]), count_text(cost["joules"])
-    hours, source = f"{cost['cpu_hours']:.2f}", cost["joules_from"]
+    hours, source = f"{cost['cpu_hours']:.3g}", told(cost["joules_from"])
     return in_language(
         f"{units} units in {taken}: {hours} CPU-hours, {joules} J ({source})",
         f"{taken} 内 {units} 个单元：{hours} CPU 小时，{joules} 焦（{source}）",
@@ -116,8 +117,8 @@ def _show_corpus(screen: Console, found: Any) -> None:
     terminal.table(screen, header, rows)
     terminal.line(screen, in_language("ledger", "账本"), terminal.ledger_text(found["ledger"]))
     size = in_language("{}, vocabulary of {:,}, {}", "{}，词表 {:,}，{}")
-    told = size.format(bytes_text(found["bytes"]), found["vocabulary"], seconds_text(found["seconds"]))
-    terminal.line(screen, in_language("size", "大小"), told)
+    sizes = size.format(bytes_text(found["bytes"]), found["vocabulary"], seconds_text(found["seconds"]))
+    terminal.line(screen, in_language("size", "大小"), sizes)
     terminal.line(screen, in_language("corpus", "语料"), found["folder"])
     screen.print(in_language("\nnext:", "\n接下来："))
     screen.print(terminal.printable(f"  zhuji pretrain {_quoted(found['folder'])}"), soft_wrap=True)
@@ -150,8 +151,8 @@ def _show_tokenizer(screen: Console, found: Any) -> None:
     for pieces in found["samples"]:
         terminal.line(screen, in_language("pieces", "切分"), " ".join(piece.strip() or "␣" for piece in pieces))
     learned = in_language("{:,} ids from {:,} texts, {:,} characters", "{:,} 个编号，学自 {:,} 篇文本、{:,} 个字符")
-    told = learned.format(found["vocabulary"], found["texts"], found["characters"])
-    terminal.line(screen, in_language("learned", "已学"), told)
+    amounts = learned.format(found["vocabulary"], found["texts"], found["characters"])
+    terminal.line(screen, in_language("learned", "已学"), amounts)
     measured = in_language(
         "{:.2f} bytes of UTF-8 a token, {:.2%} of tokens unknown", "每个词元 {:.2f} 字节（UTF-8），未知词元占 {:.2%}"
     )

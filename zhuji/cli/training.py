@@ -149,7 +149,7 @@ def _show(screen: Console, result: Any) -> None:
         )
         screen.print(f"\n{text}", style="bold")
         mine = in_language("this model", "本模型")
-        scored = [(mine, test), *((shown_name(name), scores) for name, scores in rivals.items())]
+        scored = [(mine, test), *((shown_name(name), scores) for name, scores in rivals.items() if first in scores)]
         rows = [[name, *(terminal.interval_text(of[m]) if m in of else "–" for m in metrics)] for name, of in scored]
         terminal.table(screen, [in_language("model", "模型"), *metrics], rows)
     for name, scores in result["more_tests"].items():

@@ -29,6 +29,8 @@ CHINESE = {
     # what a source tells about itself
     "delimiter": "分隔符", "encoding": "编码", "header": "表头", "quotes": "引号", "text files": "文本文件",
     "(unknown)": "（未知）",
+    # where a number of joules comes from
+    "RAPL, whole processor": "RAPL，整个处理器", "estimate: 10 W for each busy core": "估计：每个繁忙核心 10 瓦",
 }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def _library() -> Any:
         import llguidance
     except ImportError:
         what = in_language("writing by a schema or expression", "按模式或正则表达式书写")
-        raise MissingExtra(what=what, package="llguidance", extra="generate") from None
+        raise MissingExtra(what=what, package="llguidance", extra="constrained") from None
     return llguidance
 
 

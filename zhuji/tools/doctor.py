@@ -20,8 +20,13 @@ from zhuji.training.run import TrainSettings
 from zhuji.version import __version__
 
 OLDEST_TORCH = (2, 11)
-EXTRAS = {"parquet": "pyarrow"}
+EXTRAS = {
+    "parquet": "pyarrow", "translation": "sacrebleu", "search": "usearch", "constrained": "llguidance",
+    "huggingface": "huggingface_hub", "cluster": "datatrove",
+}  # fmt: skip
 """Optional extras a person may want, with the package that each brings."""
+FREE = ("cluster",)
+"""Extras for others than most: their absence is worth no advice."""
 
 LOW_DISK, LOW_MEMORY = 2 << 30, 1 << 30
 
@@ -125,6 +130,6 @@ def _judged(facts: dict[str, Any]) -> tuple[list[str], list[str]]:
             in_language("set OMP_WAIT_POLICY=PASSIVE to share this machine", "设置 OMP_WAIT_POLICY=PASSIVE 以便共享本机")
         )
     for extra, found in facts["extras"].items():
-        if found is None:
+        if found is None and extra not in FREE:
             advice.append(f'{extra}: pip install "zhuji[{extra}]"')
     return problems, advice

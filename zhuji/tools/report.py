@@ -13,7 +13,7 @@ from zhuji.core.config import Settings, assignments
 from zhuji.core.files import write_text
 from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
-from zhuji.tools.pages.commands import next_commands
+from zhuji.tools.pages.commands import EMBEDS, next_commands
 from zhuji.tools.pages.drawing import Picture
 from zhuji.tools.pages.found import (
     Found,
@@ -171,14 +171,17 @@ def _header(found: Found) -> list[tuple[str, str]]:
 
 def _rows(found: Found, settings: ReportSettings, seed: int) -> dict[str, Any]:
     """Test rows with their answers: the worst mistakes, or, of texts that were written, some drawn by chance."""
-    writes = found.results.get("kind") == "pair"
+    task = (found.results.get("model") or {}).get("task")
+    writes = task == "translate"
     rows = samples(found, settings.mistakes, seed) if writes else mistakes(found, settings.mistakes, seed)
+    rows = [] if task in EMBEDS else rows
     sure, off = say_in("confidence", "置信度"), say_in("off by", "误差")
     titles = ("Samples", "样例") if writes else ("Worst mistakes", "最严重的错误")
     return {
         "mistakes": [marked(row) for row in rows] if found.results.get("kind") == "tag" else rows,
         "mistakes_title": say_in(*titles), "mistakes_note": _rows_note(found, writes),
         "mistakes_score": off if holds_numbers(found) else sure,
+        "counted": say_in("test spans", "测试片段数") if found.results.get("kind") == "tag" else say_in("test rows", "测试行数"),
         "mistakes_label": say_in("reference", "参考译文") if writes else say_in("label", "标签"),
     }  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""The JSON schema of a run file: every setting, and the options of every part by its name, for editors and validators."""
+"""The JSON schema of run files, of training and of pretraining: every setting, and the options of every part by its name, for editors and
+validators."""
 
 from __future__ import annotations
 
@@ -8,17 +9,21 @@ from typing import Any
 from zhuji.core.config import Part, nearest
 from zhuji.core.errors import UnknownKey
 from zhuji.core.lookup import find, names
+from zhuji.training.pretraining import Pretraining
 from zhuji.training.run import Run
 
-_AUTO = {"description": "classify or regress, by what the label column holds", "properties": {"name": {"const": "auto"}}}
+_AUTO = {
+    "description": "classify, regress, tag or translate, by what the columns hold",
+    "properties": {"name": {"const": "auto"}},
+}
 
 
 def schema(defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of `Run`; a part is one of its shelf's schemas, told apart by `name`. `defaults` (as in a run
-    file) become the defaults of the sections they name."""
+    """JSON Schema (draft 2020-12) of `Run` and `Pretraining`, told apart by `data` and `corpus`; a part is one of its shelf's schemas,
+    told apart by `name`. `defaults` (as in a run file) become the defaults of the sections they name."""
     from zhuji.core.contracts import Backbone, Modality, Task
 
-    whole = Run.model_json_schema()
+    whole = _both_kinds()
     whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     whole["title"] = "Zhuji run"
     defs: dict[str, Any] = whole.setdefault("$defs", {})
@@ -35,6 +40,29 @@ def schema(defaults: Mapping[str, Any] | None = None) -> dict[str, Any]:
             raise UnknownKey(key=key, where="", nearest=nearest(key, whole["properties"]))
         whole["properties"][key]["default"] = value
     return whole
+
+
+def _both_kinds() -> dict[str, Any]:
+    """The settings of both kinds of run file, of which each excludes what only the other has."""
+    rows, texts = Run.model_json_schema(), Pretraining.model_json_schema()
+    own = {
+        "data": rows["properties"].keys() - texts["properties"].keys(),
+        "corpus": texts["properties"].keys() - rows["properties"].keys(),
+    }
+    kinds = [
+        {"title": "training", "required": ["data"], "properties": dict.fromkeys(sorted(own["corpus"]), False)},
+        {"title": "pretraining", "required": ["corpus"], "properties": dict.fromkeys(sorted(own["data"]), False)},
+    ]
+    properties = {**texts["properties"], **rows["properties"]}
+    defs = {**texts.get("$defs", {}), **rows.get("$defs", {})}
+    return {
+        **rows,
+        "description": "A training or a pretraining.",
+        "properties": properties,
+        "required": [],
+        "oneOf": kinds,
+        "$defs": defs,
+    }
 
 
 def _part(part: type[Part], defs: dict[str, Any]) -> dict[str, str]:

@@ -83,7 +83,8 @@ def begin(run: Run, folder: Path) -> Job:
     saved = checkpoints.newest() if start is not None else None
     model, choice = _model(run, material, backbone, origin, fresh=saved is None).to(device), None
     if saved is None and few_labels.applies(run, origin, material.task, material.rows["train"]):
-        choice, model = few_labels.chosen(model, material.rows["train"], run.seed)
+        others = few_labels.background(run.start, material.modality)
+        choice, model = few_labels.chosen(model, material.rows["train"], run.seed, others)
         task, material = few_labels.unfitted(model.task, task), replace(material, task=model.task)
     model.teaching = None if run.teacher is None else (run.teacher.weight, run.teacher.temperature)
     loader = _loader(run, prepared, material)

@@ -65,7 +65,7 @@ class Held:
         records: list[Record] = []
         rows: list[Encoded] = []
         total = 0
-        for number, row in enumerate(_documents(corpus)):
+        for number, row in enumerate(documents(corpus)):
             if records and total + min(row.length, longest) > units:
                 break
             kept = cut(row, longest)
@@ -92,7 +92,8 @@ def readable(modality: Modality, row: Encoded) -> str | None:
     return None if decode is None or row.ids is None else decode(row.ids.tolist())
 
 
-def _documents(corpus: Corpus) -> Iterator[Encoded]:
+def documents(corpus: Corpus) -> Iterator[Encoded]:
+    """Its documents as their modality made them, in the order in which they lie on disk."""
     for index in range(len(corpus.blocks)):
         block = corpus.read(index)
         ends = np.cumsum(block.lengths).tolist()

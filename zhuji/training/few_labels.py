@@ -2,7 +2,7 @@
 back is chosen by cross-validation on the training split alone.
 
 The features are the pooled states (a linear probe, Alain & Bengio 2017) and the counts of runs of units and of their characters
-(`nn.wide`), which every text of the training split teaches to weigh, labelled or not. The head is a linear support vector machine, one
+(`nn.wide`), which the texts of the training split teach to weigh, and those that the encoder was pretrained on where they are still there. The head is a linear support vector machine, one
 against the rest, of squared hinge loss (Fan et al. 2008, LIBLINEAR); its margins become logits by one temperature (Guo et al. 2017). The
 outcome is an ordinary task whose head holds what was fitted. What is tried is fitted to the rows' products, in as many dimensions as there
 are rows (Schölkopf & Smola 2002, theorem 4.2); what is chosen, by LIBLINEAR itself.
@@ -15,8 +15,10 @@ Shapes: N labelled rows, D width of a pooled state, F buckets of runs, O outputs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,15 +27,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Task
+from zhuji.core.contracts import Encoded, Modality, Task
 from zhuji.core.log import in_language, say
-from zhuji.core.seed import derive, stream
+from zhuji.core.seed import stream
+from zhuji.data.corpus.shards import Corpus
 from zhuji.model.assembly import Model, assemble, collate
 from zhuji.model.pooled import embed_rows, unit_length
 from zhuji.model.predictor import cut
 from zhuji.nn.heads import PooledHead, Pooling
 from zhuji.nn.wide import WideHead, WideLinear, rarities, spelt
 from zhuji.tasks.classify import Classify
+from zhuji.training import folder as places
+from zhuji.training.feed import cut as shortened
+from zhuji.training.feed import documents
 from zhuji.training.material import Rows
 from zhuji.training.run import Run, StartSettings
 
@@ -44,6 +50,8 @@ MOST_COMPARED = 100_000
 FOLDS = 5
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """C: how much the rows' loss counts against the penalty."""
+BACKGROUND = 15_000
+"""Texts of the pretraining that say which runs are rare."""
 USUAL = 1.0
 """The penalty at which ways are compared: rows have length 1."""
 LONGEST = 2
@@ -126,11 +134,23 @@ def applies(run: Run, origin: Model | None, task: Task, rows: Rows) -> bool:
 # ---------------------------------------------------------------------------------------------------------- choice
 
 
-def choose(model: Model, rows: Rows, seed: int) -> tuple[Choice, Classify, nn.Module]:
-    """The best way for these training rows, the task that has it, and its fitted head. `model`: the encoder, under any head."""
+def background(start: StartSettings | None, modality: Modality) -> list[Encoded]:
+    """Texts that the start was pretrained on, where its run's folder still holds them: they say which runs of units are rare."""
+    kept = [] if start is None else sorted((Path(start.path) / places.CORPUS).glob("corpus-*/manifest.json"))
+    if len(kept) != 1:
+        return []
+    longest = int(modality.plain().get("max_units", 0)) or None
+    return [
+        row if longest is None else shortened(row, longest) for row in islice(documents(Corpus(kept[0].parent)), BACKGROUND)
+    ]
+
+
+def choose(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) -> tuple[Choice, Classify, nn.Module]:
+    """The best way for these training rows, the task that has it, and its fitted head. `model`: the encoder, under any head; `others`: more
+    rows, which bear no labels."""
     task = model.task
     assert isinstance(task, Classify)
-    features = _Features.of(model, rows, task)
+    features = _Features.of(model, rows, task, others)
     target = rows.targets["label"]
     assert isinstance(target, Tensor), "a class is one number a row"
     known = torch.arange(len(target)) if task.many else (target >= 0).nonzero()[:, 0]
@@ -144,13 +164,13 @@ def choose(model: Model, rows: Rows, seed: int) -> tuple[Choice, Classify, nn.Mo
     way = next(way for way in ways if way.name == name)
     best = max([*more.values(), *trials], key=lambda trial: trial.score)
     scale = _sharpness(_left_out(axes[name], goal[some], best.penalty), goal[some])
-    head, fitted = features.head(way, best.penalty, scale, known, goal, derive(seed, "few labels"))
+    head, fitted = features.head(way, best.penalty, scale, known, goal)
     return Choice(way, best.penalty, best.score, len(known), [*trials, *more.values()]), fitted, head
 
 
-def chosen(model: Model, rows: Rows, seed: int) -> tuple[Choice, Model]:
+def chosen(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) -> tuple[Choice, Model]:
     """`choose`, told to the person; and the model whose head was fitted: its encoder is the same and learns no more."""
-    choice, task, head = choose(model, rows, seed)
+    choice, task, head = choose(model, rows, seed, others)
     tell(choice)
     ready = assemble(model.modality, model.backbone, task, seed)
     ready.encoder.load_state_dict(model.encoder.state_dict())
@@ -194,12 +214,12 @@ def _trial(way: str, penalty: float, axes: Tensor, goal: Tensor) -> Trial:
 def _left_out(axes: Tensor, goal: Tensor, penalty: float) -> Tensor:
     """`(N, O)`: margins of each row by a machine that never saw its fold. Rows are in random order already."""
     signs = _signs(goal)
-    answers, start = torch.empty_like(signs), None
+    answers = torch.empty_like(signs)
     for fold in range(FOLDS):
         out = torch.zeros(len(goal), dtype=torch.bool)
         out[fold::FOLDS] = True
-        start = squared_hinge(axes[~out], signs[~out], penalty, start)
-        answers[out] = axes[out] @ start
+        # Each begins at zero: weights from another fold would have seen this one.
+        answers[out] = axes[out] @ squared_hinge(axes[~out], signs[~out], penalty)
     return answers
 
 
@@ -227,11 +247,10 @@ def _signs(goal: Tensor) -> Tensor:
     return (goal if goal.ndim == 2 else F.one_hot(goal)).float() * 2 - 1
 
 
-def squared_hinge(axes: Tensor, signs: Tensor, penalty: float, start: Tensor | None = None) -> Tensor:
+def squared_hinge(axes: Tensor, signs: Tensor, penalty: float) -> Tensor:
     """Weights `(A, O)` of one linear support vector machine for each column of `signs (N, O)` on `axes (N, A)`: they minimise |W|^2 / 2 +
-    penalty x the sum of max(0, 1 - sign x answer)^2. `start`: where the search begins."""
-    weight = torch.zeros(axes.shape[1], signs.shape[1]) if start is None else start.clone()
-    weight.requires_grad_()
+    penalty x the sum of max(0, 1 - sign x answer)^2."""
+    weight = torch.zeros(axes.shape[1], signs.shape[1], requires_grad=True)
     mover = torch.optim.LBFGS([weight], max_iter=_STEPS, history_size=10, tolerance_grad=1e-6, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
@@ -247,12 +266,12 @@ def squared_hinge(axes: Tensor, signs: Tensor, penalty: float, start: Tensor | N
     return weight.detach()
 
 
-def machine(rows: Any, goal: Tensor, penalty: float, seed: int) -> tuple[Matrix, Matrix]:
+def machine(rows: Any, goal: Tensor, penalty: float) -> tuple[Matrix, Matrix]:
     """The same by LIBLINEAR on `rows (N, F)`, dense or sparse, to which a 1 is appended: weights `(F, O)` and biases `(O,)`."""
     from sklearn.svm import LinearSVC
 
     def fitted(labels: NDArray[Any]) -> tuple[Matrix, Matrix]:
-        found = LinearSVC(C=penalty, random_state=seed % 2**31, max_iter=10_000).fit(rows, labels)
+        found = LinearSVC(C=penalty, random_state=0, max_iter=10_000).fit(rows, labels)
         return found.coef_.T.astype(np.float32), found.intercept_.astype(np.float32)
 
     labels = goal.numpy()
@@ -285,10 +304,10 @@ class _Features:
     wide: WideLinear | None
 
     @classmethod
-    def of(cls, model: Model, rows: Rows, task: Classify) -> _Features:
+    def of(cls, model: Model, rows: Rows, task: Classify, others: Sequence[Encoded] = ()) -> _Features:
         states = embed_rows(model, rows.encoded, pool=Pooling(task.pool, model.backbone.out_width))
         wide = _counter(model, task) if model.modality.spec.num_ids else None
-        runs = None if wide is None else _runs(model, rows, wide)
+        runs = None if wide is None else _runs(model, rows.encoded, others, wide)
         return cls(task, model.backbone.out_width, states, runs, wide)
 
     def scaled(self, way: Way) -> tuple[Matrix, Matrix, Matrix]:
@@ -312,9 +331,7 @@ class _Features:
         return gram
 
     @torch.no_grad()
-    def head(
-        self, way: Way, penalty: float, scale: float, known: Tensor, goal: Tensor, seed: int
-    ) -> tuple[nn.Module, Classify]:
+    def head(self, way: Way, penalty: float, scale: float, known: Tensor, goal: Tensor) -> tuple[nn.Module, Classify]:
         """The head fitted to all labelled rows, its margins times `scale`, and the task whose head it is."""
         from scipy import sparse
 
@@ -322,7 +339,7 @@ class _Features:
         states, mean, factor = self.scaled(way)
         columns = [sparse.csr_matrix(states[known.numpy()])] if way.deep else []
         columns += [self.runs[known.numpy()]] if way.wide else []
-        weight, bias = machine(sparse.hstack(columns, format="csr"), goal, penalty, seed)
+        weight, bias = machine(sparse.hstack(columns, format="csr"), goal, penalty)
         split = states.shape[1] if way.deep else 0
         spread = np.zeros((len(mean), len(bias)), np.float32) if not split else weight[:split] * factor[:, None]
         deep = PooledHead(self.width, len(task.labels), pool=task.pool, dropout=task.dropout, unit_length=way.unit_length)
@@ -330,7 +347,9 @@ class _Features:
         deep.out.bias.copy_(torch.from_numpy(scale * (bias - mean @ spread)))
         if not way.wide or self.wide is None:
             return deep, task
-        wide = WideLinear(task.wide_size, len(task.labels), way.wide, 0 if self.wide.spelling is None else len(self.wide.spelling))
+        wide = WideLinear(
+            task.wide_size, len(task.labels), way.wide, 0 if self.wide.spelling is None else len(self.wide.spelling)
+        )
         wide.load_state_dict({**self.wide.state_dict(), "weight": torch.from_numpy(scale * weight[split:])})
         return WideHead(deep, wide), task
 
@@ -345,23 +364,29 @@ def _counter(model: Model, task: Classify) -> WideLinear:
 
 
 @torch.no_grad()
-def _runs(model: Model, rows: Rows, wide: WideLinear) -> Any:
-    """Values of the runs of every row, weighed by how rare they are among all rows, labelled or not: `wide` learns that."""
+def _runs(model: Model, rows: Sequence[Encoded], others: Sequence[Encoded], wide: WideLinear) -> Any:
+    """Values of the runs of every row, weighed by how rare they are among all rows and `others`: `wide` learns that."""
     from scipy import sparse
 
-    at, column, value = list[NDArray[Any]](), list[NDArray[Any]](), list[NDArray[Any]]()
-    for places, length in cut([row.length for row in rows.encoded], _BATCH_UNITS):
-        units = collate(model, [rows.encoded[place] for place in places], None, length).units
-        buckets, count = wide.counts(units)
+    parts = list(_counted(model, rows, wide))
+    at, column, value = (np.concatenate(whole) for whole in zip(*parts, strict=True))
+    having = np.bincount(column, minlength=wide.buckets)
+    for _, found, _ in _counted(model, others, wide):
+        having += np.bincount(found, minlength=wide.buckets)
+    rarity: NDArray[Any] = rarities(having, len(rows) + len(others))
+    wide.rarity.copy_(torch.from_numpy(rarity))
+    counted: Any = sparse.csr_matrix((value * rarity[column], (at, column)), shape=(len(rows), wide.buckets))
+    length = np.sqrt(np.asarray(counted.power(2).sum(1)).ravel())
+    scaled: Any = sparse.diags(1 / np.maximum(length, 1e-12)) @ counted
+    return scaled.tocsr().astype(np.float32)
+
+
+def _counted(
+    model: Model, rows: Sequence[Encoded], wide: WideLinear
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """Of some rows at a time: place, bucket and 1 + ln count, each `(nnz,)`."""
+    for chosen_rows, length in cut([row.length for row in rows], _BATCH_UNITS):
+        buckets, count = wide.counts(collate(model, [rows[place] for place in chosen_rows], None, length).units)
         # Each run once, where it stands first.
         first = (count > 0) & F.pad(buckets[:, 1:] != buckets[:, :-1], (1, 0), value=True)
-        at.append(np.repeat(places, first.sum(1).numpy()))
-        column.append(buckets[first].numpy())
-        value.append(1 + np.log(count[first].numpy()))
-    whole = tuple(map(np.concatenate, (value, at, column)))
-    counted = sparse.csr_matrix((whole[0], (whole[1], whole[2])), shape=(len(rows), wide.buckets))
-    rarity = rarities(np.bincount(counted.indices, minlength=wide.buckets), len(rows))
-    wide.rarity.copy_(torch.from_numpy(rarity))
-    weighed = counted @ sparse.diags(rarity)
-    length = np.sqrt(np.asarray(weighed.power(2).sum(1)).ravel())
-    return (sparse.diags(1 / np.maximum(length, 1e-12)) @ weighed).tocsr().astype(np.float32)
+        yield np.repeat(chosen_rows, first.sum(1).numpy()), buckets[first].numpy(), 1 + np.log(count[first].numpy())

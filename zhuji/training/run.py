@@ -4,9 +4,9 @@ in the run folder its complete record, a JSON schema its editor help."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from zhuji.core.config import Settings, assignments, overlay
 from zhuji.core.log import in_language
@@ -67,6 +67,11 @@ class TrainSettings(Settings):
     rehearse: bool = True
 
 
+def _off(value: Any) -> Any:
+    """YAML reads a bare `off` as false."""
+    return "off" if value is False else value
+
+
 class StartSettings(Settings):
     """What a run begins from instead of random weights: the encoder of a trained model, its tokenizer and its shape."""
 
@@ -87,7 +92,7 @@ class StartSettings(Settings):
     thaw: float = Field(default=0.0, ge=0)
     """Epochs after which one stage more learns, from the top down; 0: all learn from the start."""
     head: Literal["fresh", "kept"] = "fresh"
-    choose: Literal["auto", "off"] = "auto"
+    choose: Annotated[Literal["auto", "off"], BeforeValidator(_off)] = "auto"
     """auto: with few labels, the way of learning is chosen by cross-validation on the training split."""
     hash: str = ""
     """Learned: SHA-256 of the weights and parts begun from."""

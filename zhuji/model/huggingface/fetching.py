@@ -25,7 +25,7 @@ def fetch(name: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
-        raise MissingExtra(what="--from hf:…", package="huggingface_hub", extra="hf") from None
+        raise MissingExtra(what="--from hf:…", package="huggingface_hub", extra="huggingface") from None
     folder = _cache() / "zhuji" / "hf" / repository.replace("/", "--")
     try:
         snapshot_download(repository, local_dir=folder, allow_patterns=list(WANTED), ignore_patterns=list(UNWANTED))

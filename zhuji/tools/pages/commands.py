@@ -10,15 +10,22 @@ from typing import Any
 from zhuji.core.log import in_language
 
 
+EMBEDS = frozenset({"contrast", "triplet", "distill_self"})
+"""Tasks whose answer is a vector."""
+
+
 def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[str]:
     """Three commands with the true path of this run: of a model predict, evaluate, compare; of a foundation (`results` tells) what builds
     on it."""
     folder = shlex.quote(str(run))
     facts = results or {}
+    task = (facts.get("model") or {}).get("task")
+    search = f"zhuji index {folder} FILE.csv --to INDEX"
+    if facts.get("kind") != "pretrain" and task in EMBEDS:
+        return [search, f"zhuji probe {folder} FILE.csv", f"zhuji evaluate {folder} FILE.csv"]
     if facts.get("kind") != "pretrain":
         text = shlex.quote(in_language("a text of yours", "你的一段文本"))
         return [f"zhuji predict {folder} {text}", f"zhuji evaluate {folder} FILE.csv", f"zhuji compare {folder} OTHER_RUN"]
-    writes = (facts.get("model") or {}).get("task") == "next_unit"
     beginning = shlex.quote(in_language("the beginning of a text", "一段文本的开头"))
-    use = f"zhuji generate {folder} {beginning}" if writes else f"zhuji index {folder} FILE.csv --to INDEX"
+    use = f"zhuji generate {folder} {beginning}" if task == "next_unit" else search
     return [f"zhuji train FILE.csv --from {folder}", f"zhuji probe {folder} FILE.csv", use]

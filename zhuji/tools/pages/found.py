@@ -94,7 +94,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def models(found: Found) -> list[tuple[str, Scores, bool]]:
     """The model first, then the baselines as they stand."""
     own = str(found.results.get("recipe") or found.run.get("recipe") or say_in("this model", "本模型"))
-    rest = [(shown_name(name), scores, False) for name, scores in (found.results.get("baselines") or {}).items()]
+    first = next(iter(found.results.get("test") or {}), None)
+    rivals = (found.results.get("baselines") or {}).items()
+    rest = [(shown_name(name), scores, False) for name, scores in rivals if first in scores]
     return [(own, found.results.get("test") or {}, True), *rest]
 
 

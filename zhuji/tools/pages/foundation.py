@@ -109,7 +109,7 @@ def _cost(found: Found) -> Rows:
     if cost:
         rows += [
             (say_in("processor time", "处理器时间"), f"{cost['cpu_hours']:.3g} " + say_in("CPU-hours", "CPU 小时")),
-            (say_in("energy", "能耗"), f"{count_text(cost['joules'])} J ({cost['joules_from']})"),
+            (say_in("energy", "能耗"), f"{count_text(cost['joules'])} J ({told(cost['joules_from'])})"),
             (say_in("from start to end", "自始至终"), seconds_text(cost["seconds"])),
         ]
     return rows
