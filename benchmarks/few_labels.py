@@ -2,6 +2,8 @@
 linear model over TF-IDF and the article's network on the same rows.
 
 python benchmarks/few_labels.py --data en_sections.csv --corpus en_sections_unlabelled.txt.gz
+python benchmarks/few_labels.py --data zh_shopping.csv.gz --label category --characters --name few_labels_zh
+python benchmarks/few_labels.py --data en_sst2.csv --sizes 0 --name few_labels_sst2
 
 The foundation is pretrained on the texts of --corpus and of the training rows, without their labels and without every text of the test
 split. Seed 0 has the first n training rows, the others n at random. Settings are chosen by
@@ -30,7 +32,15 @@ from zhuji import api
 from zhuji.core.seed import stream
 
 Row = dict[str, str]
-QUIET = ("evaluate.baselines=false", "train.rehearse=false", "data.leaks=allow", "data.near=0", "train.threads=1")
+QUIET = (
+    "evaluate.baselines=false",
+    "train.rehearse=false",
+    "data.leaks=allow",
+    "data.near=0",
+    "train.threads=1",
+    "train.precision=fp32",
+    "evaluate.bootstrap=200",
+)
 CORPUS = ("corpus.duplicates=exact", "corpus.quality=null", "train.threads=1")
 """Texts are short and clean; only copies, and what is in the test split, are left out."""
 

@@ -10,7 +10,8 @@ from zhuji.cli.app import main
 def test_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipes", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["recipes"]
-    assert set(found[0]) == {"name", "what", "source", "cost", "score", "command", "settings"}
+    assert {recipe["verb"] for recipe in found} == {"train", "pretrain"}
+    assert set(found[0]) == {"name", "verb", "what", "source", "cost", "score", "command", "settings"}
     assert main(["recipes", "bilstm"]) == 0
     assert capsys.readouterr().out.startswith("# what: The article's network")
     assert main(["recipes", "bilstm", "--set", "train.epochs=2", "--seed", "5", "--json"]) == 0

@@ -12,6 +12,11 @@ from tests import trained
 from zhuji.cli import app
 from zhuji.core.errors import UnknownName
 
+VERBS = (
+    "train", "resume", "distil", "evaluate", "predict", "pretrain", "corpus", "tokenizer", "generate", "perplexity", "probe", "embed",
+    "index", "nearest", "convert", "check", "report", "compare", "recipes", "doctor", "schema",
+)  # fmt: skip
+
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
@@ -20,10 +25,7 @@ def test_help_imports_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert all(
-        f"  {verb}" in done.stdout
-        for verb in ("train", "resume", "evaluate", "predict", "check", "report", "compare", "schema")
-    )
+    assert all(f"  {verb}" in done.stdout for verb in VERBS)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +94,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_every_verb_takes_the_common_options(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in ("train", "resume", "evaluate", "predict", "check", "report", "compare", "recipes", "doctor", "schema"):
+    for verb in VERBS:
         assert app.main([verb, "--help"]) == 0
         shown = capsys.readouterr().out
         assert all(option in shown for option in ("--json", "--seed", "--set")), verb

@@ -31,6 +31,14 @@ def test_references_lead_somewhere() -> None:
     walk(whole)
 
 
+def test_the_two_kinds_of_run_file_exclude_each_other() -> None:
+    whole = schema()
+    training, pretraining = whole["oneOf"]
+    assert training["required"] == ["data"] and training["properties"]["corpus"] is False
+    assert pretraining["required"] == ["corpus"] and pretraining["properties"]["data"] is False
+    assert "CorpusSettings" in whole["$defs"] and {"pack", "teacher"} <= set(whole["properties"])
+
+
 def test_defaults() -> None:
     assert schema({"seed": 7})["properties"]["seed"]["default"] == 7
     with pytest.raises(UnknownKey):

@@ -108,7 +108,7 @@ def planned(
     options |= {} if epochs is None else {"train": {"epochs": epochs}}
     options |= {} if tokenizer is None else {"tokenizer": str(tokenizer)}
     if start is not None:
-        own = objective is None and model is None
+        own = objective is None and model is None and _is_foundation(start)
         options["start"] = {"path": str(start), "head": "kept" if own else "fresh"}
         options |= {"task": {"name": "auto"}} if own else {}
     if objective is not None:
@@ -118,6 +118,14 @@ def planned(
         first = Path(run.corpus.sources[0].path).name.split(".")[0] or "corpus"
         run = run.model_copy(update={"name": f"{first}-{run.recipe or run.backbone.get('name', 'model')}"})
     return run
+
+
+def _is_foundation(model: str | Path) -> bool:
+    """Has the model an objective of pretraining, with which it can go on? Raises what opening it raises."""
+    from zhuji.recipes import OBJECTIVES
+    from zhuji.training.transfer import open_model
+
+    return open_model(str(model)).model.task.name() in OBJECTIVES.values()
 
 
 def tokenizer(

@@ -51,8 +51,8 @@ def _family(screen: Console, title: str, found: list[Any]) -> None:
     from rich.table import Table
 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    for title, share in zip(header, (1, 5, 2, 3), strict=True):
-        drawn.add_column(title, ratio=share, no_wrap=share == 1)
+    for name, share in zip(header, (1, 5, 2, 3), strict=True):
+        drawn.add_column(name, ratio=share, no_wrap=share == 1)
     for recipe in found:
         drawn.add_row(*(recipe.get(k, "") for k in ("name", "what", "cost", "score")))
     screen.print(drawn)

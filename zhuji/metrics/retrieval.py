@@ -37,12 +37,22 @@ def recall_at(k: int) -> WeightedMetric:
 
 def precision_at(k: int) -> WeightedMetric:
     """Share of the first k places that hold a relevant answer (Manning et al. 2008, section 8.4)."""
-    return _mean(lambda evidence: (evidence["relevance"][:, :k] > 0).sum(1) / k)
+
+    def share(evidence: Columns) -> Floats:
+        first: Bools = evidence["relevance"][:, :k] > 0
+        return first.sum(1, dtype=np.float64) / k
+
+    return _mean(share)
 
 
 def hit_at(k: int) -> WeightedMetric:
     """Whether any relevant answer stands among the first k."""
-    return _mean(lambda evidence: (evidence["relevance"][:, :k] > 0).any(1).astype(np.float64))
+
+    def found(evidence: Columns) -> Floats:
+        first: Bools = evidence["relevance"][:, :k] > 0
+        return first.max(1, initial=False).astype(np.float64)
+
+    return _mean(found)
 
 
 def _reciprocal(evidence: Columns) -> Floats:

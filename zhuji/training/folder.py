@@ -78,7 +78,7 @@ def unclaim(folder: Path) -> None:
     if (folder / START).exists():
         return
     (folder / RUN).unlink(missing_ok=True)
-    for made in (LEARNED, CORPUS):
+    for made in (LEARNED, CORPUS, CHECKPOINTS):
         shutil.rmtree(folder / made, ignore_errors=True)
     if not any(folder.iterdir()):
         folder.rmdir()

@@ -4,5 +4,15 @@ from pathlib import Path
 from zhuji.tools.pages.commands import next_commands
 
 
+def test_what_comes_next_follows_from_the_task() -> None:
+    def verbs(kind: str, task: str) -> list[str]:
+        return [command.split()[1] for command in next_commands(Path("r"), {"kind": kind, "model": {"task": task}})]
+
+    assert verbs("pretrain", "next_unit") == ["train", "probe", "generate"]
+    assert verbs("pretrain", "masked_units") == ["train", "probe", "index"]
+    assert verbs("pair", "contrast") == ["index", "probe", "evaluate"]
+    assert verbs("tag", "tag") == ["predict", "evaluate", "compare"]
+
+
 def test_paths_are_quoted() -> None:
     assert [shlex.split(c)[2] for c in next_commands(Path("my runs/$(x)"))] == ["my runs/$(x)"] * 3

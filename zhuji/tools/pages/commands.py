@@ -9,7 +9,6 @@ from typing import Any
 
 from zhuji.core.log import in_language
 
-
 EMBEDS = frozenset({"contrast", "triplet", "distill_self"})
 """Tasks whose answer is a vector."""
 

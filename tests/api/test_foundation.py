@@ -1,0 +1,56 @@
+"""Pretraining from Python: what is planned, what comes of it, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import zhuji
+from tests import foundation, trained
+from zhuji.api.foundation import planned
+from zhuji.core.errors import BadSetting, CorpusExists, UnknownName
+
+
+def test_a_foundation_has_scores_a_bundle_and_a_report() -> None:
+    done = foundation.result()
+    assert done.facts["kind"] == "pretrain" and {"next_loss", "perplexity"} <= set(done.valid)
+    assert (done.bundle / "config.json").is_file() and "pretraining report" in done.report.read_text(encoding="utf-8")
+    assert done.as_dict()["report"] == str(done.report)
+    assert zhuji.resume(done.run).facts == done.facts
+
+
+def test_what_is_planned() -> None:
+    run = planned("a.txt", objective="contrast", text="body", without=["b.csv:test", "c.txt"], epochs=2, seed=3)
+    assert run.task == {"name": "contrast"} and run.train.epochs == 2 and run.seed == 3 and run.name == "a-bert-mini"
+    assert run.corpus.sources[0].columns == ("body",)
+    assert [(texts.path, texts.split) for texts in run.corpus.exclude] == [("b.csv", "test"), ("c.txt", None)]
+
+
+def test_from_a_model_its_shape_and_its_objective_count(capsys: pytest.CaptureFixture[str]) -> None:
+    run = planned("a.txt", start=foundation.result().run)
+    assert run.modality == run.backbone == {} and run.task == {"name": "auto"}
+    assert run.start is not None and run.start.head == "kept"
+    run = planned("a.txt", start="some", objective="masked")
+    assert run.start is not None and run.start.head == "fresh" and run.task["name"] == "masked_units"
+    run = planned("a.txt", start=trained.run())
+    assert run.start is not None and run.start.head == "fresh" and run.task["name"] == "masked_units", "a classifier has none"
+    capsys.readouterr()
+    planned("a.txt", start="some", model="gpt-mini")
+    assert "of 'gpt-mini' only its task and training count" in capsys.readouterr().err
+
+
+def test_a_recipe_for_labelled_rows_is_refused() -> None:
+    with pytest.raises(BadSetting, match="zhuji train DATA --model bag"):
+        planned("a.txt", model="bag")
+    with pytest.raises(UnknownName, match="distill-self"):
+        planned("a.txt", objective="guess")
+
+
+def test_tokenizer_and_corpus(tmp_path: Path) -> None:
+    learned = zhuji.tokenizer(foundation.texts(), tmp_path / "tok", vocab_size=200, sets=["corpus.duplicates=keep"])
+    assert 100 < learned.vocabulary <= 200 and (tmp_path / "tok" / "tokenizer.json").is_file()
+    with pytest.raises(CorpusExists):
+        zhuji.tokenizer(foundation.texts(), tmp_path / "tok")
+    built = zhuji.corpus(foundation.texts(), tmp_path / "c", tokenizer=tmp_path / "tok", sets=["corpus.duplicates=keep"])
+    assert built.vocabulary == learned.vocabulary and built.ledger["read"] == 120
