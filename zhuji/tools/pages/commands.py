@@ -9,7 +9,7 @@ from typing import Any
 
 from zhuji.core.log import in_language
 
-EMBEDS = frozenset({"contrast", "triplet", "distill_self"})
+EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate"})
 """Tasks whose answer is a vector."""
 
 
