@@ -120,7 +120,9 @@ def test_a_tagger_learns_from_few_tags_and_many_untagged_texts(tmp_path):
         lines = []
         for i in range(start, start + number):
             name = f"{'AEIOU'[i % 5]}{'nrtl'[i % 4]}{'aeo'[i % 3]}"
-            words = [("so", "O"), (name, "B-who"), (f"w{i % 7}", "O"), ("met", "O"), (f"{name}s", "B-who"), (f"x{i}", "O")][: 6 - i % 3]
+            words = [("so", "O"), (name, "B-who"), (f"w{i % 7}", "O"), ("met", "O"), (f"{name}s", "B-who"), (f"x{i}", "O")][
+                : 6 - i % 3
+            ]
             lines.append("\n".join(f"{word} {tag}" for word, tag in words) if tagged else " ".join(word for word, _ in words))
         path.write_text(("\n\n" if tagged else "\n").join(lines) + "\n")
         return path

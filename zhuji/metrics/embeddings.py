@@ -113,7 +113,7 @@ def neighbours(vectors: Floats, most: int = NEIGHBOURS) -> np.ndarray:
 def _taught(evidence: Columns) -> tuple[Floats, Floats, np.ndarray]:
     """Own and taught vectors of the rows that have both, and which rows these are, `(N,)` bool."""
     own, taught = unit(evidence["first"][:SAMPLE]), unit(evidence["taught"][:SAMPLE])
-    known = taught.any(1)
+    known = np.asarray(taught.any(1))
     return own[known], taught[known], known
 
 
