@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zhuji.core.contracts import Backbone, Encoded, Example, Modality, Task
 from zhuji.core.records import Record
@@ -185,7 +185,7 @@ def saves_and_loads(cell: Cell) -> None:
 def _tensors(outputs: Any) -> Iterator[Tensor]:
     if isinstance(outputs, Tensor):
         yield outputs
-    elif outputs is not None:
+    elif outputs is not None and not isinstance(outputs, nn.Module):
         for value in outputs.values() if isinstance(outputs, dict) else outputs:
             yield from _tensors(value)
 

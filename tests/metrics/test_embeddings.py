@@ -93,3 +93,32 @@ def test_few_rows_or_none_warn_nobody():
 def test_zero_vectors_are_no_error():
     assert embeddings.uniformity({"first": np.zeros((9, 3))}) == pytest.approx(-4.0)
     assert embeddings.effective_rank({"first": np.zeros((9, 3))}) == 1
+
+
+def test_neighbours_and_likeness_that_are_kept_against_a_loop():
+    """Rows 3 and 7 have no taught vector: they are neither counted nor anyone's neighbour."""
+    taught = RANDOM.normal(size=(30, 4))
+    taught[[3, 7]] = 0
+    evidence, known = {"first": FIRST, "taught": taught}, [i for i in range(30) if i not in (3, 7)]
+    shares, likeness = [], []
+    for i in known:
+        others = [j for j in known if j != i]
+        cosines = [
+            [float(unit[i] @ unit[j]) for j in others]
+            for unit in (lengthened(FIRST), taught / np.linalg.norm(taught + 1e-99, axis=1, keepdims=True).clip(1e-9))
+        ]
+        near = [{others[n] for n in sorted(range(27), key=lambda n, each=each: -each[n])[:10]} for each in cosines]
+        shares.append(len(near[0] & near[1]) / 10)
+        likeness.append(np.corrcoef(*cosines)[0, 1])
+    assert embeddings.neighbours_kept(evidence) == pytest.approx(np.mean(shares))
+    assert embeddings.likeness_kept(evidence) == pytest.approx(np.mean(likeness))
+    weights = RANDOM.integers(0, 3, size=(2, 30)).astype(float)
+    found = embeddings.neighbours_kept.resampled(evidence, weights)
+    assert found == pytest.approx((weights[:, known] @ shares) / weights[:, known].sum(1))
+
+
+def test_few_rows_have_fewer_neighbours_and_one_has_none():
+    few = {"first": FIRST[:4], "taught": SECOND[:4]}
+    assert embeddings.neighbours_kept(few) == 1, "all three others are the nearest three"
+    one = {"first": FIRST[:1], "taught": SECOND[:1]}
+    assert np.isnan(embeddings.neighbours_kept(one)) and np.isnan(embeddings.likeness_kept(one))

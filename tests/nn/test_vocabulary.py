@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from zhuji.nn import vocabulary
-from zhuji.nn.vocabulary import TiedVocabulary
+from zhuji.nn.vocabulary import Said, TiedVocabulary, divergence
 
 
 def made(transform: bool, bias: bool, width: int = 6) -> tuple[TiedVocabulary, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -74,3 +74,22 @@ def test_the_loss_is_single_precision_whatever_the_states_are():
     head, states, ids, table = made(True, True)
     with torch.autocast("cpu", torch.bfloat16):
         assert head.loss(states, ids, table).dtype == torch.float32
+
+
+@pytest.mark.parametrize("chunk, kept", [(1 << 22, 1 << 25), (14, 1 << 20), (14, 0)])
+def test_the_divergence_is_that_of_whole_distributions_however_it_is_cut(monkeypatch, chunk, kept):
+    head, states, _, table = made(True, True)
+    other, _, _, other_table = made(False, True, width=5)
+    torch.manual_seed(1)
+    theirs = torch.randn(9, 5, requires_grad=True)
+    mine, wanted = head.logits(states, table) / 3, other.logits(theirs, other_table).detach() / 3
+    expected = 9 * (wanted.softmax(-1) * (wanted.log_softmax(-1) - mine.log_softmax(-1))).sum(-1)
+    leaves = (states, table, head.bias, head.rise.weight)
+    gradients = torch.autograd.grad(expected.sum(), leaves)
+    monkeypatch.setattr(vocabulary, "_CHUNK", chunk)
+    monkeypatch.setattr(vocabulary, "_KEPT", kept)
+    found = divergence(Said(states, head, table), Said(theirs, other, other_table), 3.0)
+    torch.testing.assert_close(found, expected)
+    for one, two in zip(torch.autograd.grad(found.sum(), leaves, retain_graph=True), gradients, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
+    assert torch.autograd.grad(found.sum(), (theirs, other_table), allow_unused=True) == (None, None)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zhuji.recipes import Recipe
     from zhuji.tools.check import Checkup
     from zhuji.tools.compare import Comparison
+    from zhuji.tools.distil import Pupil
     from zhuji.tools.evaluate import Evaluation
     from zhuji.tools.predict import Answered
     from zhuji.tools.report import Report
@@ -27,6 +28,8 @@ Scores = Mapping[str, Mapping[str, float | None]]
 
 DEFAULT_RECIPE = "bag"
 DEFAULT_TRANSFER = "finetune"
+DEFAULT_EMBEDDER = "embed"
+DEFAULT_OF_UNITS = {"masked_units": "bert-mini", "next_unit": "gpt-mini"}
 
 
 @dataclass(frozen=True)
@@ -196,23 +199,44 @@ def distil(
     seed: int | None = None,
     sets: Sequence[str] = (),
     **columns: Any,
-) -> Result:
-    """Train a small model on `data` and on what a large one says about its rows and about the texts of `unlabelled`.
+) -> Result | Foundation:
+    """Train a small model on `data` and on what a large one says about it and about the texts of `unlabelled`.
 
-    `weight`: of the teacher's lessons, the rest is the labels'; `temperature`: above 1 its doubts count more. The rest is as in `train`.
-    Raises what a run can meet, and BadSetting for a teacher of another task or other classes."""
+    The teacher decides what is learned: of a model for labelled rows its answers; of one for embeddings its vectors of the rows, which need
+    no label; of a language model what it says of each unit of the texts in `data`, in units of its tokenizer, and then a `Foundation` comes
+    back. `weight`: of the teacher's lessons, the rest is that of the labels or texts; `temperature`: above 1 its doubts count more. The
+    rest is as in `train`. Raises what a run can meet, and BadSetting for a teacher that cannot teach this student."""
+    from zhuji.tools.distil import Pupil
     from zhuji.tools.distil import distil as work
     from zhuji.training.folder import next_run_dir
 
-    base = recipe_layer(model, DEFAULT_RECIPE, "train", None)
+    pupil = Pupil.of(teacher, sets)
+    base = _of_pupil(pupil, model)
     named = {"name": name or f"{_stem(str(data))}-{base['recipe']}-distilled"}
     base = overlay(base, named if epochs is None else {**named, "train": {"epochs": epochs}})
     folder = Path(run_dir) if run_dir is not None else next_run_dir(RUNS, base["name"])
     done = work(
         teacher, data, folder, recipe=base, unlabelled=unlabelled, weight=weight, temperature=temperature, seed=seed or 0,
-        sets=sets, columns=columns_of(columns),
+        sets=sets, columns=columns_of(columns), pupil=pupil,
     )  # fmt: skip
-    return _finished(done.run)
+    return Foundation.of(done.run, done.facts) if pupil.taught == "units" else _finished(done.run)
+
+
+def _of_pupil(pupil: Pupil, model: str | None) -> dict[str, Any]:
+    """The settings of a recipe that serve what is learned. Vectors can be learned by the shape of any recipe; about units only the teacher's
+    tokenizer counts, so that of the recipe only the length is kept."""
+    from zhuji import recipes
+
+    if pupil.taught == "rows":
+        return recipe_layer(model, DEFAULT_RECIPE, "train", None)
+    if pupil.taught == "vectors":
+        base = recipes.layer(model or DEFAULT_EMBEDDER)
+        kept = {key: base[key] for key in ("modality", "backbone", "train", "recipe") if key in base}
+        pool = (base.get("task") or {}).get("pool")
+        return {**kept, "task": {} if pool is None else {"pool": pool}}
+    base = recipes.layer(model or DEFAULT_OF_UNITS.get(pupil.task, ""), "pretrain")
+    length = base.get("modality", {}).get("max_units")
+    return {**base, "modality": {} if length is None else {"max_units": length}}
 
 
 def _stem(path: str) -> str:

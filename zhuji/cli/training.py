@@ -87,14 +87,15 @@ def train(  # noqa: PLR0917 - the options of a verb
 
 
 def distil(  # noqa: PLR0917 - the options of a verb
-    teacher: Annotated[str, typer.Argument(metavar="TEACHER", help="A run, bundle or Hugging Face folder with the same task.")],
+    teacher: Annotated[str, typer.Argument(metavar="TEACHER", help="A run, bundle or Hugging Face folder of any task.")],
     data: Data,
     model: Recipe = None,
     unlabelled: Annotated[
         Path | None, typer.Option("--unlabelled", metavar="FILE", help="Further texts, which only the teacher labels.")
     ] = None,
     weight: Annotated[
-        float | None, typer.Option("--weight", help="Of the teacher's lessons, 0 to 1; the rest is the labels'. Default 0.7.")
+        float | None,
+        typer.Option("--weight", help="Of the teacher's lessons, 0 to 1; the rest is that of labels or texts. Default 0.7."),
     ] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", help="Above 1 the teacher's doubts count more. Default 2.")
@@ -111,7 +112,7 @@ def distil(  # noqa: PLR0917 - the options of a verb
     seed: RunSeed = None,
     sets: Sets = None,
 ) -> None:
-    """Train a small model on labelled rows and on what a large one says about them."""
+    """Train a small model on what a large one says: about rows, with or without labels, or about each unit of texts."""
     from zhuji import api
 
     columns = data_options(text=text, label=label, split=split, valid=valid, test=test)
@@ -120,7 +121,7 @@ def distil(  # noqa: PLR0917 - the options of a verb
             teacher, data, model=model, unlabelled=unlabelled, weight=weight, temperature=temperature, epochs=epochs, name=name,
             run_dir=run_dir, seed=seed, sets=sets or (), **columns,
         )  # fmt: skip
-        answer(result.as_dict(), _show)
+        answer(result.as_dict(), pretraining.show if isinstance(result, api.Foundation) else _show)
 
 
 def resume(

@@ -24,7 +24,9 @@ Columns = Mapping[str, np.ndarray]
 
 Corrupt = Callable[[Features], Features]
 
-Needs = Literal["label", "target", "tags", "nothing"]
+Needs = Literal["label", "target", "tags", "lesson", "nothing"]
+
+Teaches = Literal["rows", "vectors", "units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,9 @@ class Task(Part, ABC):
     """What a record must bring to be learned from."""
     compares: ClassVar[bool] = False
     """Its loss compares the rows of a batch with each other, so it changes when they are cut into batches otherwise."""
+    teaches: ClassVar[Teaches] = "rows"
+    """What a model of this task has to teach. rows: what it says of each row, to a model of the same task; vectors: the row's vector, to
+    one that needs lessons; units: what it says of each unit of a batch, to a model of the same task and the same units."""
     writes: ClassVar[bool] = False
     """Its answers are ids of units (tuples of int), which the modality turns into what a person reads."""
 
@@ -231,11 +236,12 @@ class Task(Part, ABC):
     def loss(self, outputs: Any, batch: Batch) -> Ratio:
         """(total, count) over the batch, never a mean."""
 
-    def lesson(self, outputs: Any) -> Tensor | None:
-        """What a teacher's outputs teach beyond its answers, a number or a few a row, `(B, …)` float32; None: its answers are all."""
+    def lesson(self, outputs: Any) -> Any:
+        """What a teacher's outputs teach beyond its answers; None: its answers are all. Of rows a tensor `(B, …)` float32, whose second axis
+        may differ from batch to batch and is then filled up with -1; of units whatever `lesson_loss` reads."""
         return None
 
-    def lesson_loss(self, outputs: Any, lesson: Tensor, temperature: float) -> Ratio:
+    def lesson_loss(self, outputs: Any, lesson: Any, temperature: float) -> Ratio:
         """(total, count) of how far the outputs are from a teacher's lesson; only where `lesson` gives one."""
         raise AssertionError(f"{self.name()} has no lessons")
 

@@ -15,7 +15,8 @@ SPLITS = ("train", "valid", "test")
 class Record:
     """`input` is what the modality reads (a str for text); `label` what the task learns: a class name, a tuple of class
     names (many labels), one tag for each word of an `input` that is a tuple of words (tagging), a number (regression) or None
-    (unlabelled). `target` is a second input: a translation, the other half of a pair.
+    (unlabelled). `target` is a second input: a translation, the other half of a pair. `lesson` is a teacher's vector, float32, for what
+    is learned from vectors.
 
     `id` is unique in the data set and stays the same from read to read: the id column, else `row-<number>`.
     `row` is the 1-based number of the data row in `file`.
@@ -25,6 +26,7 @@ class Record:
     input: Any
     label: Label = None
     target: Any = None
+    lesson: Any = None
     group: str | None = None
     time: str | None = None
     split: str | None = None

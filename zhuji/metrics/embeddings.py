@@ -1,4 +1,5 @@
-"""Metrics of embeddings: `first (N, E)`, and of each row's other view `second (N, E)`, or its class `group (N,)` (-1: none).
+"""Metrics of embeddings: `first (N, E)`, and of each row's other view `second (N, E)`, or its class `group (N,)` (-1: none), or what a
+teacher makes of it, `taught (N, W)` (zero: unknown).
 
 All work on vectors of length 1. What compares rows with each other does so among the first `SAMPLE` rows of a split, and a bootstrap
 resample weighs them; a row is never compared with itself, however often it was drawn.
@@ -15,6 +16,7 @@ from zhuji.core.log import in_language
 from zhuji.metrics.weighted import Floats, WeightedMetric, ratio
 
 SAMPLE = 2000
+NEIGHBOURS = 10
 FEWEST = 8
 """Of fewer rows the spread and the rank say nothing."""
 LEAST_SPREAD, LEAST_RANK = 0.1, 2.0
@@ -96,6 +98,50 @@ def _reciprocal(evidence: Columns, weights: Floats) -> Floats:
     return _over_kinds(evidence, weights, 1 / first_of_a_kind(evidence))
 
 
+def neighbours(vectors: Floats, most: int = NEIGHBOURS) -> np.ndarray:
+    """`(N, K)`: of each row the K nearest others by their cosine, in no order; K is `most`, or all others where there are fewer."""
+    likeness = vectors @ vectors.T
+    np.fill_diagonal(likeness, -np.inf)
+    near = min(most, len(vectors) - 1)
+    return (
+        np.argpartition(-likeness, near, axis=1)[:, :near]
+        if near < len(vectors) - 1
+        else np.argsort(-likeness, axis=1)[:, :near]
+    )
+
+
+def _taught(evidence: Columns) -> tuple[Floats, Floats, np.ndarray]:
+    """Own and taught vectors of the rows that have both, and which rows these are, `(N,)` bool."""
+    own, taught = unit(evidence["first"][:SAMPLE]), unit(evidence["taught"][:SAMPLE])
+    known = np.asarray(taught.any(1))
+    return own[known], taught[known], known
+
+
+def _spread_out(known: np.ndarray, worth: Floats | float) -> Floats:
+    whole = np.full(len(known), np.nan)
+    whole[known] = worth
+    return whole
+
+
+def _kept(evidence: Columns, weights: Floats) -> Floats:
+    own, taught, known = _taught(evidence)
+    if len(own) < 2:
+        return np.full(len(weights), np.nan)
+    mine, theirs = neighbours(own), neighbours(taught)
+    worth = (mine[:, :, None] == theirs[:, None, :]).any(2).mean(1)
+    return _over_kinds(evidence, weights, _spread_out(known, worth))
+
+
+def _likeness(evidence: Columns, weights: Floats) -> Floats:
+    own, taught, known = _taught(evidence)
+    if len(own) < 3:
+        return np.full(len(weights), np.nan)
+    others = ~np.eye(len(own), dtype=bool)
+    mine, theirs = ((each @ each.T)[others].reshape(len(own), -1) for each in (own, taught))
+    mine, theirs = (unit(each - each.mean(1, keepdims=True)) for each in (mine, theirs))
+    return _over_kinds(evidence, weights, _spread_out(known, (mine * theirs).sum(1)))
+
+
 alignment = WeightedMetric(("first", "second"), False, _alignment)
 """Mean squared distance of a row's two views (Wang & Isola 2020, section 4.1)."""
 uniformity = WeightedMetric(("first",), False, _uniformity)
@@ -113,6 +159,11 @@ class_recall = WeightedMetric(("first", "group"), True, _recall)
 """Share of rows whose nearest other row is of their class (recall@1)."""
 class_mrr = WeightedMetric(("first", "group"), True, _reciprocal)
 """Mean of 1 / rank of the nearest row of the same class."""
+
+neighbours_kept = WeightedMetric(("first", "taught"), True, _kept)
+"""Share of a row's ten nearest by its taught vector that are among its ten nearest by its own, mean over rows."""
+likeness_kept = WeightedMetric(("first", "taught"), True, _likeness)
+"""Pearson's correlation of a row's cosines with all others, by own and by taught vectors, mean over rows."""
 
 WATCHED: dict[str, Metric] = {"uniformity": uniformity, "spread": spread, "effective_rank": effective_rank}
 """What shows a collapse."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -19,7 +19,25 @@ from zhuji.core.seed import derive
 from zhuji.core.units import Batch, Features, Ratio, Units
 
 LESSON = "lesson"
-"""The target that holds a teacher's lesson."""
+"""The target that holds a teacher's lesson, where it was given beforehand."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How a teacher's lessons count: their `weight` beside the task's own loss, and their `temperature`. `teacher`: the model that gives
+    them batch by batch; None: they come with the batch."""
+
+    weight: float
+    temperature: float
+    teacher: Model | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A teacher never changes, so copies of its student share it."""
+        return self
+
+    def lesson(self, task: Task, batch: Batch) -> Any:
+        """What is taught about this batch; None: nothing."""
+        return batch.targets.get(LESSON) if self.teacher is None else self.teacher.lesson(task, batch)
 
 
 class Parts(Protocol):
@@ -78,8 +96,8 @@ class Model(nn.Module):
     def __init__(self, modality: Modality, backbone: Backbone, task: Task) -> None:
         super().__init__()
         self.modality, self.backbone, self.task = modality, backbone, task
-        self.teaching: tuple[float, float] | None = None
-        """While a teacher's lessons are learned: their weight, and the temperature."""
+        self.teaching: Teaching | None = None
+        """While a teacher's lessons are learned."""
         stem, body = modality.stem(backbone.stem_width), backbone.body(task.causal)
         self.encoder = StemAndBody(stem, body, follows=task.momentum > 0)
         self.head = task.head(replace(modality.spec, stem_width=backbone.stem_width), backbone.out_width)
@@ -92,15 +110,24 @@ class Model(nn.Module):
         return self.task.outputs(self.encoder, self.head, batch)
 
     def loss(self, batch: Batch) -> Ratio:
-        """(total, count) over the batch; of one that brings a teacher's lessons, both losses by their weights."""
+        """(total, count) over the batch; of one about which there is a teacher's lesson, both losses by their weights."""
+        teaching = self.teaching
+        lesson = None if teaching is None else teaching.lesson(self.task, batch)
         outputs = self.outputs(batch)
         own = self.task.loss(outputs, batch)
-        if self.teaching is None or LESSON not in batch.targets:
+        if teaching is None or lesson is None:
             return own
-        weight, temperature = self.teaching
-        taught = self.task.lesson_loss(outputs, batch.targets[LESSON], temperature)
+        weight, taught = teaching.weight, self.task.lesson_loss(outputs, lesson, teaching.temperature)
         mixed = ((1 - weight) * a + weight * b for a, b in ((own.total, taught.total), (own.count, taught.count)))
         return Ratio(*mixed)
+
+    @torch.no_grad()
+    def lesson(self, task: Task, batch: Batch) -> Any:
+        """What this model says to a student's `task` about a batch. Chance is left as it was found: the student, asked next, draws what its
+        teacher drew, so that the same units are hidden from both."""
+        device = batch.units.mask.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            return task.lesson(task.outputs(self.encoder, self.head, batch))
 
     def follow(self) -> None:
         """To be called after every move of the optimiser: where the task has momentum, the follower moves too."""

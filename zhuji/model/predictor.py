@@ -92,7 +92,7 @@ class Predictor:
         examined in batches of one size: whoever asks, the loss is the same.
         """
         state, ids, given = Evidence.empty(), list[str](), list[Prediction]()
-        batch_units = BATCH_UNITS if self.model.task.needs == "nothing" else batch_units
+        batch_units = BATCH_UNITS if self.model.task.needs in ("nothing", "lesson") else batch_units
         total = count = 0.0
         ready = None if encoded is None else iter(encoded)
         for window in windows(records):

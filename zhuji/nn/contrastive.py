@@ -44,6 +44,21 @@ def pairwise_sigmoid(first: Tensor, second: Tensor, scale: Tensor, bias: Tensor,
     return each.masked_fill(same & ~diagonal, 0.0).sum(1)
 
 
+def relations(own: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    """`(B,)`: how far a row's likeness to the other rows is from that of the taught vectors `(B, W)`, both as softmax of cosines over the
+    temperature: the Kullback-Leibler divergence (Fang et al. 2021, section 3.2, with the batch in place of their queue). A row whose taught
+    vector is zero is unknown: it costs nothing, and no row is compared with it."""
+    known = taught.any(1)
+    apart = _diagonal(own.new_empty(len(own), len(own))) | ~known
+    # Not infinity: a row without any other then has two equal distributions.
+    least = torch.finfo(torch.float32).min / 4
+    mine, theirs = (
+        (each @ each.T / temperature).masked_fill(apart, least).log_softmax(1)
+        for each in (F.normalize(own.float(), dim=-1), F.normalize(taught.float(), dim=-1))
+    )
+    return F.kl_div(mine, theirs, reduction="none", log_target=True).sum(1).masked_fill(~known, 0.0)
+
+
 def _diagonal(square: Tensor) -> Tensor:
     return torch.eye(len(square), dtype=torch.bool, device=square.device)
 

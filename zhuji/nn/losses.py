@@ -57,6 +57,14 @@ def _missing(log_p: Tensor) -> Tensor:
     return (-torch.expm1(log_p)).clamp_min(torch.finfo(torch.float32).tiny)
 
 
+def soft_cross_entropy(mine: Tensor, theirs: Tensor, temperature: float) -> Tensor:
+    """`(…)` from logits `mine (…, C)` and a teacher's, `theirs (…, C)`: cross entropy with the teacher's probabilities, both softened, times
+    the square of the temperature (Hinton et al. 2015, section 2), so that its gradient is as large at any; from it the teacher's own
+    entropy is taken away, so that agreement costs nothing: the Kullback-Leibler divergence."""
+    guess, wanted = ((logits.float() / temperature).log_softmax(-1) for logits in (mine, theirs))
+    return F.kl_div(guess, wanted, reduction="none", log_target=True).sum(-1) * temperature**2
+
+
 def squared_error(predictions: Tensor, targets: Tensor) -> Tensor:
     """`(B,)`: the squared difference, whose mean is what one reports."""
     return (predictions.float() - targets.float()) ** 2

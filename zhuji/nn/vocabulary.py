@@ -5,13 +5,15 @@ Shapes: M states of width D, V ids whose vectors have width W.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from zhuji.nn.layers import linear
-from zhuji.nn.losses import cross_entropy
+from zhuji.nn.losses import cross_entropy, soft_cross_entropy
 
 _KEPT = 1 << 25
 """Logits that may be kept for the way back; where there are more, they are computed a second time."""
@@ -67,6 +69,35 @@ class TiedVocabulary(nn.Module):
         """The likeliest id of each state, `(M,)` int64; in chunks as well."""
         rows = max(1, _CHUNK * (_ROOMIER if states.is_cuda else 1) // table.shape[0])
         return torch.cat([self.logits(some, table).argmax(-1) for some in states.split(rows)])
+
+
+class Said(NamedTuple):
+    """What `states (M, D)` say of the ids, through `vocabulary` and `table (V, W)`: not yet multiplied out, so that it takes no memory."""
+
+    states: Tensor
+    vocabulary: TiedVocabulary
+    table: Tensor
+
+
+def divergence(mine: Said, theirs: Said, temperature: float) -> Tensor:
+    """`(M,)` float32: how far my distributions over the ids are from theirs, which bear no gradient (`losses.soft_cross_entropy`). In
+    chunks, which are forgotten and made again as those of the loss are."""
+    parts = mine.vocabulary.project(mine.states), theirs.vocabulary.project(theirs.states).detach()
+    size, room = mine.table.shape[0], _ROOMIER if mine.states.is_cuda else 1
+    rows = max(1, _CHUNK * room // size)
+    forgets = torch.is_grad_enabled() and parts[0].shape[0] * size > _KEPT * room
+    each: list[Tensor] = []
+    for some, others in zip(*(part.split(rows) for part in parts), strict=True):
+        given = (some, others, (mine, theirs), temperature)
+        each.append(checkpoint(_apart, *given, use_reentrant=False, preserve_rng_state=False) if forgets else _apart(*given))
+    return torch.cat(each)
+
+
+def _apart(mine: Tensor, theirs: Tensor, through: tuple[Said, Said], temperature: float) -> Tensor:
+    my, their = through
+    with torch.no_grad():
+        wanted = F.linear(theirs, their.table, their.vocabulary.bias)
+    return soft_cross_entropy(F.linear(mine, my.table, my.vocabulary.bias), wanted, temperature)
 
 
 def _losses(projected: Tensor, table: Tensor, bias: Tensor | None, ids: Tensor, smoothing: float) -> Tensor:

@@ -19,7 +19,7 @@ OBJECTIVES = {
 }  # fmt: skip
 """What a person calls an objective of pretraining, and the task that it is."""
 _OF_CORPORA = frozenset({"corpus", "pack", "tokenizer", "held"})
-_OF_ROWS = frozenset({"data", "teacher", "evaluate"})
+_OF_ROWS = frozenset({"data", "evaluate"})
 """Settings that only a pretraining has, and those that only a run on labelled rows has."""
 
 

@@ -136,16 +136,15 @@ class Classify(Task):
         return outputs.detach().float()
 
     def lesson_loss(self, outputs: Tensor, lesson: Tensor, temperature: float) -> Ratio:
-        """Cross entropy with the teacher's probabilities, both softened, times the square of the temperature (Hinton et al. 2015, section 2),
-        so that its gradient is as large at any; from it the teacher's own entropy is taken away, so that agreement costs nothing."""
-        mine, theirs = outputs.float() / temperature, lesson / temperature
+        """See `losses.soft_cross_entropy`; of many labels that of each question, averaged."""
         if self.many:
+            mine, theirs = outputs.float() / temperature, lesson / temperature
             soft = theirs.sigmoid()
             rows = F.binary_cross_entropy_with_logits(mine, soft, reduction="none").mean(-1)
-            rows = rows - F.binary_cross_entropy_with_logits(theirs, soft, reduction="none").mean(-1)
+            rows = (rows - F.binary_cross_entropy_with_logits(theirs, soft, reduction="none").mean(-1)) * temperature**2
         else:
-            rows = F.kl_div(mine.log_softmax(-1), theirs.log_softmax(-1), reduction="none", log_target=True).sum(-1)
-        return Ratio(rows.sum() * temperature**2, torch.tensor(len(rows), device=rows.device))
+            rows = losses.soft_cross_entropy(outputs, lesson, temperature)
+        return Ratio(rows.sum(), torch.tensor(len(rows), device=rows.device))
 
     def evidence(self, outputs: Tensor, batch: Batch) -> Columns:
         """`label`, `prediction` and float64 `probabilities (B, C)`."""

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task, Teaches
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.metrics import embeddings
@@ -34,6 +34,7 @@ class Contrast(Task):
     """
 
     compares: ClassVar[bool] = True
+    teaches: ClassVar[Teaches] = "vectors"
 
     objective: Literal["infonce", "ntxent", "sigmoid"] = "infonce"
     """ntxent: a row's negatives are the other rows' views of both kinds; sigmoid: every pair is a question of its own."""

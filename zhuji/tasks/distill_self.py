@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task, Teaches
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.metrics import embeddings
@@ -29,6 +29,7 @@ class DistillSelf(Task):
     """
 
     needs: ClassVar[Needs] = "nothing"
+    teaches: ClassVar[Teaches] = "vectors"
 
     level: Literal["units", "rows"] = "units"
     decay: float = Field(default=0.999, gt=0, lt=1)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task, Teaches
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.metrics import units as metrics
+from zhuji.nn.chance import Places
 from zhuji.nn.masking import Guess, Hiding, MaskedHead, hide
+from zhuji.nn.vocabulary import Said, divergence
 
 
 class MaskedUnits(Task):
@@ -27,6 +29,7 @@ class MaskedUnits(Task):
 
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
+    teaches: ClassVar[Teaches] = "units"
     writes: ClassVar[bool] = True
 
     rate: float = Field(default=0.15, gt=0, lt=1)
@@ -51,9 +54,9 @@ class MaskedUnits(Task):
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return _Head(spec, dim, transform=self.transform, normalise=self.normalise, eps=self.norm_eps)
 
-    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """`loss`, `terms`, `id_loss`, `named`, `right`, each (B, K); of a modality with a mask id also `row`, `id`, `score`
-        (A,) of the A units asked about."""
+    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Any]:
+        """`loss`, `terms`, `id_loss`, `named`, `right`, each (B, K); `said`: what is guessed at these B K places, of a modality with ids; of
+        one with a mask id also `row`, `id`, `score` (A,) of the A units asked about."""
         assert isinstance(head, _Head)
         units, asked = batch.units, head.asked(batch.units)
         content = head.content(units)
@@ -65,11 +68,20 @@ class MaskedUnits(Task):
             return head.corrupted(features if asked is None else head.blanked(features, asked), hidden)
 
         features, table = encoder(units, corrupt), encoder.table()
-        outputs = head.guess(features, units, hidden.places, table)._asdict()
+        outputs = head.guess(features, units, hidden.places, table)._asdict() | head.said(features, units, hidden.places, table)
         return outputs if asked is None else outputs | head.answers(features, asked, table)
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
         return Ratio(outputs["loss"].sum(), outputs["terms"].sum())
+
+    def lesson(self, outputs: Mapping[str, Any]) -> Said | None:
+        """What is guessed at every hidden unit: the whole distribution over the ids."""
+        return outputs.get("said")
+
+    def lesson_loss(self, outputs: Mapping[str, Any], lesson: Said, temperature: float) -> Ratio:
+        """Sum over the hidden units with an id, and their number: the same ones are hidden from both."""
+        named, each = outputs["named"], divergence(outputs["said"], lesson, temperature)
+        return Ratio(torch.where(named.flatten(), each, 0.0).sum(), named.sum())
 
     def evidence(self, outputs: Mapping[str, Tensor], batch: Batch) -> Columns:
         """Sums by row of what the metrics divide."""
@@ -112,6 +124,12 @@ class _Head(MaskedHead):
         if self.training or self.blank is None or units.ids is None:
             return None
         return units.mask & (units.ids == self.blank)
+
+    def said(self, features: Features, units: Units, places: Places, table: Tensor | None) -> dict[str, Said]:
+        """What the states at the places say; nothing of a modality without ids."""
+        if self.ids is None or table is None:
+            return {}
+        return {"said": Said(places.of(features.states, units.mask.ndim - 1).flatten(0, 1), self.ids, table)}
 
     def blanked(self, features: Features, asked: Tensor) -> Features:
         return replace(features, states=torch.where(asked.unsqueeze(-1), self.mask.to(features.states.dtype), features.states))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task, Teaches
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.metrics import units as metrics
 from zhuji.nn.layers import embedding, linear
-from zhuji.nn.vocabulary import TiedVocabulary
+from zhuji.nn.vocabulary import Said, TiedVocabulary, divergence
 
 
 class NextUnit(Task):
@@ -23,6 +23,7 @@ class NextUnit(Task):
     causal: ClassVar[bool] = True
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
+    teaches: ClassVar[Teaches] = "units"
 
     tied: bool = True
     """Ids are guessed through the vectors by which they come in (Press & Wolf 2017); otherwise the head has a table of its own."""
@@ -40,18 +41,30 @@ class NextUnit(Task):
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return NextHead(spec, dim, tied=self.tied, transform=self.transform, bias=self.bias)
 
-    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """`loss`, `terms`, `id_loss`, `named`, `right`, each (B, N): of the guess that stands at a unit, about its follower."""
+    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Any]:
+        """`loss`, `terms`, `id_loss`, `named`, `right`, each (B, N): of the guess that stands at a unit, about its follower; `said`: what
+        is guessed at the M units whose follower has an id, of a modality with ids."""
         assert isinstance(head, NextHead)
-        features = encoder(batch.units)
-        return head.guess(features, batch.units, encoder.table())._asdict()
+        features, table = encoder(batch.units), encoder.table()
+        guess = head.guess(features, batch.units, table)
+        said = {} if head.ids is None else {"said": Said(features.flat()[0][guess.named], head.ids, head.table(table))}
+        return guess._asdict() | said
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
         return Ratio(outputs["loss"].sum(), outputs["terms"].sum())
 
+    def lesson(self, outputs: Mapping[str, Any]) -> Said | None:
+        """What is guessed at every unit: the whole distribution over the ids."""
+        return outputs.get("said")
+
+    def lesson_loss(self, outputs: Mapping[str, Any], lesson: Said, temperature: float) -> Ratio:
+        """Sum over the units with a follower, and their number."""
+        each = divergence(outputs["said"], lesson, temperature)
+        return Ratio(each.sum(), torch.tensor(len(each), device=each.device))
+
     def evidence(self, outputs: Mapping[str, Tensor], batch: Batch) -> Columns:
         """Sums by row of what the metrics divide."""
-        return {name: column.detach().double().sum(1).cpu().numpy() for name, column in outputs.items()}
+        return {name: outputs[name].detach().double().sum(1).cpu().numpy() for name in Guess._fields}
 
     def metrics(self) -> Mapping[str, Metric]:
         """The loss chooses the checkpoint: it has a meaning for ids and values alike, and orders models as perplexity does."""

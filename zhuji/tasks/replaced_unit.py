@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task, Teaches
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Ratio, Units, UnitSpec
 from zhuji.metrics.units import ratio_of
@@ -30,6 +30,7 @@ class ReplacedUnit(Task):
 
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
+    teaches: ClassVar[Teaches] = "vectors"
 
     rate: float = Field(default=0.15, gt=0, lt=1)
     """Share of the units that is replaced."""

@@ -101,6 +101,18 @@ class Tag(Task):
         each = losses.cross_entropy(outputs.logits.flatten(0, 1), tags.flatten(), smoothing=self.label_smoothing)
         return Ratio(each.sum(), (tags >= 0).sum())
 
+    def lesson(self, outputs: Tagged) -> Tensor:
+        """`(B, W, C)`: the probabilities of each word's tags; -1 where there is no word. Words are the same for every tokenizer."""
+        return outputs.logits.float().softmax(-1).masked_fill(~outputs.real[..., None], -1.0)
+
+    def lesson_loss(self, outputs: Tagged, lesson: Tensor, temperature: float) -> Ratio:
+        """As in classification, summed over the words that both have, and their number."""
+        lesson = _as_wide(lesson, outputs.logits.shape[1])
+        both = outputs.real & (lesson >= 0).all(-1)
+        # A logarithm of a probability is a logit; what underflowed to nothing stays finite.
+        each = losses.soft_cross_entropy(outputs.logits, lesson.clamp_min(1e-30).log(), temperature)
+        return Ratio(torch.where(both, each, 0.0).sum(), both.sum())
+
     def evidence(self, outputs: Tagged, batch: Batch) -> Columns:
         """See `_compared`; cheaper than `judge`, and equal to it."""
         tags, sizes, truth = (batch.targets[name].cpu().numpy() for name in ("tags", "words", "spans"))
@@ -228,9 +240,10 @@ def best_path(scores: np.ndarray, first: np.ndarray, between: np.ndarray, last: 
 
 
 def _as_wide(tags: Tensor, width: int) -> Tensor:
-    """`(B, W)` as `(B, width)`: cut, or filled with -1."""
+    """`(B, W, …)` as `(B, width, …)`: cut, or filled with -1."""
     tags = tags[:, :width]
-    return nn.functional.pad(tags, (0, width - tags.shape[1]), value=losses.UNSEEN)
+    missing = tags.new_full((len(tags), width - tags.shape[1], *tags.shape[2:]), losses.UNSEEN)
+    return torch.cat((tags, missing), 1)
 
 
 def _sureness(probabilities: Sequence[float]) -> float | None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Prediction, Task
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Prediction, Task, Teaches
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Ratio, Units, UnitSpec
 from zhuji.metrics import embeddings
@@ -27,6 +27,7 @@ class Triplet(Task):
     a class; one that holds no triplet teaches nothing. Rows of a class that training never met, or of none, count nowhere."""
 
     compares: ClassVar[bool] = True
+    teaches: ClassVar[Teaches] = "vectors"
 
     mining: Mining = "semi_hard"
     """Which negative stands against a pair of a class: any, the nearest of those farther than the positive, or the nearest of all against

@@ -26,9 +26,9 @@ from zhuji.data.sources import Source, open_source
 from zhuji.metrics.intervals import Interval
 from zhuji.model.bundle import open_bundle
 from zhuji.model.predictor import BATCH_UNITS, Predictor
-from zhuji.training import threads
+from zhuji.training import teaching, threads
 from zhuji.training.evaluation import Scores, score
-from zhuji.training.folder import RUN, read_run, refuse_changes
+from zhuji.training.folder import LESSONS, RUN, read_run, refuse_changes
 from zhuji.training.run import EvaluateSettings
 
 _CHUNK = 256
@@ -94,9 +94,11 @@ def _own_test(folder: Path, predictor: Predictor, seed: int | None, sets: Sequen
         )
     run = read_run(folder)
     run = type(run).parse(overlay(run.plain(), assignments(sets)))
-    prepared = prepare(run.data, run.seed, task=str(run.task.get("name", "auto")))
+    prepared = prepare(run.data, run.seed, task=teaching.asked_of_rows(run.task))
     refuse_changes("the data", read_json(folder / "fingerprint.json")["data"], prepared.fingerprint, folder)
     records = prepared.split("test")
+    if predictor.model.task.needs == "lesson":
+        records = teaching.remembered(records, folder / LESSONS)
     scores = score(
         predictor,
         records,

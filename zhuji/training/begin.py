@@ -19,7 +19,7 @@ from zhuji.core.records import SPLITS
 from zhuji.data.balance import undersampled
 from zhuji.data.loader import Loader
 from zhuji.data.prepare import Prepared, prepare
-from zhuji.model.assembly import Model, assemble
+from zhuji.model.assembly import Model, Teaching, assemble
 from zhuji.training import few_labels, teaching, threads, transfer
 from zhuji.training import folder as places
 from zhuji.training.checkpoint import Checkpoints
@@ -68,11 +68,12 @@ def begin(run: Run, folder: Path) -> Job:
     device = chosen_device(run.train.device)
     used = threads.use(run.train.threads)
     modality, backbone = lookup.build(Modality, run.modality), lookup.build(Backbone, run.backbone)
-    prepared = prepare(run.data, run.seed, task=str(run.task.get("name", "auto")))
+    prepared = prepare(run.data, run.seed, task=teaching.asked_of_rows(run.task))
     _tell(prepared, Path(run.data.path).name)
     if start is not None:
         places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
     task = lookup.build(Task, _task(run.task, prepared.roles.kind))
+    teaching.refuse_untaught(run, task)
     learned = None if origin is None else origin.modality.files()
     material = _material(run, prepared, modality, task, folder / places.LEARNED, learned=learned)
     if run.teacher is not None:
@@ -86,7 +87,7 @@ def begin(run: Run, folder: Path) -> Job:
         others = few_labels.background(run.start, material.modality)
         choice, model = few_labels.chosen(model, material.rows["train"], run.seed, others)
         task, material = few_labels.unfitted(model.task, task), replace(material, task=model.task)
-    model.teaching = None if run.teacher is None else (run.teacher.weight, run.teacher.temperature)
+    model.teaching = None if run.teacher is None else Teaching(run.teacher.weight, run.teacher.temperature)
     loader = _loader(run, prepared, material)
     precision = _precision(run, model, loader, material, device)
     run = _resolved(run, precision, device, used, {part.shelf: part.described() for part in (modality, backbone, task)})

@@ -140,9 +140,9 @@ def encode(modality: Modality, task: Task, records: Sequence[Record]) -> Rows:
     lengths = np.array([row.length for row in encoded], dtype=np.int64)
     targets = [task.targets(record) for record in records]
     names = targets[0] if targets else {}
-    together = {name: _together([row[name] for row in targets]) for name in names}
+    whole = {name: together([row[name] for row in targets]) for name in names}
     others = _encoded(modality, [record.target for record in records]) if task.needs == "target" else ()
-    return Rows(modality, records, encoded, together, lengths, others)
+    return Rows(modality, records, encoded, whole, lengths, others)
 
 
 def _encoded(modality: Modality, inputs: Sequence[Any]) -> list[Encoded]:
@@ -152,7 +152,8 @@ def _encoded(modality: Modality, inputs: Sequence[Any]) -> list[Encoded]:
     return encoded
 
 
-def _together(rows: Sequence[Tensor]) -> Tensor | Ragged:
+def together(rows: Sequence[Tensor]) -> Tensor | Ragged:
+    """Rows along a new first axis."""
     return torch.stack(list(rows)) if len({row.shape for row in rows}) == 1 else Ragged.of(rows)
 
 
@@ -169,8 +170,8 @@ def _views(arrays: Sequence[np.ndarray | None], ends: np.ndarray) -> Sequence[np
     """Equal arrays that lie one behind the other in one."""
     if not arrays or any(array is None for array in arrays):
         return arrays
-    together = np.concatenate([array for array in arrays if array is not None])
-    return [together[end - len(array) : end] for array, end in zip(arrays, ends, strict=True) if array is not None]
+    joined = np.concatenate([array for array in arrays if array is not None])
+    return [joined[end - len(array) : end] for array, end in zip(arrays, ends, strict=True) if array is not None]
 
 
 def settle(prepared: Prepared, part: Rows) -> None:

@@ -32,10 +32,10 @@ from zhuji.data.corpus.whole import Whole
 from zhuji.data.infer import Roles
 from zhuji.data.loader import BatchPlan
 from zhuji.model import bundle
-from zhuji.model.assembly import Model, assemble
+from zhuji.model.assembly import Model, Teaching, assemble
 from zhuji.model.card import card
 from zhuji.model.predictor import Predictor
-from zhuji.training import corpora, threads, transfer
+from zhuji.training import corpora, threads, transfer, tutoring
 from zhuji.training import folder as places
 from zhuji.training.begin import chosen_device, say_precision
 from zhuji.training.checkpoint import Checkpoints
@@ -81,8 +81,10 @@ def fit(run: Pretraining, run_dir: Path, *, progress: bool = True) -> Result:
     Raises RunExists, and whatever a run can meet (see `core/errors.py`).
     """
     folder = places.claim(Path(run_dir))
-    starts = {} if run.start is None else {"start": {"path": transfer.absolute(run.start.path)}}
-    run = Pretraining.parse(overlay(run.plain(), {"corpus": corpora.absolute(run.corpus), **starts}))
+    others = {
+        key: {"path": transfer.absolute(other.path)} for key in ("start", "teacher") if (other := getattr(run, key)) is not None
+    }
+    run = Pretraining.parse(overlay(run.plain(), {"corpus": corpora.absolute(run.corpus), **others}))
     places.write_run(folder, run)
     try:
         return _run(run, folder, progress)
@@ -127,10 +129,15 @@ def begin(run: Pretraining, folder: Path) -> Job:
     origin = transfer.origin(run.start) if run.start is not None and start is None else None
     if origin is not None:
         run = transfer.settled(run, origin)
+    teacher = None if run.teacher is None else tutoring.tutor(run.teacher)
+    if teacher is not None and start is None:
+        run = tutoring.settled(run, teacher)
     if start is not None:
         places.refuse_changes("the settings", places.flat(start["run"]), places.flat(run.plain()), folder)
     device, used, meter = chosen_device(run.train.device), threads.use(run.train.threads), Meter.start()
-    modality = _modality(run, folder, origin)
+    modality = _modality(run, folder, origin or teacher)
+    if teacher is not None:
+        tutoring.refuse_another(modality, teacher)
     ready = corpora.ready(run.corpus, modality, folder / places.CORPUS, run.seed)
     modality, corpus = ready.modality, Corpus(ready.folder)
     if not corpus.units:
@@ -144,6 +151,8 @@ def begin(run: Pretraining, folder: Path) -> Job:
     if run.start is not None and saved is None:
         transfer.take_weights(model, origin or transfer.origin(run.start), run.start)
     model.to(device)
+    if run.teacher is not None and teacher is not None:
+        model.teaching = Teaching(run.teacher.weight, run.teacher.temperature, teacher.to(device))
     feed = _feed(run, model, corpus)
     precision = _precision(run, model, feed, device)
     parts = {part.shelf: part.described() for part in (modality, backbone, task)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from zhuji.core.config import Settings, assignments, overlay
+from zhuji.core.log import in_language
 from zhuji.data.corpus.settings import CorpusSettings
 from zhuji.training.run import Plan
 
@@ -32,6 +33,13 @@ class Pretraining(Plan):
     pack: int | None = Field(default=128, gt=1)
     """Units of a packed row, where objective and backbone can be trained on packed rows; attention stays inside each document."""
     held: HeldSettings = HeldSettings()
+
+    @model_validator(mode="after")
+    def _no_further_texts(self) -> Self:
+        if self.teacher is not None and self.teacher.unlabelled is not None:
+            rule = "must have no teacher.unlabelled: all texts of a corpus are without labels"
+            raise ValueError(in_language(rule, "不得有 teacher.unlabelled：语料中的文本本来就没有标签"))
+        return self
 
 
 def compose(*layers: Mapping[str, Any], sets: Iterable[str] = ()) -> Pretraining:

@@ -105,16 +105,17 @@ class StartSettings(Settings):
 
 
 class TeacherSettings(Settings):
-    """A trained model that teaches this one (Hinton et al. 2015): it may have another tokenizer and another backbone."""
+    """A trained model that teaches this one (Hinton et al. 2015): it may have another backbone and, where it teaches about rows, another
+    tokenizer."""
 
     path: str = Field(min_length=1)
     """A bundle, a run folder or a Hugging Face folder."""
     weight: float = Field(default=0.7, ge=0, le=1)
-    """Of the teacher's lessons; the rest is the labels'."""
+    """Of the teacher's lessons; the rest is that of the labels, or of the texts themselves. Vectors are all there is to learn from."""
     temperature: float = Field(default=2.0, gt=0)
     """Above 1 the teacher's doubts count more."""
     unlabelled: str | None = None
-    """A file of further texts, which only the teacher labels."""
+    """Of rows: a file of further texts, which only the teacher labels."""
     hash: str = ""
     """Learned: SHA-256 of the teacher's weights and parts."""
 
@@ -140,6 +141,7 @@ class Plan(Settings):
     backbone: dict[str, Any] = Field(default_factory=dict[str, Any])
     task: dict[str, Any] = Field(default_factory=dict[str, Any])
     start: StartSettings | None = None
+    teacher: TeacherSettings | None = None
     train: TrainSettings = TrainSettings()
 
 
@@ -151,7 +153,6 @@ class Run(Plan):
     backbone: dict[str, Any] = Field(default_factory=lambda: {"name": "bag"})
     task: dict[str, Any] = Field(default_factory=lambda: {"name": "auto"})
     """`auto`: classify, regress, tag or translate, by what the columns hold."""
-    teacher: TeacherSettings | None = None
     evaluate: EvaluateSettings = EvaluateSettings()
 
 

@@ -108,11 +108,16 @@ def _contradiction(key: str, theirs: Any, value: Any) -> BadSetting:
 
 def _refuse_too_long(modality: Mapping[str, Any], backbone: Mapping[str, Any]) -> None:
     """Learned positions end; units beyond would all stand at the last one."""
-    most = backbone.get("max_positions") if backbone.get("positions") == "learned" else None
+    most = most_positions(backbone)
     asked = modality.get("max_units", 0)
     if most is not None and asked > most:
         rule = in_language(f"must be at most {most}: so many positions were learned", f"最多为 {most}：只学习了这么多位置")
         raise BadSetting(key="modality.max_units", rule=rule, value=asked)
+
+
+def most_positions(backbone: Mapping[str, Any]) -> int | None:
+    """How many units a backbone of these settings can tell apart; None: any number."""
+    return backbone.get("max_positions") if backbone.get("positions") == "learned" else None
 
 
 def kept_task(run: Plan, model: Model) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from zhuji.nn.heads import Pool
 
 _PURPOSES: Mapping[str, Purpose] = {
     "masked_units": "masked", "next_unit": "next", "classify": "classify", "tag": "tag", "contrast": "embed",
+    "imitate": "embed",
 }  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def described(task: Task, head: Head, body: Transformer) -> dict[str, Any]:
         "embed": {"width": None, "masked": 0.0},
     }[head.purpose]
     for key, value in wanted.items():
-        if settings[key] != value:
+        if settings.get(key, value) != value:
             shown = f"task.{key}"
             raise unwritable(
                 f"{shown} is {settings[key]}, and the family needs {value}",

@@ -9,7 +9,7 @@ from typing import Any
 
 from zhuji.core.log import in_language
 
-EMBEDS = frozenset({"contrast", "triplet", "distill_self"})
+EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate"})
 """Tasks whose answer is a vector."""
 
 
@@ -21,7 +21,9 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
     task = (facts.get("model") or {}).get("task")
     search = f"zhuji index {folder} FILE.csv --to INDEX"
     if facts.get("kind") != "pretrain" and task in EMBEDS:
-        return [search, f"zhuji probe {folder} FILE.csv", f"zhuji evaluate {folder} FILE.csv"]
+        # Only of its own rows does a run know what its teacher made of them.
+        scored = folder if task == "imitate" else f"{folder} FILE.csv"
+        return [search, f"zhuji probe {folder} FILE.csv", f"zhuji evaluate {scored}"]
     if facts.get("kind") != "pretrain":
         text = shlex.quote(in_language("a text of yours", "你的一段文本"))
         return [f"zhuji predict {folder} {text}", f"zhuji evaluate {folder} FILE.csv", f"zhuji compare {folder} OTHER_RUN"]

@@ -20,6 +20,7 @@ from zhuji.data.cells import joined
 from zhuji.data.conll import words_of
 from zhuji.data.tags import spans
 from zhuji.data.words import told
+from zhuji.tools.pages.commands import EMBEDS
 
 Scores = Mapping[str, Mapping[str, float | None]]
 
@@ -107,7 +108,8 @@ def classes(found: Found) -> list[dict[str, Any]]:
 
 def holds_numbers(found: Found) -> bool:
     """Are the answers numbers?"""
-    return not found.labels and found.results.get("kind") not in ("tag", "pair")
+    task = (found.results.get("model") or {}).get("task")
+    return not found.labels and found.results.get("kind") not in ("tag", "pair") and task not in EMBEDS
 
 
 def mistakes(found: Found, limit: int, seed: int) -> list[dict[str, Any]]:
