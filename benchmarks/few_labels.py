@@ -106,8 +106,21 @@ def compared(
         found["ours"] = trained(path, Path(scratch) / "ours", start=start, sets=("data.splits.valid=0",))
         if seed < options.bilstm_seeds:
             found["bilstm"] = trained(path, Path(scratch) / "bilstm", model="bilstm")["value"]
-    print(found, file=sys.stderr, flush=True)
     return found
+
+
+def known(kept: Path | None, rows: int, seed: int) -> dict[str, Any] | None:
+    """What an earlier call has compared."""
+    lines = kept.read_text().splitlines() if kept is not None and kept.exists() else []
+    return next((each for each in map(json.loads, lines) if (each["rows"], each["seed"]) == (rows, seed)), None)
+
+
+def keep(kept: Path | None, each: dict[str, Any]) -> dict[str, Any]:
+    print(each, file=sys.stderr, flush=True)
+    if kept is not None:
+        with open(kept, "a") as file:
+            file.write(json.dumps(each) + "\n")
+    return each
 
 
 def line(found: list[dict[str, Any]]) -> list[object]:
@@ -138,7 +151,7 @@ def details(found: list[dict[str, Any]]) -> str:
     return table(["labels", "seed", "TF-IDF 1", "TF-IDF 2", "foundation (95 % interval)", "chosen"], rows)
 
 
-def report(found: list[dict[str, Any]], facts: dict[str, Any], options: argparse.Namespace, seconds: float) -> None:
+def report(found: list[dict[str, Any]], facts: dict[str, Any], options: argparse.Namespace) -> None:
     sizes = sorted({each["rows"] for each in found})
     kinds = ("characters 1–2", "characters 1–3") if options.characters else ("words", "words and pairs")
     header = [
@@ -156,7 +169,7 @@ def report(found: list[dict[str, Any]], facts: dict[str, Any], options: argparse
         f"\n\nMean accuracy on {options.data.name}'s test rows ± deviation over seeds: seed 0 has the first n training rows if they hold every class, others n at random. "
         f"The article's network ran with {options.bilstm_seeds} seed(s) a size, a tenth of its rows held back for validation.\n\n"
         f"Pretraining, once: {corpus['documents']:,} texts, {corpus['units']:,} units, no test text, no label; {cost['cpu_hours']:.3f} CPU-hours, "
-        f"{cost['seconds']:.0f} s, {cost['joules']:,.0f} J ({cost['joules_from']}). All comparisons together: {seconds / 60:.0f} minutes.\n\n{details(found)}"
+        f"{cost['seconds']:.0f} s, {cost['joules']:,.0f} J ({cost['joules_from']}).\n\n{details(found)}"
     )
     command = f"python benchmarks/few_labels.py --data {options.data.name} --label {options.label}"
     command += "".join(f" --corpus {path.name}" for path in options.corpus) + (" --characters" if options.characters else "")
@@ -178,10 +191,11 @@ def main() -> None:
         "--characters", action="store_true", help="the linear models read characters: for scripts without blanks"
     )
     parser.add_argument("--start", type=Path, help="a pretraining that was run before, in place of a new one")
+    parser.add_argument("--kept", type=Path, help="a file of what was compared before, one JSON line each; it is gone on with")
     parser.add_argument("--set", action="append", default=[], help="of the pretraining")
     parser.add_argument("--name", default="few_labels")
     options = parser.parse_args()
-    begun, found = time.perf_counter(), list[dict[str, Any]]()
+    found = list[dict[str, Any]]()
     train, test = read(options.data, options.text, options.label)
     with tempfile.TemporaryDirectory() as scratch:
         start = options.start or Path(scratch) / "pretrain"
@@ -191,8 +205,9 @@ def main() -> None:
         facts = json.loads((start / "results.json").read_text())
         for seed in range(options.seeds):
             for size in options.sizes if not seed else [size for size in options.sizes if size]:
-                found.append(compared(train, test, size, seed, start, options))
-            report(found, facts, options, time.perf_counter() - begun)
+                each = known(options.kept, size or len(train), seed)
+                found.append(each or keep(options.kept, compared(train, test, size, seed, start, options)))
+        report(found, facts, options)
 
 
 def pretrained(texts: list[str], test: list[Row], options: argparse.Namespace, folder: Path) -> None:
