@@ -8,6 +8,7 @@ from tests.contracts.doubles import Cells, Picture
 from tests.tasks.test_masked_units import TEXT, TEXTS, batch_of, model_of, scored, steps
 from zhuji.backbones.transformer import Transformer
 from zhuji.core.units import Batch, Units
+from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
 from zhuji.nn.chance import Places
 from zhuji.nn.masking import Hidden
@@ -28,14 +29,41 @@ def test_the_loss_is_the_generators_and_fifty_times_the_judgement():
     assert float(0.25 * judged.sum() / hidden.sum()) == pytest.approx(1, abs=0.2)
 
 
+def counting():
+    """Texts whose first two words say what follows: eleven numbers in a circle, counted in ones, twos or threes."""
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    return [" ".join(words[(first + i * by) % 11] for i in range(6)) for first in range(11) for by in (1, 2, 3)]
+
+
+def told(model, batch):
+    """Over four draws that training never met: how often a replaced unit has a higher logit than one left alone, the share of units
+    that is replaced, and that among those said to be."""
+    replaced, logit = [], []
+    for draw in range(1000, 1004):
+        torch.manual_seed(draw)
+        with torch.no_grad():
+            outputs = model.outputs(batch)
+        replaced.append(outputs["replaced"][outputs["judged"]])
+        logit.append(outputs["logit"][outputs["judged"]])
+    replaced, logit = torch.cat(replaced), torch.cat(logit)
+    higher = logit[replaced][:, None] > logit[~replaced][None, :]
+    return float(higher.float().mean()), float(replaced.float().mean()), float(replaced[logit > 0].float().mean())
+
+
 def test_it_learns_to_tell_replaced_units():
-    batch = batch_of(TEXTS * 8)
-    model = model_of(ReplacedUnit(rate=0.25, generator_width=4), width=32)
-    before = scored(model.eval(), batch)
-    after = scored(steps(model, batch, 120, lr=5e-3), batch)
-    assert after["replaced_loss"] < 0.85 * before["replaced_loss"]
-    assert after["replaced_accuracy"] > 0.85
-    assert after["replaced_recall"] > 0.3 and after["replaced_precision"] > 0.5
+    text = Text(tokenizer="words").fit(counting())
+    batch = batch_of(counting(), text)
+    model = model_of(ReplacedUnit(rate=0.25, generator_width=4), text, width=32)
+    before, chance = scored(model.eval(), batch), told(model, batch)[0]
+    after = scored(steps(model, batch, 250, lr=5e-3), batch)
+    # Of other seeds: order 0.78 to 0.79 (untrained 0.45 to 0.52), precision 0.61 to 0.71 at a share of 0.28 to 0.29, recall 0.39 to 0.48,
+    # loss 0.54 to 0.76 of what it was. The order's deviation by chance alone is 0.02: the bound is 7 of them above a guess.
+    order, share, precision = told(model, batch)
+    assert 0.4 < chance < 0.6 and order > 0.65
+    assert precision > 1.5 * share
+    assert after["replaced_recall"] > 0.2
+    assert after["replaced_loss"] < 0.9 * before["replaced_loss"]
+    assert after["replaced_accuracy"] > before["replaced_accuracy"]
 
 
 def test_only_hidden_units_change_and_a_right_proposal_replaces_nothing(monkeypatch):

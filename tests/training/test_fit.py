@@ -2,6 +2,7 @@ import csv
 import json
 import signal
 import threading
+import time
 
 import pytest
 
@@ -127,10 +128,32 @@ def test_sigterm_leaves_with_its_own_code_and_handlers_are_put_back(settings, tm
     assert (tmp_path / "run" / "checkpoints" / "step-00000003").is_dir()
 
 
-def test_a_second_interrupt_acts_at_once(settings, tmp_path, monkeypatch):
-    stopped_after(monkeypatch, 2, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
-    with pytest.raises(KeyboardInterrupt):
-        fit(settings(), tmp_path / "run", progress=False)
+def interrupted_twice():
+    """One interrupt, and another once Python has handled the first: two that wait at once are one to it."""
+    noting = signal.getsignal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    until(lambda: signal.getsignal(signal.SIGINT) is not noting)
+    signal.raise_signal(signal.SIGINT)
+    until(lambda: False)
+
+
+def until(done, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "the signal was not handled"
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("before", [signal.default_int_handler, signal.SIG_IGN], ids=["in front", "in a shell's background"])
+def test_a_second_interrupt_acts_at_once(settings, tmp_path, monkeypatch, before):
+    stopped_after(monkeypatch, 2, interrupted_twice)
+    outside = signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(settings(), tmp_path / "run", progress=False)
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, outside)
     assert (tmp_path / "run" / "checkpoints" / "step-00000002").is_dir()
 
 

@@ -274,13 +274,16 @@ def _folder(work: Work) -> str:
 
 @contextlib.contextmanager
 def _signals() -> Generator[list[int]]:
-    """The signals that asked for a stop. The first is noted and obeyed after the step; a second one acts at once."""
+    """The signals that asked for a stop. The first is noted and obeyed after the step; a second one acts at once, also where a shell
+    that started us in its background had them ignored."""
     asked: list[int] = []
     before: dict[int, Any] = {}
+    acting = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
     def note(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        signal.signal(number, before[number])
+        handler = before[number]
+        signal.signal(number, acting[signal.Signals(number)] if handler == signal.SIG_IGN else handler)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us there handles signals
