@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import zhuji
@@ -18,6 +19,31 @@ def test_a_foundation_has_scores_a_bundle_and_a_report() -> None:
     assert (done.bundle / "config.json").is_file() and "pretraining report" in done.report.read_text(encoding="utf-8")
     assert done.as_dict()["report"] == str(done.report)
     assert zhuji.resume(done.run).facts == done.facts
+
+
+def test_triplets_need_no_labels(tmp_path: Path) -> None:
+    done = zhuji.pretrain(
+        foundation.texts(), objective="triplet", epochs=2, run_dir=tmp_path / "t", sets=foundation.SMALL, progress=False
+    )
+    assert set(done.valid) == {"align_and_spread", "alignment", "uniformity", "spread", "effective_rank", "view_recall"}
+    zhuji.embed(done.run, foundation.rows(), tmp_path / "vectors.npy")
+    vectors = np.load(tmp_path / "vectors.npy")
+    assert vectors.shape == (90, 16) and np.isfinite(vectors).all()
+    assert zhuji.probe(done.run, foundation.rows(), sets=["data.near=0"]).as_dict()
+    sets = [
+        "data.near=0",
+        "train.epochs=2",
+        "train.rehearse=false",
+        "train.precision=fp32",
+        "evaluate.bootstrap=10",
+        "evaluate.baselines=false",
+    ]
+    taught = zhuji.train(foundation.rows(), start=done.run, run_dir=tmp_path / "c", sets=sets)
+    assert taught.test["accuracy"]["value"] > 0.4
+    again = zhuji.pretrain(
+        foundation.texts(), start=done.run, epochs=1, run_dir=tmp_path / "a", sets=["train.rehearse=false"], progress=False
+    )
+    assert again.facts["model"]["task"] == "triplet" and "view_recall" in again.valid
 
 
 def test_what_is_planned() -> None:

@@ -136,6 +136,15 @@ class TestBackbone:
         alone = torch.cat([body(Features(features.states[n : n + 1], features.mask[n : n + 1])).states for n in range(4)])
         torch.testing.assert_close(alone, body(features).states, rtol=1e-5, atol=1e-6)
 
+    def test_it_says_whether_two_passes_differ_while_training(self, kind):
+        example = kind.example()
+        rates = [name for name in kind.model_fields if name.endswith("dropout")]
+        plain = example.model_copy(update=dict.fromkeys(rates, 0.0))
+        features = rows_with_gaps(example.stem_width, (6,))
+        for backbone in (plain, *(plain.model_copy(update={rate: 0.5}) for rate in rates)):
+            body = backbone.body(False).train()
+            assert torch.equal(body(features).states, body(features).states) is not backbone.drops
+
 
 @pytest.mark.parametrize("kind", SHELVES[Task])
 class TestTask:

@@ -78,8 +78,10 @@ def test_a_point_is_collapsed_and_a_line_is_and_a_sphere_is_not():
         return embeddings.collapse({name: metric(evidence) for name, metric in embeddings.WATCHED.items()})
 
     point = np.ones((50, 8)) + 1e-3 * RANDOM.normal(size=(50, 8))
+    narrow = np.ones((50, 8)) + np.sqrt(8) * 0.05 * RANDOM.normal(size=(50, 8))
     line = np.outer(np.where(np.arange(50) % 2, 1.0, -1.0), np.ones(8))
     assert len(warned(point)) == 2 and "collapse" in warned(point)[0]
+    assert 0.1 < embeddings.spread({"first": narrow}) < 0.25 and "spread" in warned(narrow)[0]
     assert len(warned(line)) == 1 and "rank" in warned(line)[0]
     assert warned(RANDOM.normal(size=(50, 8))) == []
 

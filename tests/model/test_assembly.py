@@ -11,6 +11,7 @@ from zhuji.core.units import Features
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble, collate
 from zhuji.tasks.classify import Classify
+from zhuji.tasks.contrast import Contrast
 
 
 def cell() -> Cell:
@@ -24,6 +25,7 @@ def cell() -> Cell:
         (doubles.Cells(), doubles.Everywhere(), doubles.Next(), "look ahead"),
         (doubles.Cells(), doubles.Halving(), doubles.Tag(), "every unit"),
         (doubles.Cells(), Recurrent(directions=2), doubles.Next(), "one direction"),
+        (doubles.Cells(), Bag(dropout=0.5), Contrast(), "dropout alone"),
     ],
 )
 def test_impossible_pairs(modality, backbone, task, told, monkeypatch):

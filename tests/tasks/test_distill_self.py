@@ -4,6 +4,7 @@ import torch.nn.functional as F
 
 from tests.tasks.test_masked_units import TEXTS, batch_of, model_of, scored, steps
 from zhuji.nn import masking
+from zhuji.nn.views import Viewing
 from zhuji.tasks import distill_self
 from zhuji.tasks.distill_self import DistillSelf
 
@@ -31,7 +32,7 @@ def test_units_are_compared_with_the_teachers_normalised_states(monkeypatch):
 
 
 def test_rows_are_compared_by_the_cosine_in_both_directions(monkeypatch):
-    monkeypatch.setattr(DistillSelf, "_view", lambda self, units, spec: units)
+    monkeypatch.setattr(Viewing, "one", lambda self, units, spec: units)
     model, batch = model_of(DistillSelf(level="rows")).eval(), batch_of(TEXTS)
     with torch.no_grad():
         outputs = model.outputs(batch)

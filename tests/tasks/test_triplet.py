@@ -1,9 +1,17 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.contracts import properties
+from tests.contracts.doubles import Cells, Picture
+from tests.contracts.properties import Cell
 from tests.tasks.test_masked_units import TEXTS, batch_of, model_of, scored, steps
+from zhuji.backbones.transformer import Transformer
 from zhuji.core.records import Record
+from zhuji.modalities.text import Text
+from zhuji.model.assembly import assemble
 from zhuji.tasks.triplet import Triplet
 
 LABELS = ["cat", "dog", "cat", "dog"]
@@ -75,3 +83,99 @@ def test_answers_are_embeddings_and_evidence_has_no_label_column():
     assert len(task.decode(outputs)[0].answer) == 16
     assert set(task.evidence(outputs, batch)) == {"first", "group"}
     assert task.warnings({"spread": 0.01, "effective_rank": 5.0})
+
+
+def unlabelled(kind, views="crop"):
+    modality, inputs = kind.example()
+    cell = Cell.of((modality, inputs), Transformer(width=8, layers=1, heads=2, dropout=0.1), Triplet.example())
+    return replace(cell, task=Triplet(margin=3.0, width=4, views=views))
+
+
+@pytest.mark.parametrize("kind", [Text, Picture, Cells])
+@pytest.mark.parametrize("promise", properties.EVERY, ids=lambda promise: promise.__name__)
+def test_without_labels_every_promise_is_kept(kind, promise):
+    promise(unlabelled(kind))
+
+
+@pytest.mark.parametrize("distance", ["squared", "plain"])
+def test_without_labels_a_positive_is_the_other_view_and_equal_rows_are_one(distance):
+    task = Triplet(distance=distance, margin=0.7)
+    torch.manual_seed(0)
+    points = F.normalize(torch.randn(8, 3), dim=1)
+    texts = [*TEXTS[:3], TEXTS[0]]
+    batch = batch_of(texts)
+    outputs = model_of(task).outputs(batch) | {"first": points[:4], "second": points[4:]}
+    assert outputs["draws"].shape == (8, 8) and len(set(outputs["draws"][0].tolist())) == 8
+    rows = texts * 2
+    total = count = 0.0
+    for i in range(8):
+        apart = [float((points[i] - points[k]).norm()) ** (2 if distance == "squared" else 1) for k in range(8)]
+        away = [apart[k] for k in range(8) if rows[k] != rows[i]]
+        for j in range(8):
+            if i != j and rows[i] == rows[j]:
+                farther = [d for d in away if d > apart[j]]
+                total += max(0.0, 0.7 + apart[j] - (min(farther) if farther else max(away)))
+                count += 1
+    loss = task.loss(outputs, batch)
+    assert float(loss.total.detach()) == pytest.approx(total, rel=1e-4) and int(loss.count) == count == 4 * 3 + 4 * 1
+
+
+def test_without_other_rows_there_is_no_triplet():
+    loss = model_of(Triplet()).loss(batch_of([TEXTS[0]] * 3))
+    assert float(loss.total.detach()) == 0 and int(loss.count) == 0
+
+
+def topics():
+    """Sixteen texts, each of four words of its own in some order."""
+    return [" ".join(f"w{4 * k + (i * i + i // 3 + k) % 4}" for i in range(8)) for k in range(16)]
+
+
+def taught(mining, views):
+    """Scores on the topics before and after 60 steps."""
+    text = Text(tokenizer="words").fit(topics())
+    batch = batch_of(topics(), text)
+    task = Triplet(mining=mining, views=views, width=8)
+    model = assemble(text, Transformer(width=16, layers=1, heads=2, dropout=0.2), task)
+    return scored(model.eval(), batch), scored(steps(model, batch, 60), batch)
+
+
+@pytest.mark.parametrize("views", ["crop", "delete", "halves", "dropout"])
+def test_views_of_a_row_come_to_lie_together_and_rows_apart(views):
+    before, after = taught("semi_hard", views)
+    # Of three seeds: uniformity from -1.2 … -2.0 to -2.4 … -3.2, alignment from 0.06 … 0.49 to 0.00 … 0.02, all other views found.
+    assert after["uniformity"] < before["uniformity"] - 0.3
+    assert after["alignment"] <= max(0.04, before["alignment"] / 3)
+    assert after["view_recall"] >= max(0.9, before["view_recall"])
+    assert not Triplet().warnings(after)
+
+
+def test_semi_hard_negatives_spread_rows_further_than_random_ones():
+    assert taught("semi_hard", "crop")[1]["uniformity"] < taught("random", "crop")[1]["uniformity"] - 0.3
+
+
+def test_hard_mining_may_collapse_and_the_watch_says_so():
+    """Schroff et al. 2015, section 3.2."""
+    after = taught("hard", "halves")[1]
+    assert after["spread"] < 0.25 and Triplet().warnings(after)
+
+
+def test_the_batch_in_chunks_has_the_same_loss():
+    found = []
+    for chunk in (None, 3):
+        model = model_of(Triplet(views="delete", chunk=chunk)).train()
+        torch.manual_seed(1)
+        found.append(model.loss(batch_of(TEXTS * 2 + ["a mat"])).total.detach())
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
+
+
+def test_what_labels_taught_is_kept_apart_from_what_needs_none():
+    assert Triplet().needs == "nothing" and Triplet().fit(RECORDS).needs == "label"
+    assert set(Triplet().metrics()) == {
+        "align_and_spread",
+        "alignment",
+        "uniformity",
+        "spread",
+        "effective_rank",
+        "view_recall",
+    }
+    assert Triplet().fit(RECORDS).fit(()).targets(RECORDS[0]) == {}

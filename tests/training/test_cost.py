@@ -8,36 +8,102 @@ import pytest
 import torch
 
 from tests.contracts.properties import Cell
+from zhuji.backbones.bag import Bag
 from zhuji.backbones.transformer import Transformer
-from zhuji.core.units import Batch
+from zhuji.core.contracts import Task
+from zhuji.core.units import Batch, Units
 from zhuji.modalities.text import Text
+from zhuji.model.assembly import assemble
 from zhuji.tasks.classify import Classify
+from zhuji.tasks.contrast import Contrast
+from zhuji.tasks.masked_units import MaskedUnits
+from zhuji.tasks.triplet import Triplet
 from zhuji.training import cost
 from zhuji.training.precision import Precision
 
+WIDTH, HIDDEN, LAYERS = 8, 12, 2
+
+
+def body(dropout: float = 0.0) -> Transformer:
+    return Transformer(width=WIDTH, layers=LAYERS, heads=2, hidden=HIDDEN, feedforward="gelu", dropout=dropout)
+
+
+def passed(rows: int, units: int) -> int:
+    """Operations of one pass forwards through the body and the mean over the units: two for each product."""
+    products = rows * units * (4 * WIDTH * WIDTH + 2 * WIDTH * HIDDEN) * LAYERS  # query, key, value, out; rise, fall
+    scores = 2 * rows * units * units * WIDTH * LAYERS
+    return 2 * (products + scores + rows * units * WIDTH)
+
 
 def test_operations_as_counted_by_hand() -> None:
-    width, hidden, layers, classes = 8, 12, 2, 3
-    backbone = Transformer(width=width, layers=layers, heads=2, hidden=hidden, feedforward="gelu", dropout=0.0)
-    cell = Cell.of(Text.example(), backbone, replace(Classify.example(), task=Classify().fit(Classify.example().records)))
+    cell = Cell.of(Text.example(), body(), replace(Classify.example(), task=Classify().fit(Classify.example().records)))
     batch = cell.batch()
     rows, units = batch.units.mask.shape
-    positions = rows * units
-    products = positions * (4 * width * width + 2 * width * hidden) * layers  # query, key, value, out; rise, fall
-    scores = 2 * rows * units * units * width * layers
-    pooled, head = positions * width, rows * width * classes
-    forward = 2 * (products + scores + pooled + head)
-    counted = cost.flops_per_unit(cell.model(), batch) * int(batch.units.mask.sum())
+    forward = passed(rows, units) + 2 * rows * WIDTH * 3
     # Backwards each product is done twice; the pooling's weights need no gradient.
-    assert counted == pytest.approx(3 * forward, rel=0.05)
+    assert cost.flops(cell.model(), batch) == pytest.approx(3 * forward, rel=0.05)
+
+
+VIEWS = {
+    "dropout": (20, {}),  # all of the row, twice
+    "crop": (10 + 2, {"crop": (0.25, 0.5)}),  # at most half, and the two marks that every view keeps
+    "halves": (round(0.8 * (15 + 2)) + 2, {"crop": (0.25, 0.75)}),  # at most three quarters, of which a fifth is deleted
+}
+"""Positions of each view of a row of 20 units."""
+
+
+def drawn(rows: int, units: int) -> Batch:
+    """Rows of random words, full length."""
+    ids = torch.randint(4, 9, (rows, units), generator=torch.Generator().manual_seed(rows * units))
+    return Batch(Units(torch.ones(rows, units, dtype=torch.bool), ids))
+
+
+@pytest.mark.parametrize("views", VIEWS)
+def test_a_contrast_passes_views_that_are_shorter_than_their_rows_and_compares_all_rows(views: str) -> None:
+    positions, settings = VIEWS[views]
+    rows = 60
+    model = assemble(Text.example()[0], body(0.1), Contrast.parse({"views": views, **settings})).train()
+    compared = 2 * rows * rows * WIDTH
+    assert cost.flops(model, drawn(rows, 20)) == pytest.approx(3 * (2 * passed(rows, positions) + compared), rel=0.03)
+
+
+def test_what_is_done_again_to_save_memory_is_counted_once() -> None:
+    batch = drawn(12, 20)
+    models = [assemble(Text.example()[0], body(), Contrast(views="crop", chunk=chunk)).train() for chunk in (None, 4)]
+    whole, cut = (cost.flops(model, batch) for model in models)
+    assert whole == cut > 0
+
+
+@pytest.mark.parametrize("task", [Contrast(views="crop"), MaskedUnits(rate=0.3), Triplet()], ids=lambda task: task.name())
+def test_a_grid_is_counted_once_for_any_number_of_rows(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    exact = cost.flops
+    monkeypatch.setattr(cost, "flops", lambda model, batch: counted.append(len(batch)) or exact(model, batch))
+    model = assemble(Text.example()[0], body(), task).train()
+    operations = cost.Operations(model, torch.device("cpu"))
+    for rows, units in ((1, 6), (40, 6), (1, 6), (9, 6), (300, 6), (5, 24), (80, 24)):
+        batch = drawn(rows, units)
+        assert operations(batch) == pytest.approx(exact(model, batch), rel=1e-6)
+    assert counted == [1, 40, 20, 5, 2]
+
+
+def test_one_batch_does_not_stand_for_all() -> None:
+    """Many short rows cost a contrast more for each of their units than few long ones: of one batch a whole run would be judged wrongly,
+    and more than the ceiling could seem in use."""
+    model = assemble(Text.example()[0], Bag(width=16), Contrast(views="crop")).train()
+    operations = cost.Operations(model, torch.device("cpu"))
+    short, long = (operations(drawn(rows, units)) / (rows * units) for rows, units in ((400, 2), (10, 80)))
+    assert short > 20 * long
 
 
 def test_counting_leaves_no_trace() -> None:
     cell = Cell.of(Text.example(), Transformer.example(), Classify.example())
     model, state = cell.model(), torch.get_rng_state()
-    cost.flops_per_unit(model, Batch(cell.batch().units, cell.batch().targets))
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    cost.Operations(model, torch.device("cpu"))(Batch(cell.batch().units, cell.batch().targets))
     assert torch.equal(state, torch.get_rng_state())
     assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
 
 
 def test_ceiling_is_a_speed_that_products_do_not_exceed(monkeypatch: pytest.MonkeyPatch) -> None:

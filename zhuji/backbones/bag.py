@@ -35,6 +35,10 @@ class Bag(Backbone):
     def out_width(self) -> int:
         return self.hidden if self.layers else self.width
 
+    @property
+    def drops(self) -> bool:
+        return self.unit_dropout > 0 or (self.layers > 0 and self.dropout > 0)
+
     def body(self, causal: bool) -> nn.Module:
         return _Body(self)
 

@@ -41,6 +41,10 @@ class Cnn(Backbone):
     def out_width(self) -> int:
         return self.channels * len(self.windows)
 
+    @property
+    def drops(self) -> bool:
+        return self.blocks > 0 and self.dropout > 0
+
     def body(self, causal: bool) -> nn.Module:
         return _Body(self, causal)
 

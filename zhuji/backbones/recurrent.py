@@ -35,6 +35,10 @@ class Recurrent(Backbone):
     def out_width(self) -> int:
         return self.hidden * self.directions
 
+    @property
+    def drops(self) -> bool:
+        return self.layers > 1 and self.dropout > 0
+
     def body(self, causal: bool) -> nn.Module:
         if causal and self.directions == 2:
             raise ImpossiblePair(

@@ -92,6 +92,10 @@ class Transformer(Backbone):
             return self.hidden
         return -(-8 * self.width // 24) * 8 if self.feedforward == "swiglu" else 4 * self.width
 
+    @property
+    def drops(self) -> bool:
+        return self.dropout > 0
+
     def body(self, causal: bool) -> nn.Module:
         return _Body(self, causal)
 

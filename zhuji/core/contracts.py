@@ -165,6 +165,11 @@ class Backbone(Part, ABC):
     def out_width(self) -> int:
         """D of the states it gives."""
 
+    @property
+    def drops(self) -> bool:
+        """Whether two passes over the same row differ while training."""
+        return False
+
     def stages(self, body: nn.Module) -> Sequence[nn.Module]:
         """The pieces of a body from its input to its output, for layer-wise rates and gradual unfreezing; what is in none of them counts
         with the first."""
@@ -206,6 +211,11 @@ class Task(Part, ABC):
     one that needs lessons; units: what it says of each unit of a batch, to a model of the same task and the same units."""
     writes: ClassVar[bool] = False
     """Its answers are ids of units (tuples of int), which the modality turns into what a person reads."""
+
+    @property
+    def by_dropout(self) -> bool:
+        """It compares two passes over the same row, which only the backbone's dropout can tell apart."""
+        return False
 
     @property
     def momentum(self) -> float:

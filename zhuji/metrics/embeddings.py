@@ -19,8 +19,8 @@ SAMPLE = 2000
 NEIGHBOURS = 10
 FEWEST = 8
 """Of fewer rows the spread and the rank say nothing."""
-LEAST_SPREAD, LEAST_RANK = 0.1, 2.0
-"""Below, embeddings have collapsed: to a point, or to a line."""
+LEAST_SPREAD, LEAST_RANK = 0.25, 2.0
+"""Below, embeddings have collapsed: to a point (the cosine of two rows is above 0.94 on average), or to a line."""
 
 
 def unit(vectors: np.ndarray) -> Floats:
@@ -167,6 +167,10 @@ likeness_kept = WeightedMetric(("first", "taught"), True, _likeness)
 
 WATCHED: dict[str, Metric] = {"uniformity": uniformity, "spread": spread, "effective_rank": effective_rank}
 """What shows a collapse."""
+VIEWED: dict[str, Metric] = {
+    "align_and_spread": align_and_spread, "alignment": alignment, **WATCHED, "view_recall": view_recall,
+}  # fmt: skip
+"""Of two views of each row. Alignment plus uniformity first: unlike a loss it does not depend on how rows are cut into batches."""
 
 
 def collapse(scores: Mapping[str, float]) -> list[str]:

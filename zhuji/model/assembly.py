@@ -185,6 +185,19 @@ def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> No
             rule=in_language("the one answers for every unit, the other merges units", "前者逐单元作答，后者会合并单元"),
             advice=in_language("choose a backbone that keeps the grid", "请换用保持网格的骨干网络"),
         )
+    if task.by_dropout and not backbone.drops:
+        raise ImpossiblePair(
+            first=shown["task"],
+            second=shown["backbone"],
+            rule=in_language(
+                "the one tells two views of a row apart by dropout alone (views=dropout), and the other has none",
+                "前者只靠 dropout 区分同一行的两个视图（views=dropout），后者没有 dropout",
+            ),
+            advice=in_language(
+                "--set task.views=crop, delete or halves, or give the backbone dropout",
+                "请用 --set task.views=crop（或 delete、halves），或为骨干网络设置 dropout",
+            ),
+        )
 
 
 def _listed(numbers: Sequence[int]) -> str:

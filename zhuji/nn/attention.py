@@ -63,7 +63,11 @@ rows; in float32 they are equal, and it needs no memory."""
 def _written_out(query: Tensor, key: Tensor, value: Tensor, may_see: Tensor) -> Tensor:
     # 0 and -inf are exact in every precision, and the softmax of a half is computed in float32 inside.
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    scores = scores.masked_fill(may_see.logical_not(), -torch.inf) if may_see.dtype == torch.bool else scores + may_see.to(scores.dtype)
+    scores = (
+        scores.masked_fill(may_see.logical_not(), -torch.inf)
+        if may_see.dtype == torch.bool
+        else scores + may_see.to(scores.dtype)
+    )
     return scores.softmax(-1) @ value
 
 

@@ -5,8 +5,8 @@ Shapes: B rows, *grid the positions of a row, N its axis of a view.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Annotated
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Literal
 
 import torch
 from pydantic import AfterValidator
@@ -27,6 +27,34 @@ def _rising(shares: tuple[float, float]) -> tuple[float, float]:
 
 Shares = Annotated[tuple[float, float], AfterValidator(_rising)]
 """Between which a share is drawn."""
+View = Literal["dropout", "crop", "delete", "halves"]
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """How the views of a row are made: `crop` for crops and halves, `delete` and `whole_words` for what is left out."""
+
+    kind: View
+    crop: tuple[float, float]
+    delete: float
+    whole_words: bool
+
+    def two(self, units: Units, spec: UnitSpec, *, training: bool) -> tuple[Units, Units | None]:
+        """Two views of each row; None where the second is the first once more. While evaluating the first is the row as it is."""
+        if self.kind == "dropout":
+            return units, units if training else None
+        if self.kind == "halves":
+            first, second = (self._deleted(side, spec) for side in halved(units, spec, self.crop))
+        else:
+            first, second = (self.one(units, spec) for _ in range(2))
+        return first if training else units, second
+
+    def one(self, units: Units, spec: UnitSpec) -> Units:
+        """A random crop, or what a random deletion leaves."""
+        return cropped(units, spec, self.crop) if self.kind == "crop" else self._deleted(units, spec)
+
+    def _deleted(self, units: Units, spec: UnitSpec) -> Units:
+        return deleted(units, spec, self.delete, self.whole_words)
 
 
 def cropped(units: Units, spec: UnitSpec, shares: Shares) -> Units:

@@ -18,7 +18,7 @@ from zhuji.metrics.units import ratio_of
 from zhuji.nn.heads import Pooling
 from zhuji.nn.layers import linear
 from zhuji.nn.masking import Blanks, Hiding, hide
-from zhuji.nn.views import Shares, cropped, deleted
+from zhuji.nn.views import Shares, Viewing
 
 
 class DistillSelf(Task):
@@ -97,15 +97,13 @@ class DistillSelf(Task):
         return {"loss": torch.where(places.valid, each, 0.0), "terms": places.valid}
 
     def _rows(self, encoder: Encoder, head: _Head, units: Units) -> dict[str, Tensor]:
-        views = [self._view(units, head.spec) for _ in range(2)]
+        viewing = Viewing(self.views, self.crop, self.delete, self.whole_words)
+        views = [viewing.one(units, head.spec) for _ in range(2)]
         guesses = [head.predictor(head.pool(encoder(view))).float() for view in views]
         wanted = [head.pool(encoder.teacher(view)).float() for view in views]
         likeness = F.cosine_similarity(guesses[0], wanted[1], dim=-1) + F.cosine_similarity(guesses[1], wanted[0], dim=-1)
         each = (2 - likeness)[:, None]
         return {"loss": each, "terms": torch.ones_like(each, dtype=torch.bool)}
-
-    def _view(self, units: Units, spec: UnitSpec) -> Units:
-        return cropped(units, spec, self.crop) if self.views == "crop" else deleted(units, spec, self.delete, self.whole_words)
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
         """Per hidden unit, or per row: then the squared distance of unit vectors, mean over both directions (equation 2)."""

@@ -9,7 +9,6 @@ the device could do in the same time. What is computed twice to save memory coun
 
 from __future__ import annotations
 
-import copy
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,12 @@ from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from zhuji.core.units import Batch
 from zhuji.model.assembly import Model
+from zhuji.nn.contrastive import rows_of
 from zhuji.training.precision import Precision
 
 _SIDE = {"cpu": 2048, "cuda": 8192}
@@ -31,14 +32,68 @@ of memory and fans."""
 _RAPL = Path("/sys/class/powercap")
 
 
-def flops_per_unit(model: Model, batch: Batch) -> float:
-    """Operations of one forward and backward pass over this batch, by real unit; counted on a copy. Attention is counted in its plain
-    form: fused kernels are opaque to the counter."""
-    twin = copy.deepcopy(model)
-    with torch.random.fork_rng(devices=[]), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+class Operations:
+    """Floating-point operations of a forward and backward pass of `model` over batches of any number of rows, by their grid.
+
+    Of each grid one batch is counted, whole and by its first half: what encodes rows grows with their number, what compares rows with
+    each other with its square, and the two counts tell both apart. So a batch of many short rows, which are compared more for each of
+    their units, is not taken for one of few long ones.
+    """
+
+    def __init__(self, model: Model, device: torch.device) -> None:
+        self._model, self._device = model, device
+        self._known: dict[tuple[int, ...], tuple[float, float]] = {}
+
+    def __call__(self, batch: Batch) -> float:
+        """Operations of this batch, padding included: the network computes it too. The first batch of a grid takes about one step's
+        time and memory more."""
+        rows = len(batch)
+        grid = (*batch.units.grid, *(batch.other.grid if batch.other is not None else ()))
+        if grid not in self._known:
+            batch = batch.to(self._device)
+            whole = flops(self._model, batch)
+            if rows < 2:
+                return whole  # one row tells nothing about many
+            half = rows // 2
+            part = flops(self._model, _first(batch, half))
+            square = (whole / rows - part / half) / (rows - half)
+            self._known[grid] = whole / rows - square * rows, square
+        each, square = self._known[grid]
+        return each * rows + square * rows**2
+
+
+def flops(model: Model, batch: Batch) -> float:
+    """Operations of one forward and backward pass over this batch; leaves no gradient and no trace in torch's random state. Attention is
+    counted in its plain form: fused kernels are opaque to the counter. What is done again to save memory is not counted again."""
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    with torch.random.fork_rng(devices=[]), sdpa_kernel(SDPBackend.MATH), _Counter() as counter:
         torch.manual_seed(0)
-        twin.loss(batch).total.backward()
-    return counter.get_total_flops() / max(1, int(batch.units.mask.sum()))
+        total = model.loss(batch).total
+        counter.backwards = True
+        torch.autograd.grad(total, learned, allow_unused=True)
+    return counter.total
+
+
+class _Counter(TorchDispatchMode):
+    """Adds up the operations of matrix products, by torch's own formulas."""
+
+    total = 0.0
+    backwards = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        packet = func._overloadpacket
+        out = func(*args, **kwargs)
+        # A pass backwards computes no gradient of its own: where one could be had, a piece is done again.
+        if packet in flop_registry and not (self.backwards and torch.is_grad_enabled()):
+            self.total += flop_registry[packet](*args, **kwargs, out_val=out)
+        return out
+
+
+def _first(batch: Batch, rows: int) -> Batch:
+    cut = slice(0, rows)
+    other = None if batch.other is None else rows_of(batch.other, cut)
+    return Batch(rows_of(batch.units, cut), {name: target[cut] for name, target in batch.targets.items()}, other)
 
 
 def ceiling(precision: Precision, device: torch.device) -> float:

@@ -60,8 +60,8 @@ class Work:
     watchers: Watchers
     precision: Precision = field(default_factory=lambda: Precision("fp32"))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    share_per_unit: float = 0.0
-    """Share of the device's ceiling that a unit a second takes (see `cost.py`), where that was measured."""
+    least_seconds: Callable[[Batch], float] | None = None
+    """Seconds that a batch's operations take at the device's ceiling (see `cost.py`), where that was measured."""
     ready: Callable[[Model, int], None] = lambda model, step: None
     """Called before each step with the model and the step's number: settles what of it learns."""
 
@@ -92,10 +92,11 @@ def train(work: Work, state: State) -> None:
 def _steps(work: Work, state: State, asked: list[int]) -> None:
     progress, table, accumulate = state.progress, work.table, work.settings.accumulate
     loss = _loss(work, state)
-    pace = _Pace(progress.units)
+    pace = _Pace(progress.units, work.least_seconds)
     saved = time.monotonic()
     state.model.train()
     with prefetched(work.batch, progress.step * accumulate, table.steps * accumulate) as batches:
+        passing = pace.passing(batches)
         while True:
             validated = _report(work, state, pace)
             if validated or (progress.step and time.monotonic() - saved >= work.settings.checkpoint_seconds):
@@ -106,7 +107,7 @@ def _steps(work: Work, state: State, asked: list[int]) -> None:
                 raise stop(step=progress.step, run=_folder(work))
             if progress.step >= table.steps or progress.stopped:
                 return
-            _step(work, state, loss, batches)
+            _step(work, state, loss, passing)
 
 
 def _report(work: Work, state: State, pace: _Pace) -> bool:
@@ -205,21 +206,32 @@ def _rate(work: Work, step: int) -> float:
 
 
 class _Pace:
-    """Units per second since the last question."""
+    """Units per second since the last question, and the share of the device's ceiling that was used (MFU)."""
 
-    def __init__(self, units: int) -> None:
+    def __init__(self, units: int, least_seconds: Callable[[Batch], float] | None) -> None:
         self._units, self._time = units, time.perf_counter()
+        self._needs, self._needed = least_seconds, 0.0
 
-    def since(self, units: int) -> float:
+    def passing(self, batches: Iterator[tuple[int, Batch]]) -> Iterator[tuple[int, Batch]]:
+        """The same batches; what they need at the ceiling is added up."""
+        for number, batch in batches:
+            if self._needs is not None:
+                begun = time.perf_counter()
+                self._needed += self._needs(batch)
+                self._time += time.perf_counter() - begun  # counting is no work of the model's
+            yield number, batch
+
+    def since(self, units: int) -> tuple[float, dict[str, float]]:
         now = time.perf_counter()
-        speed = (units - self._units) / max(1e-9, now - self._time)
-        self._units, self._time = units, now
-        return speed
+        seconds = max(1e-9, now - self._time)
+        speed, share = (units - self._units) / seconds, self._needed / seconds
+        self._units, self._time, self._needed = units, now, 0.0
+        return speed, {} if self._needs is None else {"mfu": float(f"{share:.4g}")}
 
 
 def _log(work: Work, state: State, pace: _Pace) -> None:
-    progress, speed = state.progress, pace.since(state.progress.units)
-    mfu = {"mfu": round(speed * work.share_per_unit, 4)} if work.share_per_unit else {}
+    progress = state.progress
+    speed, mfu = pace.since(progress.units)
     work.watchers.see({
         "kind": "train", **_when(work, state), "loss": progress.loss_total / max(progress.loss_count, 1e-12),
         "lr": _rate(work, progress.step - 1), "units": progress.units, "waste": round(progress.waste, 4), "bad_steps": progress.bad_steps,

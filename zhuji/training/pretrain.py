@@ -39,7 +39,7 @@ from zhuji.training import corpora, threads, transfer, tutoring
 from zhuji.training import folder as places
 from zhuji.training.begin import chosen_device, say_precision
 from zhuji.training.checkpoint import Checkpoints
-from zhuji.training.cost import Meter, ceiling, flops_per_unit
+from zhuji.training.cost import Meter, Operations, ceiling
 from zhuji.training.evaluation import Scores, score
 from zhuji.training.feed import Feed, Held
 from zhuji.training.finish import Facts, Result, about_model
@@ -250,12 +250,12 @@ def _watchers(job: Job, progress: bool) -> list[Watcher]:
 
 def _work(job: Job, watchers: Watchers) -> Work:
     metric = next(iter(job.state.model.task.metrics().values()))
-    per_unit = flops_per_unit(job.state.model, job.feed.batch(0).to(job.device))
+    operations, most = Operations(job.state.model, job.device), ceiling(job.precision, job.device)
     return Work(
         job.run.train, job.run.seed, job.table, batch=job.feed.batch, epoch=job.feed.epoch,
         validate=lambda model: _validate(job, model), higher_is_better=metric.higher_is_better,
         checkpoints=job.checkpoints, watchers=watchers, precision=job.precision, device=job.device,
-        share_per_unit=per_unit / ceiling(job.precision, job.device),
+        least_seconds=lambda batch: operations(batch) / most,
     )  # fmt: skip
 
 

@@ -165,6 +165,10 @@ def restrict(model: Model, settings: StartSettings, seed: int) -> None:
     """Freeze what does not learn, and put adapters in, drawn from `seed`. Raises BadSetting where no layer can be adapted."""
     if settings.mode == "full":
         return
+    if settings.mode == "frozen" and model.task.by_dropout:
+        rule = in_language("must be crop, delete or halves where the encoder is frozen: its dropout is off and both views are equal",
+                           "在编码器冻结时必须为 crop、delete 或 halves：其 dropout 已关闭，两个视图相同")  # fmt: skip
+        raise BadSetting(key="task.views", rule=rule, value="dropout")
     model.encoder.requires_grad_(False)
     if settings.mode == "lora":
         with torch.random.fork_rng(devices=[]):

@@ -27,7 +27,7 @@ def task_of(head: Head, body: Transformer, options: Options, pool: Pool, tied: b
         "next": lambda: {"name": "next_unit", "tied": tied},
         "classify": lambda: _classify(head, body, options),
         "tag": lambda: {"name": "tag", "labels": _labels(options), "dropout": body.dropout},
-        "embed": lambda: {"name": "contrast", "pool": pool},
+        "embed": lambda: {"name": "contrast", "pool": pool, "views": "dropout" if body.drops else "crop"},
     }[head.purpose]()
     if head.purpose == "masked" and body.feedforward != "gelu":
         why = in_language("its head must use gelu to guess hidden tokens", "其掩码预测头必须使用 gelu")
