@@ -90,7 +90,10 @@ def test_padding_changes_nothing():
 def test_a_fresh_chain_leaves_words_independent():
     scores, real, _ = drawn(torch.float32)
     torch.testing.assert_close(
-        partition(scores, real, CrfHead(2, TAGS).links()), scores.logsumexp(-1).masked_fill(~real, 0).sum(1), rtol=1e-5, atol=1e-5
+        partition(scores, real, CrfHead(2, TAGS).links()),
+        scores.logsumexp(-1).masked_fill(~real, 0).sum(1),
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 

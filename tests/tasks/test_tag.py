@@ -12,9 +12,9 @@ from zhuji.backbones.transformer import Transformer
 from zhuji.core.errors import BadSetting
 from zhuji.core.records import Record
 from zhuji.core.units import Units
+from zhuji.modalities.spelled import Spelled
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble, collate
-from zhuji.modalities.spelled import Spelled
 from zhuji.nn.crf import Links
 from zhuji.tasks.tag import Tag, Tagged, best_path, first_units
 

@@ -177,7 +177,9 @@ class Tag(Task):
         sizes = outputs.real.sum(1).tolist()
         allowed = self.transitions
         if outputs.links is not None:
-            allowed = tuple(rule + link.detach().float().cpu().numpy() for rule, link in zip(allowed, outputs.links, strict=True))
+            allowed = tuple(
+                rule + link.detach().float().cpu().numpy() for rule, link in zip(allowed, outputs.links, strict=True)
+            )
         return [
             tuple(self.labels[tag] for tag in best_path(row[:size], *allowed)) for row, size in zip(scores, sizes, strict=True)
         ]
