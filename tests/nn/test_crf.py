@@ -37,7 +37,7 @@ def test_the_partition_is_the_sum_over_every_sequence():
         torch.testing.assert_close(found[row], expected)
 
 
-def test_its_slope_is_that_of_a_recorded_sum():
+def test_its_slope_is_that_of_the_sum():
     """gradcheck compares with differences; beyond it the slope must be right where tags are forbidden, too."""
     scores, real, links = drawn()
     inputs = [tensor.requires_grad_() for tensor in (scores, *links)]
@@ -104,4 +104,5 @@ def test_large_scores_stay_finite(factor):
     total = partition(scores, real, links)
     (slope,) = torch.autograd.grad(total.sum(), scores)
     assert total.isfinite().all() and slope.isfinite().all()
-    torch.testing.assert_close(slope.sum(-1), real.float())
+    # Sums of a few thousand are rounded to 1e-3 in fp32.
+    torch.testing.assert_close(slope.sum(-1), real.float(), rtol=0, atol=2e-3)

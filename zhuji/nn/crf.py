@@ -6,7 +6,7 @@ Shapes: B rows, W words of a row (the real ones in front), C tags.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +45,8 @@ class CrfHead(nn.Module):
 def partition(scores: Tensor, real: Tensor, links: Links) -> Tensor:
     """`(B,)`: log of the sum, over all sequences of tags, of exp of a sequence's score, by the forward algorithm; 0 of a row without words.
     A score of -inf forbids a tag; some tag of every word must be allowed. `scores (B, W, C)` float32 or float64, `real (B, W)`."""
-    return _Partition.apply(scores, real, *links)  # pyright: ignore[reportReturnType]
+    total = (_ahead(scores, real, links)[-1] + links.last).logsumexp(1)
+    return total.masked_fill(real[:, 0].logical_not(), 0.0)
 
 
 def log_likelihood(scores: Tensor, tags: Tensor, real: Tensor, links: Links) -> Tensor:
@@ -57,59 +58,23 @@ def log_likelihood(scores: Tensor, tags: Tensor, real: Tensor, links: Links) -> 
     return both[: len(scores)] - both[len(scores) :]
 
 
-@torch.no_grad()
 def marginals(scores: Tensor, real: Tensor, links: Links) -> Tensor:
-    """`(B, W, C)`: probability of each tag of each word, given the whole row; zero where no word is."""
-    ahead = _ahead(scores, real, links)
-    one = torch.ones_like(scores[:, 0, 0])
-    return _behind(scores, real, links, ahead, _total(ahead, real, links), one)[0]
+    """`(B, W, C)`: probability of each tag of each word, given the whole row, by the forward and the backward algorithm; zero where no
+    word is."""
+    rest = links.last.expand_as(scores[:, 0])
+    behind = [rest]
+    for place in range(scores.shape[1] - 1, 0, -1):
+        step = (links.between + (scores[:, place] + rest).unsqueeze(1)).logsumexp(2)
+        rest = torch.where(real[:, place, None], step, rest)
+        behind.append(rest)
+    chances = (torch.stack(_ahead(scores, real, links), 1) + torch.stack(behind[::-1], 1)).softmax(-1)
+    return chances.masked_fill(real.logical_not().unsqueeze(-1), 0.0)
 
 
-class _Partition(torch.autograd.Function):
-    """The slope of a log-partition is what it is the partition of: the probabilities of tags and of pairs of neighbours. Written out, it takes
-    a fifth of the time that a recorded walk takes."""
-
-    @staticmethod
-    def forward(ctx: Any, scores: Tensor, real: Tensor, first: Tensor, between: Tensor, last: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] # noqa: PLR0917
-        links = Links(first, between, last)
-        ahead = _ahead(scores, real, links)
-        total = _total(ahead, real, links)
-        ctx.save_for_backward(scores, real, *links, ahead, total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        scores, real, first, between, last, ahead, total = ctx.saved_tensors
-        tags, pairs = _behind(scores, real, Links(first, between, last), ahead, total, grad)
-        final = (ahead[:, -1] + last - total[:, None]).exp() * (grad * real[:, 0])[:, None]
-        return tags, None, tags[:, 0].sum(0), pairs, final.sum(0)
-
-
-def _ahead(scores: Tensor, real: Tensor, links: Links) -> Tensor:
-    """`(B, W, C)`: log of the sum over all sequences up to a word that end in each tag; beyond a row's end that of its last word."""
+def _ahead(scores: Tensor, real: Tensor, links: Links) -> list[Tensor]:
+    """For each word, `(B, C)`: log of the sum over all sequences up to it that end in each tag; beyond a row's end that of its last word."""
     totals = [links.first + scores[:, 0]]
     for place in range(1, scores.shape[1]):
         step = (totals[-1].unsqueeze(2) + links.between).logsumexp(1) + scores[:, place]
         totals.append(torch.where(real[:, place, None], step, totals[-1]))
-    return torch.stack(totals, 1)
-
-
-def _total(ahead: Tensor, real: Tensor, links: Links) -> Tensor:
-    return (ahead[:, -1] + links.last).logsumexp(1).masked_fill(real[:, 0].logical_not(), 0.0)
-
-
-def _behind(  # noqa: PLR0917
-    scores: Tensor, real: Tensor, links: Links, ahead: Tensor, total: Tensor, weight: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Probabilities of tags, `(B, W, C)`, and of pairs of neighbours, summed, `(C, C)`; each row counts `weight (B,)` times."""
-    weight = torch.where(real[:, 0], weight, 0.0)
-    rest, rests, pairs = links.last.expand_as(scores[:, 0]), list[Tensor](), torch.zeros_like(links.between)
-    for place in range(scores.shape[1] - 1, 0, -1):
-        rests.append(rest)
-        onwards = links.between + (scores[:, place] + rest).unsqueeze(1)
-        chance = (ahead[:, place - 1].unsqueeze(2) + onwards - total[:, None, None]).exp()
-        pairs += (torch.where(real[:, place], weight, 0.0) @ chance.flatten(1)).view_as(pairs)
-        rest = torch.where(real[:, place, None], onwards.logsumexp(2), rest)
-    rests.append(rest)
-    tags = (ahead + torch.stack(rests[::-1], 1)).softmax(-1) * weight[:, None, None]
-    return tags.masked_fill(real.logical_not().unsqueeze(-1), 0.0), pairs
+    return totals

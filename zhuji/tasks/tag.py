@@ -166,7 +166,7 @@ class Tag(Task):
         """A tag for each word, with the mean probability of these tags; with `crf` that which they have in the whole row."""
         logits = outputs.logits.detach().float()
         chances = logits.softmax(-1) if outputs.links is None else marginals(logits, outputs.real, outputs.links)
-        probabilities = chances.cpu().numpy()
+        probabilities = chances.detach().cpu().numpy()
         return [
             Prediction(answer, _sureness([row[place, self._index[tag]] for place, tag in enumerate(answer)]))
             for answer, row in zip(self._answers(outputs), probabilities, strict=True)
