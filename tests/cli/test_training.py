@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests import trained
+from zhuji.cli import terminal
 from zhuji.cli.app import main
-from zhuji.cli.training import _leaks_text
+from zhuji.cli.training import _leaks_text, _show_groups
 
 SCORE = {"value", "low", "high"}
 
@@ -45,3 +46,12 @@ def test_what_became_of_leaks_is_told_as_it_was() -> None:
     assert _leaks_text({**leaks, "kept": 0}).endswith("moved into one split")
     assert _leaks_text({**leaks, "action": "allow"}).endswith("kept, as asked")
     assert _leaks_text({"found": {"near": 0}, "action": "move"}) == "none found"
+
+
+def test_scores_by_group_are_shown_where_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
+    of = {"rows": 1200, "accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    _show_groups(terminal.console(), {"news": of, "tweet\x1b[2J": of}, ["accuracy", "macro_f1"])
+    out = capsys.readouterr().out
+    assert "news (1,200)" in out and "0.500 [0.400, 0.600]" in out and "–" in out and "\x1b" not in out
+    _show_groups(terminal.console(), {"news": of}, ["accuracy"])
+    assert not capsys.readouterr().out

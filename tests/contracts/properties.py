@@ -129,7 +129,8 @@ def _scribbled(units: Units) -> Units:
     padding = ~units.mask
     ids = None if units.ids is None else units.ids.masked_fill(padding, 3)
     values = None if units.values is None else units.values.masked_fill(padding[..., None], 7.0)
-    return replace(units, ids=ids, values=values)
+    parts = None if units.parts is None else units.parts.masked_fill(padding[..., None], 3)
+    return replace(units, ids=ids, values=values, parts=parts)
 
 
 def _through_a_leaf(model: Model, units: Units) -> tuple[Tensor, Tensor]:

@@ -87,7 +87,7 @@ class TestModality:
         assert features.states.shape == (*units.mask.shape, 5)
         assert not features.states[~units.mask].any()
         assert features.states[units.mask].any()
-        fields = ("mask", "ids", "values", "ids_mask", "values_mask")
+        fields = ("mask", "ids", "values", "ids_mask", "values_mask", "parts")
         turned = {name: None if (t := getattr(units, name)) is None else t.flip(0) for name in fields}
         torch.testing.assert_close(stem(replace(units, **turned)).states, features.states.flip(0))
 

@@ -65,6 +65,17 @@ def test_copies_and_groups_stay_on_one_side_of_our_own_split(tmp_path):
         assert len({ready.records[i].split for i in cluster}) == 1
 
 
+@pytest.mark.parametrize("by, sources", [("auto", 4), ("group", 1)])
+def test_validation_holds_every_group_where_the_given_split_does(tmp_path, by, sources):
+    """Groups such as four sources of texts, all of which stand in training and in test."""
+    rows = [[*row, f"source {i % 4}", "test" if i % 5 == 0 else "train"] for i, row in enumerate(plain_rows())]
+    path = write(tmp_path, ["text", "label", "source", "split"], rows)
+    settings = DataSettings(path=path, group="source", splits=SplitSettings(by=by, valid=0.2))
+    ready = prepare(settings, 0)
+    assert len({r.group for r in ready.split("valid")}) == sources
+    assert len(ready.split("test")) == 12 and ready.leaks.kept > 0
+
+
 def leaky(tmp_path):
     rows = [[*row, "train" if i < 45 else "test"] for i, row in enumerate(plain_rows())]
     rows += [[TEXTS[0].upper(), "spam", "test"], [TEXTS[1] + " 5", "ham", "test"]]

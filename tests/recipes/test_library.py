@@ -22,7 +22,8 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-CLASSIFIERS = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name != "finetune"]
+OTHERS = ("finetune", "tagger")
+CLASSIFIERS = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 FOUNDATIONS = [name for name in recipes.names() if _verb(name) == "zhuji pretrain CORPUS"]
 
 
@@ -50,6 +51,13 @@ def test_every_foundation_is_whole(name: str) -> None:
         assert assemble(modality, build(Backbone, run.backbone), build(Task, run.task)).parameter_count > 0
     longest = run.backbone.get("max_positions")
     assert longest is None or longest >= run.modality["max_units"]
+
+
+def test_tagging_is_whole() -> None:
+    run = compose(recipes.layer("tagger"), {"data": {"path": "x.conll"}})
+    task = build(Task, run.task).fit([Record("0", ("a", "b"), label=("B-x", "O"))])
+    model = assemble(build(Modality, run.modality), build(Backbone, run.backbone), task)
+    assert task.plain()["crf"] and model.parameter_count > 4_000_000
 
 
 def test_translation_is_whole() -> None:

@@ -1,14 +1,21 @@
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
 import pytest
 import torch
 
+from tests.contracts import properties
+from tests.contracts.properties import Cell
+from zhuji.backbones.recurrent import Recurrent
 from zhuji.backbones.transformer import Transformer
+from zhuji.core.errors import BadSetting
 from zhuji.core.records import Record
 from zhuji.core.units import Units
+from zhuji.modalities.spelled import Spelled
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble, collate
+from zhuji.nn.crf import Links
 from zhuji.tasks.tag import Tag, Tagged, best_path, first_units
 
 ROWS = [("O", "B-a", "I-a"), ("B-b", "O"), ("O", "O", "O", "B-a")]
@@ -137,3 +144,40 @@ def test_pieces_of_words_are_tagged_by_word_and_what_is_cut_off_is_lost():
     kept = len({*encoded[0].words.tolist()} - {-1})
     assert out.logits.shape[:2] == (1, kept) and kept < 4 and encoded[0].cut
     assert task.evidence(out, batch)["lost"].tolist() == [3 - kept]
+
+
+class TestCrf:
+    CHAINED = TASK.model_copy(update={"crf": True})
+
+    @pytest.mark.parametrize("promise", properties.EVERY, ids=lambda promise: promise.__name__)
+    def test_every_promise_is_kept(self, promise):
+        example = Tag.example()
+        learned = replace(example, task=Tag.parse({**example.task.plain(), "crf": True}))
+        promise(Cell.of(Spelled.example(), Recurrent.example(), learned))
+
+    def test_links_decide_where_words_do_not(self):
+        given = outputs(("O", "O"))
+        links = Links(torch.zeros(4), torch.zeros(4, 4), torch.zeros(4))
+        begin, inside = TASK.labels.index("B-a"), TASK.labels.index("I-a")
+        links.between[begin, inside] = 20.0
+        told = self.CHAINED.decode(given._replace(logits=given.logits * 0, links=links))[0]
+        assert told.answer == ("B-a", "I-a") and told.score == pytest.approx(1.0, abs=1e-4)
+
+    def test_answers_keep_to_the_scheme_whatever_the_links_say(self):
+        given = outputs(("O", "I-a"))
+        links = Links(torch.zeros(4), torch.zeros(4, 4), torch.zeros(4))
+        links.between[TASK.labels.index("O"), TASK.labels.index("I-a")] = 50.0
+        answer = self.CHAINED.decode(given._replace(links=links))[0].answer
+        assert answer[1] != "I-a" or answer[0] in ("B-a", "I-a")
+
+    def test_without_links_the_loss_is_that_of_single_words(self):
+        given = outputs(("O", "B-a", "I-a"), ("O", "O"), ("O", "O", "B-b", "O"))
+        batch = collate(_Parts(TASK), TEXT.encode([r.input for r in RECORDS]), RECORDS, 16)
+        links = Links(torch.zeros(4), torch.zeros(4, 4), torch.zeros(4))
+        alone, chained = TASK.loss(given, batch), self.CHAINED.loss(given._replace(links=links), batch)
+        torch.testing.assert_close(chained.total, alone.total)
+        assert int(chained.count) == int(alone.count) == 9
+
+    def test_smoothing_is_refused(self):
+        with pytest.raises(BadSetting, match="label_smoothing"):
+            Tag.parse({"crf": True, "label_smoothing": 0.1})

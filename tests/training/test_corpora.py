@@ -7,6 +7,7 @@ from zhuji.data.corpus.packed import Packed
 from zhuji.data.corpus.settings import CorpusSettings
 from zhuji.data.corpus.shards import Corpus
 from zhuji.data.corpus.whole import Whole
+from zhuji.modalities.spelled import Spelled
 from zhuji.modalities.text import Text
 from zhuji.training import corpora
 
@@ -42,6 +43,11 @@ def test_whole_documents_are_written_with_their_words_and_read_to_any_length(set
     assert held.documents + Corpus(ready.folder, "valid").documents == 120
     packed = Packed([held], 32, 4, 0)
     assert all(len(row) <= 32 for row in packed.rows(0))
+
+
+def test_units_with_parts_are_not_written(settings, tmp_path):
+    with pytest.raises(BadSetting, match="spelled"):
+        corpora.ready(settings, Spelled(buckets=64), tmp_path / "cache", seed=0)
 
 
 def test_what_was_made_is_used_again(settings, tmp_path, monkeypatch):

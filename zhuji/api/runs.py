@@ -36,7 +36,7 @@ DEFAULT_OF_UNITS = {"masked_units": "bert-mini", "next_unit": "gpt-mini"}
 class Result:
     """What a finished run came to. `baselines`: name -> scores on the same test rows; `ledger`: read = used + cut + dropped;
     `peak_rss_mb`: most resident memory of the process, in MiB; `notes`: how a metric was counted, such as sacrebleu's signature;
-    `more_tests`: scores on test sets beside the test split."""
+    `more_tests`: scores on test sets beside the test split; `by_group`: test scores of each group, and its `rows`."""
 
     run: Path
     bundle: Path
@@ -54,6 +54,7 @@ class Result:
     peak_rss_mb: float
     notes: Mapping[str, str]
     more_tests: Mapping[str, Scores]
+    by_group: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def of(cls, folder: Path, report: Path, facts: Mapping[str, Any]) -> Result:
@@ -64,6 +65,7 @@ class Result:
             parameters=facts["model"]["parameters"], steps=facts["steps"], best_step=facts["best_step"],
             seconds=facts["seconds"], peak_rss_mb=facts["peak_rss_mb"],
             notes=facts.get("notes", {}), more_tests=facts.get("more_tests", {}),
+            by_group=facts.get("by_group", {}),
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:

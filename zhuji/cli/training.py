@@ -153,6 +153,7 @@ def _show(screen: Console, result: Any) -> None:
         scored = [(mine, test), *((shown_name(name), scores) for name, scores in rivals.items() if first in scores)]
         rows = [[name, *(terminal.interval_text(of[m]) if m in of else "–" for m in metrics)] for name, of in scored]
         terminal.table(screen, [in_language("model", "模型"), *metrics], rows)
+        _show_groups(screen, result["by_group"], metrics)
     for name, scores in result["more_tests"].items():
         told = ", ".join(f"{metric} {terminal.interval_text(scores[metric])}" for metric in metrics if metric in scores)
         terminal.line(screen, name, told)
@@ -163,6 +164,16 @@ def _show(screen: Console, result: Any) -> None:
     terminal.line(screen, in_language("run", "运行"), result["run"])
     terminal.line(screen, in_language("report", "报告"), result["report"])
     terminal.next_steps(screen, Path(result["run"]))
+
+
+def _show_groups(screen: Console, groups: dict[str, Any], metrics: list[str]) -> None:
+    """Scores by group; one group alone says nothing new."""
+    if len(groups) > 1:
+        rows = [
+            [f"{name} ({of['rows']:,})", *(terminal.interval_text(of[m]) if m in of else "–" for m in metrics)]
+            for name, of in groups.items()
+        ]
+        terminal.table(screen, [in_language("this model by group (rows)", "本模型按分组（行数）"), *metrics], rows)
 
 
 def _leaks_text(leaks: Any) -> str:

@@ -32,12 +32,13 @@ Teaches = Literal["rows", "vectors", "units"]
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32, the number of units that were
-    cut off because the row was too long, and `words (*grid)` int32 as in `Units` where units are pieces of words."""
+    cut off because the row was too long, and where units have them `words (*grid)` and `parts (*grid, K)` int32 as in `Units`."""
 
     ids: np.ndarray | None = None
     values: np.ndarray | None = None
     cut: int = 0
     words: np.ndarray | None = None
+    parts: np.ndarray | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:

@@ -42,7 +42,8 @@ class Units:
 
     `segments (B, *grid)` int64 tells the documents of a packed row apart: units of different numbers must not see each other
     (None: a row is one document). `words (B, *grid)` int64 is the number, in its row, of the word that a unit is a piece of, -1 for
-    padding and for units that belong to no word (None: every unit is a word of its own).
+    padding and for units that belong to no word (None: every unit is a word of its own). `parts (B, *grid, K)` int64 are further ids of the
+    same table by which a unit is known, such as how a word is written; 0 stands for none (None: units have their ids alone).
     """
 
     mask: Tensor
@@ -52,6 +53,7 @@ class Units:
     values_mask: Tensor | None = None
     segments: Tensor | None = None
     words: Tensor | None = None
+    parts: Tensor | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:

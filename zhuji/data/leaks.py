@@ -115,7 +115,7 @@ def gate(records: Sequence[Record], splits: Array, cluster: Array, action: Actio
         for kind, count in Counter(pair.kind for pair in pairs).items():
             leaks.found[kind] += count
     target = _earliest(blocks(*ties.values()), splits)
-    if action == "move" and _empties(splits, _earliest(ties["group"], splits)):
+    if action == "move" and cut_through(ties["group"], splits):
         target = _earliest(blocks(cluster, ties["id"]), splits)
         leaks.kept = leaks.found["group"]
     leaking = splits > target
@@ -151,10 +151,11 @@ def _earliest(tie: Array, splits: Array) -> Array:
     return lowest[tie]
 
 
-def _empties(splits: Array, target: Array) -> bool:
-    """Would so many rows leave a split that what stays is not that split any more?"""
+def cut_through(tie: Array, splits: Array) -> bool:
+    """Whether the splits (N,) were not made by this tie (N,): if each of its rows went where the earliest one stands, so many would leave a
+    split that what stays is not that split any more."""
     rows = np.bincount(splits, minlength=len(SPLITS))
-    gone = np.bincount(splits[splits > target], minlength=len(SPLITS))
+    gone = np.bincount(splits[splits > _earliest(tie, splits)], minlength=len(SPLITS))
     return bool((gone > MOST_MOVED * rows).any())
 
 

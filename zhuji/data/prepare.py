@@ -16,7 +16,7 @@ from zhuji.data.balance import oversampled
 from zhuji.data.cells import joined
 from zhuji.data.duplicates import cluster_of
 from zhuji.data.infer import Roles, infer_roles
-from zhuji.data.leaks import Leaks, blocks, gate, numbered
+from zhuji.data.leaks import Leaks, blocks, cut_through, gate, numbered
 from zhuji.data.ledger import Ledger
 from zhuji.data.names import split_name, test_name
 from zhuji.data.read import read_records
@@ -98,12 +98,14 @@ def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tup
 
 
 def _bound(records: Sequence[Record], cluster: Array, settings: DataSettings) -> Array:
-    """The number of each row's block: copies, and rows of one group. If the groups hang together so much that one block holds more
-    than half of the rows, no split by group is possible; then only copies bind, unless a split by group was asked for."""
-    copies = blocks(cluster, numbered([r.id for r in records]))
-    grouped = blocks(copies, numbered([r.group for r in records]))
+    """The number of each row's block: copies, and rows of one group. Only copies bind, unless a split by group was asked for, where groups
+    hang together so much that one block holds more than half of the rows, so that no split by group is possible, and where the records' own
+    splits cut through the groups: validation by a group that training never meets would not foresee such a test."""
+    copies, group = blocks(cluster, numbered([r.id for r in records])), numbered([r.group for r in records])
+    grouped = blocks(copies, group)
     lumped = np.bincount(grouped).max() > len(records) / 2
-    return copies if lumped and settings.splits.by != "group" else grouped
+    own = np.array([SPLITS.index(r.split) if r.split else 0 for r in records])
+    return copies if (lumped or cut_through(group, own)) and settings.splits.by != "group" else grouped
 
 
 def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:

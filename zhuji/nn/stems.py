@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zhuji.core.units import Features, Units
+from zhuji.nn.dropout import Dropout
 from zhuji.nn.layers import embedding, zeroed
 
 _SMALL = 0.01
@@ -39,3 +40,25 @@ class IdStem(nn.Module):
             return self.table(ids) * self.weight(ids).exp()
         # The same numbers: with more units than ids it is less work to weigh the table.
         return F.embedding(ids, self.table.weight * self.weight.weight.exp(), self.padding)
+
+
+class PartsStem(nn.Module):
+    """A unit's vector is the sum of those of its id and of its parts, out of one table (Bojanowski et al. 2017, section 3.2). `ids (B, T)` and
+    `parts (B, T, K)` -> `states (B, T, dim)`; the id 0 adds nothing, and padding is zero.
+
+    While learning, a share `leave_out` of ids and parts is left out, so that none is relied on alone, and `dropout` of the numbers.
+    """
+
+    def __init__(self, num_ids: int, dim: int, parts: int, *, leave_out: float = 0.0, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.table = embedding(num_ids, dim, padding=0, deviation=(dim * (1 + parts)) ** -0.5)
+        self.leave_out = leave_out
+        self.dropout = Dropout(dropout)
+
+    def forward(self, units: Units) -> Features:
+        assert units.ids is not None and units.parts is not None
+        known = torch.cat((units.ids.unsqueeze(-1), units.parts), -1).masked_fill(units.mask.logical_not().unsqueeze(-1), 0)
+        if self.training and self.leave_out:
+            known = known.masked_fill(torch.rand(known.shape, device=known.device) < self.leave_out, 0)
+        states = F.embedding_bag(known.flatten(0, -2), self.table.weight, mode="sum", padding_idx=0)
+        return Features(self.dropout(states).view(*units.mask.shape, -1), units.mask, units.segments)

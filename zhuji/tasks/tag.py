@@ -22,6 +22,7 @@ from zhuji.core.units import Batch, Ratio, Units, UnitSpec
 from zhuji.data.tags import OUTSIDE, kinds, may_follow, parted, scheme_of, spans
 from zhuji.metrics import spans as span_metrics
 from zhuji.nn import losses
+from zhuji.nn.crf import CrfHead, Links, log_likelihood, marginals
 from zhuji.nn.heads import PerUnitHead
 
 _UNMET = "(other)"
@@ -29,15 +30,17 @@ _UNMET = "(other)"
 
 
 class Tagged(NamedTuple):
-    """`logits (B, W, C)` of the first unit of each word, and which words there are, `real (B, W)`."""
+    """`logits (B, W, C)` of the first unit of each word, which words there are, `real (B, W)`, and how well tags follow each other."""
 
     logits: Tensor
     real: Tensor
+    links: Links | None = None
 
 
 class Tag(Task):
     """A linear layer on the first unit of each word (Devlin et al. 2019, section 5.3). Tags that mark spans are decoded so that they
-    keep to their scheme: the best of the allowed sequences (Viterbi 1967).
+    keep to their scheme: the best of the allowed sequences (Viterbi 1967). With `crf` it also learns which tags follow each other, and its
+    loss is that of whole rows (Lafferty et al. 2001; Lample et al. 2016, section 2.2).
 
     A tag that training never met has the target -1: it teaches nothing and counts as wrong. Words that were cut off count as `O`.
     """
@@ -47,6 +50,8 @@ class Tag(Task):
 
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    crf: bool = False
+    """A row's tags are learned together, with the links between them (a conditional random field)."""
     labels: tuple[str, ...] = ()
     """Learned: tags, the most frequent first."""
 
@@ -54,6 +59,13 @@ class Tag(Task):
     def _distinct(self) -> Self:
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(in_language("labels must differ", "labels 不得重复"))
+        if self.crf and self.label_smoothing:
+            raise ValueError(
+                in_language(
+                    "label_smoothing must be 0 with crf: it smooths the cross entropy of single words",
+                    "使用 crf 时 label_smoothing 必须为 0：它平滑的是单个词的交叉熵",
+                )
+            )
         return self
 
     @property
@@ -85,7 +97,7 @@ class Tag(Task):
         }
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
-        return PerUnitHead(dim, len(self.labels), dropout=self.dropout)
+        return (CrfHead if self.crf else PerUnitHead)(dim, len(self.labels), dropout=self.dropout)
 
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> Tagged:
         """Only the first unit of each word is computed further: other pieces carry no tag."""
@@ -93,11 +105,13 @@ class Tag(Task):
         states, mask = features.flat()
         first, real = first_units(batch.units, mask)
         chosen = states.gather(1, first[..., None].expand(-1, -1, states.shape[-1]))
-        return Tagged(head(type(features)(chosen, real)), real)
+        return Tagged(head(type(features)(chosen, real)), real, head.links() if isinstance(head, CrfHead) else None)
 
     def loss(self, outputs: Tagged, batch: Batch) -> Ratio:
         """Sum over the words whose tag is known, and their number."""
         tags = _as_wide(batch.targets["tags"], outputs.logits.shape[1]).masked_fill(~outputs.real, losses.UNSEEN)
+        if outputs.links is not None:
+            return Ratio(-log_likelihood(outputs.logits.float(), tags, outputs.real, outputs.links).sum(), (tags >= 0).sum())
         each = losses.cross_entropy(outputs.logits.flatten(0, 1), tags.flatten(), smoothing=self.label_smoothing)
         return Ratio(each.sum(), (tags >= 0).sum())
 
@@ -161,8 +175,10 @@ class Tag(Task):
         return {"span_f1": f"seqeval 1.2, strict, {'BIOES' if self._letters == 'BIOES' else 'BIO (IOB2)'}, micro-averaged"}
 
     def decode(self, outputs: Tagged) -> list[Prediction]:
-        """A tag for each word, with the mean probability of these tags."""
-        probabilities = outputs.logits.detach().float().softmax(-1).cpu().numpy()
+        """A tag for each word, with the mean probability of these tags; with `crf` that which they have in the whole row."""
+        logits = outputs.logits.detach().float()
+        chances = logits.softmax(-1) if outputs.links is None else marginals(logits, outputs.real, outputs.links)
+        probabilities = chances.detach().cpu().numpy()
         return [
             Prediction(answer, _sureness([row[place, self._index[tag]] for place, tag in enumerate(answer)]))
             for answer, row in zip(self._answers(outputs), probabilities, strict=True)
@@ -172,6 +188,10 @@ class Tag(Task):
         scores = outputs.logits.detach().float().log_softmax(-1).cpu().numpy()
         sizes = outputs.real.sum(1).tolist()
         allowed = self.transitions
+        if outputs.links is not None:
+            allowed = tuple(
+                rule + link.detach().float().cpu().numpy() for rule, link in zip(allowed, outputs.links, strict=True)
+            )
         return [
             tuple(self.labels[tag] for tag in best_path(row[:size], *allowed)) for row, size in zip(scores, sizes, strict=True)
         ]

@@ -100,6 +100,12 @@ def coding_of(modality: Modality) -> Coding:
         arrays["ids"] = ArraySpec(dtype="<u2" if spec.num_ids <= 1 << 16 else "<u4", below=spec.num_ids)
     if spec.num_values:
         arrays["values"] = ArraySpec(dtype="<f4", channels=spec.num_values)
+    if whole.encode(["word"])[0].parts is not None:
+        rule = in_language(
+            "cannot be written into a corpus: its units have parts besides their ids",
+            "不能写入语料：其单元除编号外还有组成部分",
+        )
+        raise BadSetting(key="modality.name", rule=rule, value=modality.name())
     if whole.encode(["word"])[0].words is not None:
         arrays["words"] = ArraySpec(dtype="|u1", below=3)
     return Coding(lambda texts: [_arrays(row, arrays) for row in whole.encode(texts)], arrays, identity(modality))

@@ -78,7 +78,7 @@ class Rows:
         """Changes with any unit or target of any row."""
         digest = hashlib.sha256(self.lengths.tobytes())
         for row in (*self.encoded, *self.others):
-            for array in (row.ids, row.values, row.words):
+            for array in (row.ids, row.values, row.words, row.parts):
                 digest.update(b"" if array is None else array.tobytes())
         for name in sorted(self.targets):
             target = self.targets[name]
@@ -162,8 +162,9 @@ def _compact(rows: list[Encoded]) -> list[Encoded]:
     if any(row.ids is None or row.ids.ndim != 1 or row.values is not None for row in rows):
         return rows
     ends = np.cumsum([row.length for row in rows])
-    ids, words = (_views([getattr(row, name) for row in rows], ends) for name in ("ids", "words"))
-    return [Encoded(ids=part, cut=row.cut, words=word) for row, part, word in zip(rows, ids, words, strict=True)]
+    columns = [_views([getattr(row, name) for row in rows], ends) for name in ("ids", "words", "parts")]
+    found = zip(rows, *columns, strict=True)
+    return [Encoded(ids=ids, cut=row.cut, words=words, parts=parts) for row, ids, words, parts in found]
 
 
 def _views(arrays: Sequence[np.ndarray | None], ends: np.ndarray) -> Sequence[np.ndarray | None]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +12,7 @@ import numpy as np
 from zhuji.core.contracts import Task
 from zhuji.core.records import Record
 from zhuji.data.tags import OUTSIDE
+from zhuji.modalities.spelled import shape
 from zhuji.tasks.tag import Tag, best_path
 
 Tags = tuple[str, ...]
@@ -60,7 +60,7 @@ def _rows(records: Sequence[Record]) -> Iterator[tuple[Sequence[str], Tags]]:
 
 
 def _features(words: Sequence[str]) -> Iterator[list[str]]:
-    lower, shapes = [word.lower() for word in words], [_shape(word) for word in words]
+    lower, shapes = [word.lower() for word in words], [shape(word) for word in words]
     for place, word in enumerate(lower):
         seen = ["1", f"w={word}", f"s={shapes[place]}", f"a={word[:3]}", f"e={word[-3:]}", f"e2={word[-2:]}"]
         for step in (-2, -1, 1, 2):
@@ -72,9 +72,3 @@ def _features(words: Sequence[str]) -> Iterator[list[str]]:
         if place + 1 < len(words):
             seen.append(f"0+1={word} {lower[place + 1]}")
         yield seen
-
-
-def _shape(word: str) -> str:
-    """`"McDonald-7"` -> `XxXx-0`: runs of a kind of character as one."""
-    kinds = ("0" if c.isdigit() else "X" if c.isupper() else "x" if c.isalpha() else c for c in word[:40])
-    return re.sub(r"(.)\1+", r"\1", "".join(kinds))
