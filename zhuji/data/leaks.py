@@ -9,7 +9,7 @@ Groups that a given split cuts through everywhere cannot be moved without emptyi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -97,14 +97,17 @@ class Leaks:
         }
 
 
-def gate(records: Sequence[Record], splits: Array, cluster: Array, action: Action, *, file: str = "") -> tuple[Array, Leaks]:
-    """The splits (N,) int64 after the gate, and what it found. `cluster` (N,) int64: duplicates, from `duplicates.cluster_of`.
+def gate(
+    records: Sequence[Record], splits: Array, cluster: Array, action: Action, *, file: str = "", held: Collection[str] = ()
+) -> tuple[Array, Leaks]:
+    """The splits (N,) int64 after the gate, and what it found. `cluster` (N,) int64: duplicates, from `duplicates.cluster_of`; `held`:
+    groups that were chosen to be held out, then no others need be kept apart.
 
     Raises LeakFound when leaks are to be refused.
     """
     ties = {
         "copy": cluster,
-        "group": numbered([r.group for r in records]),
+        "group": numbered([r.group if not held or r.group in held else None for r in records]),
         "id": numbered([r.id for r in records]),
     }
     leaks = Leaks(action, proxies=proxies(records), conflicts=_conflicts(records, cluster))
