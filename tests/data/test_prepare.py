@@ -269,7 +269,9 @@ def test_groups_are_held_out(tmp_path):
 
 def test_test_rows_of_groups_that_are_not_held_out_stay_where_they_were_given(tmp_path):
     """There are few of them beside the group that is held out: taken for leaks by group they would be moved into training."""
-    rows = [[TEXTS[i], TEXTS[-1 - i], "test" if i in (5, 6) else "train", "aaccccccccbbbbbbbbbb"[i * 2 // 3]] for i in range(30)]
+    rows = [
+        [TEXTS[i], TEXTS[-1 - i], "test" if i in (5, 6) else "train", "aaccccccccbbbbbbbbbb"[i * 2 // 3]] for i in range(30)
+    ]
     settings = DataSettings(path=write(tmp_path, HEADER, rows), group="origin", splits=SplitSettings(hold_out=("b",)))
     ready = prepare(settings, 0)
     assert {r.input for r in ready.split("test_known")} == {TEXTS[5], TEXTS[6]} and not ready.leaks.rows
