@@ -278,6 +278,15 @@ def test_test_rows_of_groups_that_are_not_held_out_stay_where_they_were_given(tm
     assert {r.group for name in ("train", "valid") for r in ready.split(name)} == {"a", "c"}
 
 
+def test_a_group_that_is_held_out_does_not_follow_a_copy_into_training(tmp_path):
+    rows = pairs(["train", "train", "valid", "test"], ["a", "b", "c"])
+    rows[1][0] = rows[0][0]
+    settings = DataSettings(path=write(tmp_path, HEADER, rows), group="origin", splits=SplitSettings(hold_out=("b",)))
+    ready = prepare(settings, 0)
+    assert ready.leaks.rows == 1 and ready.leaks.moved == {"test -> train": 1}
+    assert len(ready.split("test")) == 9 and {r.group for r in ready.split("test")} == {"b"}
+
+
 def test_tagged_words_are_split_guarded_and_counted(tmp_path):
     sentences = [TEXTS[i % 25].split() for i in range(30)]
     tagged = ["".join(f"{word}\t{'O' if place else 'B-x'}\n" for place, word in enumerate(words)) for words in sentences]

@@ -9,7 +9,7 @@ Groups that a given split cuts through everywhere cannot be moved without emptyi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -98,16 +98,16 @@ class Leaks:
 
 
 def gate(
-    records: Sequence[Record], splits: Array, cluster: Array, action: Action, *, file: str = "", held: Collection[str] = ()
+    records: Sequence[Record], splits: Array, cluster: Array, action: Action, *, file: str = "", groups: bool = True
 ) -> tuple[Array, Leaks]:
-    """The splits (N,) int64 after the gate, and what it found. `cluster` (N,) int64: duplicates, from `duplicates.cluster_of`; `held`:
-    groups that were chosen to be held out, then no others need be kept apart.
+    """The splits (N,) int64 after the gate, and what it found. `cluster` (N,) int64: duplicates, from `duplicates.cluster_of`. Without
+    `groups`, rows of one group are not tied: then a copy moves alone.
 
     Raises LeakFound when leaks are to be refused.
     """
     ties = {
         "copy": cluster,
-        "group": numbered([r.group if not held or r.group in held else None for r in records]),
+        "group": numbered([r.group if groups else None for r in records]),
         "id": numbered([r.id for r in records]),
     }
     leaks = Leaks(action, proxies=proxies(records), conflicts=_conflicts(records, cluster))
