@@ -268,13 +268,35 @@ def test_a_further_test_set_is_guarded_too(tmp_path):
 
 def test_groups_are_held_out(tmp_path):
     path = write(tmp_path, HEADER, pairs(["train", "train", "valid", "test"], ["a", "b", "c"]))
-    settings = {"path": path, "group": "origin", "splits": SplitSettings(hold_out=("b",)), "max_dropped": 1.0}
+    settings = {"path": path, "group": "origin", "splits": SplitSettings(hold_out=("b",))}
     ready = prepare(DataSettings(**settings), 0)
     assert {r.group for r in ready.split("test")} == {"b"} and len(ready.split("test")) == 10
     assert {r.group for name in ("train", "valid") for r in ready.split(name)} == {"a", "c"}
-    assert ready.ledger.causes("dropped") == {"test row of a group that is not held out": 5}
+    assert ready.more_tests == ("test_known",) and {r.group for r in ready.split("test_known")} == {"a", "c"}
+    assert len(ready.split("test_known")) == 5 and not ready.ledger.total("dropped")
     with pytest.raises(BadSetting, match="hold_out"):
         prepare(DataSettings(**{**settings, "splits": SplitSettings(hold_out=("zzz",))}), 0)
+
+
+def test_test_rows_of_groups_that_are_not_held_out_stay_where_they_were_given(tmp_path):
+    """There are few of them beside the group that is held out: taken for leaks by group they would be moved into training."""
+    rows = [
+        [TEXTS[i], TEXTS[-1 - i], "test" if i in (5, 6) else "train", "aaccccccccbbbbbbbbbb"[i * 2 // 3]] for i in range(30)
+    ]
+    settings = DataSettings(path=write(tmp_path, HEADER, rows), group="origin", splits=SplitSettings(hold_out=("b",)))
+    ready = prepare(settings, 0)
+    assert {r.input for r in ready.split("test_known")} == {TEXTS[5], TEXTS[6]} and not ready.leaks.rows
+    assert {r.group for name in ("train", "valid") for r in ready.split(name)} == {"a", "c"}
+
+
+def test_a_group_that_is_held_out_does_not_follow_a_copy_into_training(tmp_path):
+    """Its rows tied to each other would all go where one of them has a copy, and leave no test split."""
+    rows = [[source, target, origin] for source, target, _, origin in pairs(["train"], ["a", "b", "c", "d", "e"])]
+    rows[1][0] = rows[0][0]
+    settings = {"path": write(tmp_path, ["source", "target", "origin"], rows), "group": "origin"}
+    ready = prepare(DataSettings(**settings, splits=SplitSettings(hold_out=("b",))), 0)
+    assert {r.group for r in ready.split("test")} == {"b"} and len(ready.split("test")) == 5
+    assert ready.leaks.rows == 1 and sum(ready.leaks.moved.values()) == 1
 
 
 def test_tagged_words_are_split_guarded_and_counted(tmp_path):

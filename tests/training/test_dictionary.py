@@ -2,6 +2,7 @@ import pytest
 
 from zhuji.core.records import Record
 from zhuji.tasks.translate import Translate
+from zhuji.training import dictionary
 from zhuji.training.dictionary import copies, learned, word_by_word
 
 PAIRS = [
@@ -41,6 +42,13 @@ def test_unknown_words_stay_and_order_too():
 def test_chinese_is_written_without_blanks():
     train = [Record(str(i), a, target=b) for i, (a, b) in enumerate([("dog", "狗"), ("big dog", "大狗"), ("big", "大")] * 3)]
     assert word_by_word(Translate(), train, [Record("9", "big dog", target="")]) == ["大狗"]
+
+
+def test_of_many_pairs_it_reads_some_of_every_part(monkeypatch):
+    """A file in order of origin: with the first pairs alone, the words of the last origin would stay unknown."""
+    monkeypatch.setattr(dictionary, "PAIRS", 4)
+    train = [Record(str(i), word, target=word.upper()) for i, word in enumerate(["a"] * 6 + ["z"] * 2)]
+    assert word_by_word(Translate(), train, [Record("9", "a z", target="")]) == ["A Z"]
 
 
 @pytest.mark.parametrize("pairs", [[], [((), ())], [(("a",), ())]])

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from sacrebleu.metrics import CHRF
 from safetensors.torch import load_file
 
 from tests import supervised, trained
@@ -173,6 +174,14 @@ def test_a_run_that_tags():
     assert next(found.predict(["Ada Smith met Bo"])).answer == ("B-PER", "I-PER", "O", "B-PER")
 
 
+def approx_chrf_of_copies(split, group):
+    """sacrebleu's own corpus score."""
+    with open(supervised.pairs(), encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split and group in (None, row["group"])]
+    score = CHRF().corpus_score([row["en"] for row in rows], [[row["de"] for row in rows]]).score
+    return pytest.approx(score, abs=1e-6)
+
+
 def test_a_run_that_translates():
     result = supervised.translated()
     facts = Result.read(result.run).facts
@@ -182,6 +191,10 @@ def test_a_run_that_translates():
     assert set(result.baselines) == {"dictionary", "copy"} and result.baselines["copy"]["copied"]["value"] == 1
     assert list(facts["more_tests"]) == ["test_b"] and facts["more_tests"]["test_b"]["chrf"]["value"] > 60
     assert {name: part["rows"] for name, part in facts["by_group"].items()} == {"g0": 10, "g1": 10}
+    # By hand: what copying scores on the rows of a further set, and of a group.
+    assert set(facts["more_baselines"]["test_b"]) == set(facts["group_baselines"]["g1"]) == {"dictionary", "copy"}
+    assert facts["more_baselines"]["test_b"]["copy"]["chrf"]["value"] == approx_chrf_of_copies("test_b", None)
+    assert facts["group_baselines"]["g1"]["copy"]["chrf"]["value"] == approx_chrf_of_copies("test_a", "g1")
     assert facts["notes"]["bleu"].startswith("nrefs:1|")
     assert [name for name in facts["history"][0] if name != "step"] == ["epoch", "perplexity", "unit_accuracy", "loss"]
     with open(result.run / "predictions.csv", encoding="utf-8", newline="") as file:

@@ -97,14 +97,17 @@ class Leaks:
         }
 
 
-def gate(records: Sequence[Record], splits: Array, cluster: Array, action: Action, *, file: str = "") -> tuple[Array, Leaks]:
-    """The splits (N,) int64 after the gate, and what it found. `cluster` (N,) int64: duplicates, from `duplicates.cluster_of`.
+def gate(
+    records: Sequence[Record], splits: Array, cluster: Array, action: Action, *, file: str = "", groups: bool = True
+) -> tuple[Array, Leaks]:
+    """The splits (N,) int64 after the gate, and what it found. `cluster` (N,) int64: duplicates, from `duplicates.cluster_of`. Without
+    `groups`, rows of one group are not tied: then a copy moves alone.
 
     Raises LeakFound when leaks are to be refused.
     """
     ties = {
         "copy": cluster,
-        "group": numbered([r.group for r in records]),
+        "group": numbered([r.group if groups else None for r in records]),
         "id": numbered([r.id for r in records]),
     }
     leaks = Leaks(action, proxies=proxies(records), conflicts=_conflicts(records, cluster))

@@ -26,6 +26,9 @@ from zhuji.data.split import Array, assign, method, moments, require
 from zhuji.data.tags import kinds
 from zhuji.data.words import counted
 
+KNOWN = "test_known"
+"""The test set of the groups that are not held out."""
+
 
 @dataclass
 class Prepared:
@@ -92,7 +95,9 @@ def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tup
         settings.splits,
         seed if settings.splits.seed is None else settings.splits.seed,
     )
-    splits, leaks = gate(records, first, cluster, settings.leaks, file=settings.path)
+    # A group that is held out is whole by itself, and must not follow one copied row into training.
+    grouped = not settings.splits.hold_out
+    splits, leaks = gate(records, first, cluster, settings.leaks, file=settings.path, groups=grouped)
     require(splits, np.unique(first).tolist())
     return [replace(r, split=SPLITS[part]) for r, part in zip(records, splits.tolist(), strict=True)], leaks
 
@@ -134,7 +139,7 @@ def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
 
 def _usable(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -> list[Record]:
     """The records that have a split if others do, and a time if rows are divided by it; the others are dropped with the cause."""
-    records = _held_out(records, settings, ledger)
+    records = _held_out(records, settings)
     has_split = any(r.split is not None for r in records)
     by_time = not has_split and method(settings.splits, records) == "time"
     times = moments(records) if by_time else [0.0] * len(records)
@@ -150,23 +155,21 @@ def _usable(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -
     return usable
 
 
-def _held_out(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -> list[Record]:
-    """With groups held out, theirs is the test split; what was in it of others is dropped."""
+def _held_out(records: Sequence[Record], settings: DataSettings) -> list[Record]:
+    """With groups held out, theirs is the test split; test rows that a file gives of other groups become test sets of their own."""
     held = set(settings.splits.hold_out)
     if not held:
         return list(records)
     if absent := sorted(held - {record.group for record in records}):
         rule = in_language("must be groups that the group column holds", "必须是分组列中的组名")
         raise BadSetting(file=settings.path, key="data.splits.hold_out", rule=rule, value=absent[0])
-    usable: list[Record] = []
-    for record in records:
+
+    def split(record: Record) -> str:
         if record.group in held:
-            usable.append(replace(record, split="test"))
-        elif split_name(record.split) == "test" or test_name(record.split):
-            ledger.drop("test row of a group that is not held out", split="test", label=counted_as(record))
-        else:
-            usable.append(replace(record, split=record.split or "train"))
-    return usable
+            return "test"
+        return KNOWN if split_name(record.split) == "test" else record.split or "train"
+
+    return [replace(record, split=split(record)) for record in records]
 
 
 def _further_tests(records: Sequence[Record]) -> dict[str, str]:

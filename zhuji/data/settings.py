@@ -34,7 +34,8 @@ class SplitSettings(Settings):
     valid: Fraction = 0.1
     test: Fraction = 0.2
     hold_out: Names = ()
-    """Groups whose rows, and no others, make up the test split."""
+    """Groups whose rows, and no others, make up the test split. Test rows that a split column gives of other groups are scored beside
+    it, as `test_known`."""
     seed: int | None = None
     """Defaults to the run's seed."""
 

@@ -13,7 +13,7 @@ from zhuji.data.cells import joined
 from zhuji.data.conll import words_of
 
 PAIRS = 50_000
-"""Pairs that the dictionary is learned from."""
+"""Pairs that the dictionary is learned from; of more, evenly spread ones, because files are often in order of where they come from."""
 ROUNDS = 5
 LONGEST = 100
 """Words of a text that are looked at."""
@@ -28,11 +28,16 @@ def copies(task: Task, train: Sequence[Record], test: Sequence[Record]) -> list[
 
 def word_by_word(task: Task, train: Sequence[Record], test: Sequence[Record]) -> list[str]:
     """Each word's likeliest translation, in the order of the words; an unknown word stays as it is."""
-    pairs = [(words_of(joined(r.input))[:LONGEST], words_of(joined(r.target))[:LONGEST]) for r in train[:PAIRS]]
-    known = learned(pairs)
+    chosen = [train[i] for i in _spread(len(train), PAIRS)]
+    known = learned([(words_of(joined(r.input))[:LONGEST], words_of(joined(r.target))[:LONGEST]) for r in chosen])
     written = ([known.get(word, word) for word in words_of(joined(record.input))] for record in test)
-    spaced = _is_spaced([joined(record.target) for record in train[:1000]])
+    spaced = _is_spaced([joined(record.target) for record in chosen[:1000]])
     return [(" " if spaced else "").join(word for word in words if word) for words in written]
+
+
+def _spread(rows: int, most: int) -> list[int]:
+    """The numbers of at most so many rows, evenly spaced."""
+    return np.linspace(0, rows, min(rows, most), endpoint=False, dtype=np.int64).tolist()
 
 
 def learned(pairs: Sequence[tuple[Sequence[str], Sequence[str]]], rounds: int = ROUNDS) -> dict[str, str]:

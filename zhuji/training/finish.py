@@ -88,14 +88,20 @@ def finish(job: Job) -> Result:
 
 
 def _facts(job: Job, model: Model, test: Scores, valid: Scores) -> Facts:
-    rivals, progress = _baselines(job), job.state.progress
+    progress = job.state.progress
+    scored = {"test": test, **_further(job, model)}
+    columns = {name: of.columns for name, of in scored.items()}
     return {
         "run": str(job.folder), "bundle": str(job.folder / places.BUNDLE), "name": job.run.name, "version": __version__,
         "kind": job.prepared.roles.kind, "metric": next(iter(test.metrics)),
         "test": test.as_dict() if test.rows else {}, "valid": valid.as_dict() if valid.rows else {},
-        "notes": dict(job.material.task.notes()), "more_tests": _more_tests(job, model), "by_group": _by_group(job, test),
-        "baselines": {name: rival.as_dict() for name, rival in rivals.items()},
-        "baseline_notes": {name: rival.note for name, rival in rivals.items() if rival.note},
+        "notes": dict(job.material.task.notes()),
+        "more_tests": {name: scored[name].as_dict() for name in job.prepared.more_tests},
+        "by_group": {
+            name: {"rows": int(rows.sum()), **_rescored(job, _of(columns[part], rows))}
+            for name, (part, rows) in _groups(job).items()
+        },
+        **_rivals(job),
         "ledger": job.prepared.ledger.as_dict(), "leaks": job.prepared.leaks.as_dict(), **_leak_effect(job, model, test),
         "labels": list(job.material.task.plain().get("labels", ())), "unseen": test.unseen,
         "confusion": [list(row) for row in test.confusion], "per_class": [dict(row) for row in test.per_class],
@@ -112,20 +118,40 @@ def _choice(job: Job) -> Facts:
     return {"choice": {key: value for key, value in read_json(path).items() if key != "tried"}} if path.exists() else {}
 
 
-def _more_tests(job: Job, model: Model) -> Facts:
+def _further(job: Job, model: Model) -> dict[str, Scores]:
     """Scores on each test set beside the test split."""
     draws, names = job.run.evaluate.bootstrap, job.prepared.more_tests
-    return {name: judged(job, model, job.material.rows[name], draws, answers=True).as_dict() for name in names}
+    return {name: judged(job, model, job.material.rows[name], draws, answers=True) for name in names}
 
 
-def _by_group(job: Job, test: Scores) -> Facts:
-    """Test scores of each group, where there are few of them."""
-    groups = np.array([record.group or "" for record in job.material.rows["test"].records])
-    names = sorted({*groups.tolist()} - {""})
-    if not 1 <= len(names) <= MOST_GROUPS:
-        return {}
-    parts = {name: {key: column[groups == name] for key, column in test.columns.items()} for name in names}
-    return {name: {"rows": int((groups == name).sum()), **_rescored(job, part)} for name, part in parts.items()}
+def _groups(job: Job) -> dict[str, tuple[str, np.ndarray]]:
+    """Each group, where there are few: a test set that holds it, the test split before others, and which of its rows are the group's."""
+    found: dict[str, tuple[str, np.ndarray]] = {}
+    for part in ("test", *job.prepared.more_tests):
+        groups = np.array([record.group or "" for record in job.material.rows[part].records])
+        found |= {name: (part, groups == name) for name in sorted({*groups.tolist()} - {"", *found})}
+    return found if len(found) <= MOST_GROUPS else {}
+
+
+def _of(columns: Columns, rows: np.ndarray | slice) -> Columns:
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def _rivals(job: Job) -> Facts:
+    """Scores of the baselines on the test split, on each further test set and on each group; they answer each row once."""
+    parts = {name: job.material.rows[name].records for name in ("test", *job.prepared.more_tests)}
+    ends = np.cumsum([len(records) for records in parts.values()]).tolist()
+    where = {name: slice(end - len(parts[name]), end) for name, end in zip(parts, ends, strict=True)}
+    found = _baselines(job, [record for records in parts.values() for record in records])
+    columns = {name: {part: _of(rival.scores.columns, rows) for part, rows in where.items()} for name, rival in found.items()}
+    on = {part: {name: _rescored(job, of[part]) for name, of in columns.items()} for part in parts if parts[part]}
+    groups = {
+        group: {name: _rescored(job, _of(of[part], rows)) for name, of in columns.items()}
+        for group, (part, rows) in _groups(job).items()
+    }
+    notes = {name: rival.note for name, rival in found.items() if rival.note}
+    more = {name: on[name] for name in job.prepared.more_tests if name in on}
+    return {"baselines": on.get("test", {}), "more_baselines": more, "group_baselines": groups, "baseline_notes": notes}
 
 
 def about_model(model: Model) -> Facts:
@@ -201,14 +227,12 @@ def save_bundle(job: Job, model: Model, golden: Golden, facts: Facts, folder: Pa
     assert not flips, f"{flips} golden rows have other answers after saving and opening"
 
 
-def _baselines(job: Job) -> Mapping[str, Baseline]:
+def _baselines(job: Job, asked: Sequence[Record]) -> Mapping[str, Baseline]:
     if not job.run.evaluate.baselines:
         return {}
-    rows, run = job.material.rows, job.run
     say(in_language("Training the baselines …", "正在训练基线模型 …"))
-    return baselines(
-        job.material.task, rows["train"].records, rows["test"].records, resamples=run.evaluate.bootstrap, seed=run.seed
-    )  # fmt: skip
+    # Without intervals: those belong to the parts of `asked`.
+    return baselines(job.material.task, job.material.rows["train"].records, asked, resamples=0, seed=job.run.seed)
 
 
 def _leak_effect(job: Job, model: Model, test: Scores) -> Facts:
