@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-CACHE_KIB = 8 << 10
+CACHE_KIB = 2 << 10
 """Of the table that is held in memory."""
 
 
