@@ -97,7 +97,8 @@ def main() -> int:
         lines, sound = zip(*(counted(folder, kind) for kind in ("packed", "whole")), strict=True)
     header = ["rows", "batches", "documents", "seen", "skipped", "repeated", "units", "units in batches"]
     body = f"Workers: {', '.join(map(str, WORLDS))}, each for a quarter of the epoch.\n\n{table(header, list(lines))}"
-    record("workers", "Other workers in the middle of an epoch", body, f"python benchmarks/workers.py {chosen.texts_file.name}")
+    command = f"python benchmarks/workers.py {chosen.texts_file.name} --texts {chosen.texts}"
+    record("workers", "Other workers in the middle of an epoch", body, command)
     return int(not all(sound))
 
 

@@ -76,10 +76,26 @@ class Order:
 
     def read(self, blocks: Array) -> tuple[Documents, Array]:
         """The documents of these blocks and the number of each, (N,) int64, unique over all corpora."""
-        chosen: list[int] = blocks.tolist()
-        parts = [corpus.read(i) for corpus, i in map(self.place, chosen)]
-        numbers = [(b << 32) + np.arange(len(part)) for b, part in zip(chosen, parts, strict=True)]
-        return Documents.joined(parts), np.concatenate(numbers)
+        places = [self.place(block) for block in blocks.tolist()]
+        counts = [int(corpus.blocks["documents"][i]) for corpus, i in places]
+        lengths, numbers = np.empty(sum(counts), np.int64), np.empty(sum(counts), np.int64)
+        arrays = {name: self._room(name, int(self.units[blocks].sum())) for name in self.corpora[0].manifest.arrays}
+        document = unit = 0
+        # Each block is copied to its place as it is read: a window is never in memory twice.
+        for block, count, (corpus, i) in zip(blocks.tolist(), counts, places, strict=True):
+            part, units = corpus.read(i), int(self.units[block])
+            lengths[document : document + count] = part.lengths
+            numbers[document : document + count] = (block << 32) + np.arange(count)
+            for name, array in arrays.items():
+                array[unit : unit + units] = part.arrays[name]
+            document, unit = document + count, unit + units
+        return Documents(lengths, arrays), numbers
+
+    def _room(self, name: str, units: int) -> Array:
+        """Room for so many units of an array."""
+        specs = [corpus.manifest.arrays[name] for corpus in self.corpora]
+        shape = (units, specs[0].channels) if specs[0].channels else (units,)
+        return np.empty(shape, np.result_type(*(np.dtype(spec.dtype) for spec in specs)))
 
 
 class Kept(dict[tuple[int, int], T]):
