@@ -209,7 +209,7 @@ def main() -> int:
             data = first_texts(data, folder / "texts.txt", chosen.texts)
         size = (MINI, 2000) if chosen.mini else (TINY, 400)
         sets = pretraining(data, chosen.steps, *size) if chosen.pretrain else settings(data, chosen.steps, rows=2000)
-        outcome = run(folder, sets, kills=chosen.kills, stride=max(1, chosen.steps // (chosen.kills + 2)))
+        outcome = run(folder, sets, kills=chosen.kills, stride=max(1, 4 * chosen.steps // (5 * chosen.kills)))
         text = told(outcome, folder, time.monotonic() - started)
     name = "kill_test_pretrain" if chosen.pretrain else "kill_test"
     command = " ".join(["python benchmarks/kill_test.py", chosen.data.name, *sys.argv[2:]])
