@@ -2,17 +2,17 @@
 an undisturbed one.
 
     python benchmarks/kill_test.py DATA.csv [--kills 50]
-    python benchmarks/kill_test.py TEXTS.txt --pretrain [--kills 30]
+    python benchmarks/kill_test.py TEXTS.txt --pretrain [--kills 30] [--mini] [--texts 800]
 
-With `--pretrain` it is a pretraining in packed rows: masked units, dropout, a moving average of the weights.
-
-Prints the number of kills, how many of them left a half-written checkpoint behind, how many checkpoints were looked at and found
-unreadable, and whether the two runs ended with the same bits: weights, scores and the log of every step.
+With `--pretrain` it is a pretraining in packed rows: masked units, dropout, a moving average of the weights; `--mini`: in the shape of
+BERT-mini. Kills are spread over the whole training. Leaves with 1 unless there were that many and the two runs ended with the same
+bits: weights, scores and the log of every step.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import random
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 TIMES = ("seconds", "units_per_second", "rss_mb", "peak_rss_mb", "run", "bundle", "mfu", "cost")
@@ -37,11 +38,16 @@ def settings(data: Path, steps: int, rows: int) -> list[str]:
     ]  # fmt: skip
 
 
-def pretraining(data: Path, steps: int) -> list[str]:
+TINY = "width: 16, layers: 2, heads: 2"
+MINI = "width: 256, layers: 4, heads: 4, hidden: 1024"
+
+
+def pretraining(data: Path, steps: int, shape: str = TINY, vocabulary: int = 400) -> list[str]:
     """A small transformer that guesses hidden units in packed rows."""
     return [
-        f"corpus.sources=[{data}]", "corpus.valid=0.05", "modality={name: text, tokenizer: bpe, vocab_size: 400, max_units: 64}",
-        "backbone={name: transformer, width: 16, layers: 2, heads: 2, dropout: 0.1}", "task={name: masked_units}", "pack=32",
+        f"corpus.sources=[{data}]", "corpus.valid=0.05", "task={name: masked_units}", "pack=32",
+        f"modality={{name: text, tokenizer: bpe, vocab_size: {vocabulary}, max_units: 64}}",
+        f"backbone={{name: transformer, {shape}, dropout: 0.1}}",
         "train.batch_units=512", "train.evaluate_every=0.3", "held.bootstrap=10", "held.units=2000", *_common(steps),
     ]  # fmt: skip
 
@@ -70,6 +76,8 @@ def child(folder: Path, sets: list[str]) -> None:
 @dataclass
 class Outcome:
     kills: int = 0
+    steps: list[int] = field(default_factory=list)
+    """The newest checkpoint at each kill."""
     partial: int = 0
     checked: int = 0
     unreadable: list[str] = field(default_factory=list)
@@ -82,19 +90,27 @@ def spawn(folder: Path, sets: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
 
 
-def newest(folder: Path) -> str:
-    return max((path.name for path in (folder / "checkpoints").glob("step-*")), default="")
+def newest(folder: Path) -> int:
+    """The step of the newest checkpoint, 0 where there is none."""
+    return max((int(path.name[5:]) for path in (folder / "checkpoints").glob("step-*")), default=0)
 
 
-def kill_once(folder: Path, sets: list[str], rng: random.Random, outcome: Outcome) -> bool:
-    """Start, wait for a new checkpoint (or now and then kill before there is one), kill a moment later. False when the run has ended."""
+def kill_once(folder: Path, sets: list[str], rng: random.Random, outcome: Outcome, stride: int = 1) -> bool:
+    """Start, wait for some new checkpoints, `stride` on average (or now and then kill before there is one), kill a moment later. False
+    when the run has ended."""
     process, before = spawn(folder, sets), newest(folder)
     early = rng.random() < 0.1 and bool(before)
+    wanted = before + rng.randint(1, 2 * stride - 1)
     deadline = time.monotonic() + rng.uniform(0.5, 4.0) if early else float("inf")
-    while process.poll() is None and newest(folder) == before and time.monotonic() < deadline:
+    seen, since, period = before, time.monotonic(), 0.5
+    while process.poll() is None and seen < wanted and time.monotonic() < deadline:
         time.sleep(0.002)
+        if (now := newest(folder)) > seen:
+            if seen > before:
+                period = max(0.5, (time.monotonic() - since) / (now - seen))
+            seen, since = now, time.monotonic()
     if not early:
-        time.sleep(rng.uniform(0.0, 0.5))
+        time.sleep(rng.uniform(0.0, 1.2 * period))  # anywhere in the next step, or in writing its checkpoint
     if process.poll() is not None:
         _, errors = process.communicate()
         assert process.returncode == 0, errors.decode()
@@ -102,6 +118,7 @@ def kill_once(folder: Path, sets: list[str], rng: random.Random, outcome: Outcom
     process.send_signal(signal.SIGKILL)
     process.communicate()
     outcome.kills += 1
+    outcome.steps.append(newest(folder))
     return True
 
 
@@ -131,14 +148,14 @@ def essence(folder: Path) -> dict[str, object]:
     }
 
 
-def run(folder: Path, sets: list[str], *, kills: int, seed: int = 0) -> Outcome:
+def run(folder: Path, sets: list[str], *, kills: int, seed: int = 0, stride: int = 1) -> Outcome:
     """Train once undisturbed and once with so many kills."""
     rng, outcome = random.Random(seed), Outcome()
     process = spawn(folder / "undisturbed", sets)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     killed = folder / "killed"
-    while outcome.kills < kills and kill_once(killed, sets, rng, outcome):
+    while outcome.kills < kills and kill_once(killed, sets, rng, outcome, stride):
         look(killed, 2, outcome)
     if not (killed / "results.json").exists():
         _, errors = spawn(killed, sets).communicate()
@@ -146,6 +163,29 @@ def run(folder: Path, sets: list[str], *, kills: int, seed: int = 0) -> Outcome:
     ours, theirs = essence(folder / "undisturbed"), essence(killed)
     outcome.differences = [name for name in ours if ours[name] != theirs[name]]
     return outcome
+
+
+def told(outcome: Outcome, folder: Path, seconds: float) -> str:
+    """What happened, in words."""
+    lines = [json.loads(line) for line in (folder / "killed" / "metrics.jsonl").read_text().splitlines()]
+    epoch = {line["step"]: line["epoch"] for line in lines if "epoch" in line}
+    known = [step for step in outcome.steps if step in epoch]
+    where = f"at steps {', '.join(map(str, outcome.steps))}"
+    if known:
+        where += f"; epoch {epoch[known[0]]:.2f} to {epoch[known[-1]]:.2f} of {max(epoch.values()):.2f}"
+    same = "**yes** (weights, scores, and the log of every step)"
+    return "\n".join([
+        f"{outcome.kills} kills in {seconds:.0f} s, {outcome.partial} of them while a checkpoint was being written, {where}.",
+        f"{outcome.checked} checkpoints read after kills, **{len(outcome.unreadable)} unreadable**. Ended with the same bits as "
+        f"undisturbed: {same if not outcome.differences else 'NO: ' + ', '.join(outcome.differences)}.",
+    ])  # fmt: skip
+
+
+def first_texts(path: Path, to: Path, texts: int) -> Path:
+    """The first lines of a file of texts, gzipped or not, as a file of its own."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
+        to.write_text("".join(islice(file, texts)), encoding="utf-8")
+    return to
 
 
 def main() -> int:
@@ -157,19 +197,23 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--pretrain", action="store_true")
+    parser.add_argument("--mini", action="store_true")
+    parser.add_argument("--texts", type=int, help="of the file, the first so many lines")
     chosen = parser.parse_args()
-    started = time.monotonic()
-    data = chosen.data.resolve()
-    sets = pretraining(data, chosen.steps) if chosen.pretrain else settings(data, chosen.steps, rows=2000)
-    with tempfile.TemporaryDirectory() as folder:
-        outcome = run(Path(folder), sets, kills=chosen.kills)
-    print(
-        f"{outcome.kills} kills in {time.monotonic() - started:.0f} s, {outcome.partial} of them while a checkpoint was being written"
-    )
-    print(f"{outcome.checked} checkpoints read after kills, {len(outcome.unreadable)} unreadable")
-    print(
-        f"ended with the same bits as undisturbed: {'yes' if not outcome.differences else 'NO: ' + ', '.join(outcome.differences)}"
-    )
+    from machine import record
+
+    started, data = time.monotonic(), chosen.data.resolve()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if chosen.texts:
+            data = first_texts(data, folder / "texts.txt", chosen.texts)
+        size = (MINI, 2000) if chosen.mini else (TINY, 400)
+        sets = pretraining(data, chosen.steps, *size) if chosen.pretrain else settings(data, chosen.steps, rows=2000)
+        outcome = run(folder, sets, kills=chosen.kills, stride=max(1, 4 * chosen.steps // (5 * chosen.kills)))
+        text = told(outcome, folder, time.monotonic() - started)
+    name = "kill_test_pretrain" if chosen.pretrain else "kill_test"
+    command = " ".join(["python benchmarks/kill_test.py", chosen.data.name, *sys.argv[2:]])
+    record(name, f"{outcome.kills} kills of a {'pretraining' if chosen.pretrain else 'training'}, the same bits", text, command)
     return int(outcome.kills < chosen.kills or bool(outcome.unreadable or outcome.differences))
 
 

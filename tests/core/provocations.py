@@ -376,6 +376,14 @@ def _(folder: Path, patch: Patch) -> object:
     return build(folder / "there", CorpusSettings.parse({"sources": [str(csv(folder))]}), coding)
 
 
+@provokes("CorpusFormat")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.data.corpus.shards import Corpus
+
+    (folder / "manifest.json").write_text('{"format": 1, "blocks": []}')
+    return Corpus(folder)
+
+
 @provokes("NoCommonRows")
 def _(folder: Path, patch: Patch) -> object:
     from zhuji.tools.compare import compare

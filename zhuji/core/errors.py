@@ -219,6 +219,11 @@ class CorpusExists(DataError):
     zh = ("语料不会被覆盖，但该处已有其他内容", "请用 --to 选择另一个文件夹，或删除该文件夹")
 
 
+class CorpusFormat(DataError):
+    en = ("a corpus must be of format {known}", "make it anew with zhuji corpus; a run that holds it must begin anew")
+    zh = ("语料的格式版本必须为 {known}", "请用 zhuji corpus 重新生成；含有该语料的运行须重新开始")
+
+
 class NoCommonRows(DataError):
     en = ("two runs are compared on the rows that both were tested on, but {a} and {b} share none",
           "train both on the same data with the same split")  # fmt: skip

@@ -6,7 +6,8 @@
     graph.usearch         only above `EXACT` rows: a graph of neighbours (Malkov & Yashunin 2018)
 
 Similarity is the cosine. Up to `EXACT` rows every one is compared, which is exact and fast. Opening executes nothing and trusts no
-length in a file. A graph is read by a library: `exact` does without it, for an index from a stranger.
+length in a file. A graph is read by a library, after every number in it that leads somewhere was checked (see `_graph`); `exact` does
+without it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from zhuji.core.contracts import Columns
-from zhuji.core.errors import DamagedBundle, MissingExtra, NewerFormat, NotABundle, UnsafeBundle, WrongModel
+from zhuji.core.errors import DamagedBundle, NewerFormat, NotABundle, UnsafeBundle, WrongModel
 from zhuji.core.files import atomic_folder, write_json
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
@@ -37,6 +38,7 @@ from zhuji.metrics.retrieval import retrieval_metrics
 from zhuji.model.pooled import Vectors, embed, embed_rows, unit_length
 from zhuji.model.predictor import Predictor
 from zhuji.model.safety import MIB, list_files, parse_json, read_bytes, read_header
+from zhuji.tools._graph import open_graph, write_graph
 from zhuji.tools._rows import rows_of, settings_for, vectors_of
 from zhuji.training import threads
 from zhuji.training.transfer import absolute, digest, open_model
@@ -111,7 +113,7 @@ def index(
         (partial / VECTORS).write_bytes(safetensors.numpy.save({"vectors": vectors}))
         (partial / ROWS).write_bytes(b"".join(_line(record) for record in records))
         if len(records) > EXACT:
-            _graph(vectors).save(str(partial / GRAPH))
+            write_graph(partial / GRAPH, vectors)
         files = {path.name: {"bytes": path.stat().st_size, "sha256": _hash(path)} for path in sorted(partial.iterdir())}
         about = {"path": absolute(str(model)), "hash": digest(predictor.model)}
         write_json(partial / MANIFEST, {"format": FORMAT, "model": about, "rows": len(records), "files": files})
@@ -130,20 +132,6 @@ def _embedded(predictor: Predictor, settings: DataSettings, ledger: Ledger) -> t
 def _line(record: Record) -> bytes:
     label = list(record.label) if isinstance(record.label, tuple) else record.label
     return json.dumps({"id": record.id, "input": str(record.input), "label": label}, ensure_ascii=False).encode() + b"\n"
-
-
-def _graph(vectors: Vectors) -> Any:
-    graph = _library().Index(ndim=vectors.shape[1], metric="ip", dtype="f32")
-    graph.add(np.arange(len(vectors)), vectors)
-    return graph
-
-
-def _library() -> Any:
-    try:
-        from usearch import index as library
-    except ImportError:
-        raise MissingExtra(what="zhuji nearest", package="usearch", extra="search") from None
-    return library
 
 
 def _hash(path: Path) -> str:
@@ -196,7 +184,7 @@ def open_index(folder: Path | str, *, exact: bool = False) -> Index:
     if not sound or not all(isinstance(row, dict) and {"id", "input", "label"} == set(row) for row in rows):
         why = in_language("rows and vectors must belong together", "行与向量必须对应")
         raise DamagedBundle(file=folder, why=why)
-    graph = _open_graph(folder / GRAPH, vectors) if GRAPH in sizes and not exact else None
+    graph = open_graph(folder / GRAPH, sizes[GRAPH], vectors) if GRAPH in sizes and not exact else None
     return Index(vectors, rows, manifest["model"], graph)
 
 
@@ -223,16 +211,6 @@ def _manifest(path: Path, sizes: Mapping[str, int]) -> dict[str, Any]:
     if max(sizes.values()) > LIMIT:
         raise UnsafeBundle(file=path.parent, why=in_language("a file is too large", "文件过大"))
     return said
-
-
-def _open_graph(path: Path, vectors: Vectors) -> Any:
-    library = _library()
-    about = library.Index.metadata(str(path)) or {}
-    graph = library.Index(ndim=vectors.shape[1], metric="ip", dtype="f32")
-    if about.get("dimensions") != vectors.shape[1] or about.get("count_present") != len(vectors):
-        raise DamagedBundle(file=path, why=in_language("it does not belong to these vectors", "它与这些向量不符"))
-    graph.load(str(path))
-    return graph
 
 
 def nearest(

@@ -18,10 +18,11 @@ from zhuji.core.errors import BadSetting, MissingFile
 from zhuji.core.files import atomic_folder, read_json, write_json
 from zhuji.core.log import in_language
 from zhuji.core.seed import derive
+from zhuji.data.corpus.blocks import damaged
 from zhuji.data.corpus.build import Coding, build, existing, fingerprint_of, sample, sources_of
 from zhuji.data.corpus.rows import kinds_of
 from zhuji.data.corpus.settings import CorpusSettings
-from zhuji.data.corpus.shards import Arrays, ArraySpec, damaged
+from zhuji.data.corpus.shards import Arrays, ArraySpec
 from zhuji.data.ledger import Ledger
 
 MODALITY = "modality.json"

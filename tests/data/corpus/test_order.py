@@ -14,9 +14,7 @@ def test_an_epoch_is_every_block_once_in_windows_of_bounded_size(tmp_path):
         windows = order.windows(epoch)
         assert sorted(np.concatenate(windows).tolist()) == list(range(len(held.blocks)))
         assert len(windows) > 3
-        assert max(sum(held.bytes_of(b) for b in window) for window in windows) < 9_000 + max(
-            map(held.bytes_of, range(len(held.blocks)))
-        )
+        assert max(held.bytes[window].sum() for window in windows) < 9_000 + held.bytes.max()
     assert np.concatenate(order.windows(0)).tolist() != np.concatenate(order.windows(1)).tolist()
     assert np.concatenate(Order([held], 3, 9_000).windows(1)).tolist() == np.concatenate(order.windows(1)).tolist()
     assert np.concatenate(Order([held], 4, 9_000).windows(1)).tolist() != np.concatenate(order.windows(1)).tolist()
@@ -25,7 +23,7 @@ def test_an_epoch_is_every_block_once_in_windows_of_bounded_size(tmp_path):
 def test_weights_say_how_often_a_source_is_read_and_fractions_add_up(tmp_path):
     held = made.corpus(tmp_path / "c", *[made.lengths_of(400)] * 4, weights=(1.0, 2.0, 0.25, 1.5))
     order = Order([held], seed=0)
-    source = np.array([block.source for block in held.blocks])
+    source = held.blocks["source"]
     blocks = np.bincount(source)
     read = np.zeros((4, len(source)), int)
     for epoch in range(4):
@@ -41,14 +39,14 @@ def test_weights_can_be_given_when_reading(tmp_path):
 
     made.corpus(tmp_path / "c", [5] * 300, [5] * 300)
     order = Order([Corpus(tmp_path / "c", weights=(3, 1))], seed=0)
-    read = Counter(order.places[b][0].blocks[b].source for b in np.concatenate(order.windows(0)).tolist())
+    read = Counter(order.corpora[0].blocks["source"][np.concatenate(order.windows(0))].tolist())
     assert read[0] == 3 * read[1]
 
 
 def test_numbers_are_unique_over_corpora_and_a_copied_block_keeps_its_own(tmp_path):
     one, two = made.corpus(tmp_path / "a", [3] * 50), made.corpus(tmp_path / "b", [4] * 50)
     order = Order([one, two], seed=0)
-    held, numbers = order.read(np.arange(len(order.places)))
+    held, numbers = order.read(np.arange(len(order)))
     assert len(held) == 100
     assert len(np.unique(numbers)) == 100
 

@@ -85,6 +85,23 @@ def test_any_number_of_ranks_shares_the_same_batches_also_when_it_changes_in_mid
     assert seen == whole(held)
 
 
+@pytest.mark.parametrize("worlds", [(1, 2, 1), (1, 3, 1), (2, 3), (3, 1, 2, 5)])
+def test_a_run_that_goes_on_with_other_workers_sees_every_unit_of_every_document_once(held, worlds):
+    batches = Packed([held], 64, 5, seed=1, window_bytes=WINDOW).batches_in_epoch(0)
+    stops = [batches * i // len(worlds) for i in range(len(worlds) + 1)]
+    got = Counter()
+    for world, begin, end in zip(worlds, stops, stops[1:], strict=False):
+        for rank in range(world):  # each a process of its own, which knows nothing of those before
+            worker = Packed([held], 64, 5, seed=1, rank=rank, world=world, window_bytes=WINDOW)
+            assert worker.batches_in_epoch(0) == batches
+            for n in range(begin, end):
+                for row in worker.rows(n):
+                    got.update(dict(zip(row.documents.tolist(), row.lengths.tolist(), strict=True)))
+    assert 0 < stops[1] < batches
+    lengths = [(b, held.read(b).lengths.tolist()) for b in range(len(held.blocks))]
+    assert got == {(b << 32) + i: n for b, own in lengths for i, n in enumerate(own)}
+
+
 def test_a_rank_without_rows_has_none(held):
     stream = Packed([held], 64, 1, seed=1, rank=1, world=2)
     assert stream.rows(0) == []

@@ -1,3 +1,5 @@
+from contextlib import closing
+
 import pytest
 
 from zhuji.core.seed import stream
@@ -15,8 +17,10 @@ def text_of(n, words=40):
 
 def sifted(texts, tmp_path, **settings):
     ledger = Ledger()
-    sieve = Sieve(CorpusSettings.parse({"sources": [str(tmp_path / "a.txt")], **settings}), ledger)
-    good = sieve([(0, RawText(text, "" if text is not None else "bad JSON", "a.txt", n)) for n, text in enumerate(texts, 1)])
+    with closing(Sieve(CorpusSettings.parse({"sources": [str(tmp_path / "a.txt")], **settings}), ledger)) as sieve:
+        good = sieve(
+            [(0, RawText(text, "" if text is not None else "bad JSON", "a.txt", n)) for n, text in enumerate(texts, 1)]
+        )
     for one in good:
         ledger.settle("used", split=one.split, label=sieve.names[0])
     assert ledger.balanced

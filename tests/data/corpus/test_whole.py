@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from tests.data.corpus import made
+from zhuji.data.corpus import blocks
+from zhuji.data.corpus import whole as module
 from zhuji.data.corpus.whole import Whole
 
 WINDOW = 9_000
@@ -68,6 +70,32 @@ def test_any_number_of_ranks_shares_the_same_batches_also_when_it_changes_in_mid
         parts = streams[(1, 2, 3)[min(3 * n // batches, 2)]]
         assert [d for part in parts for d in part.documents(n).tolist()] == one.documents(n).tolist()
         assert len({part.length(n) for part in parts}) == 1
+
+
+@pytest.mark.parametrize("worlds", [(1, 2, 1), (1, 3, 1), (2, 3), (3, 1, 2, 5)])
+def test_a_run_that_goes_on_with_other_workers_sees_every_document_once(held, worlds):
+    batches = stream_of(held).batches_in_epoch(0)
+    stops = [batches * i // len(worlds) for i in range(len(worlds) + 1)]
+    seen = Counter()
+    for world, begin, end in zip(worlds, stops, stops[1:], strict=False):
+        for rank in range(world):  # each a process of its own, which knows nothing of those before
+            worker = stream_of(held, rank=rank, world=world)
+            assert worker.batches_in_epoch(0) == batches
+            for n in range(begin, end):
+                seen.update(worker.documents(n).tolist())
+    assert 0 < stops[1] < batches
+    assert seen == {(b << 32) + i: 1 for b in range(len(held.blocks)) for i in range(len(held.read(b)))}
+
+
+def test_more_windows_than_are_looked_at_to_choose_lengths_change_nothing_else(held, monkeypatch):
+    monkeypatch.setattr(module, "WINDOWS", 2)
+    monkeypatch.setattr(blocks, "CHUNK", 3)
+    stream = stream_of(held)
+    lengths = np.minimum(np.concatenate([held.read(b).lengths for b in range(len(held.blocks))]), 128)
+    fallen = np.searchsorted(stream.lengths_used, lengths)
+    assert stream._counts.sum(0).tolist() == np.bincount(fallen, minlength=len(stream.lengths_used)).tolist()
+    seen = Counter(d for n in range(stream.batches_in_epoch(0)) for d in stream.documents(n).tolist())
+    assert seen == {(b << 32) + i: 1 for b in range(len(held.blocks)) for i in range(len(held.read(b)))}
 
 
 def test_a_document_longer_than_the_budget_is_a_batch_of_its_own(tmp_path):

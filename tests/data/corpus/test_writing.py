@@ -40,7 +40,6 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_shows_before_the_end(t
 
 def test_blocks_hold_one_source_and_split(tmp_path):
     held = made.corpus(tmp_path / "c", [10] * 200, [10] * 200, block_bytes=1_000)
-    sizes = [held.bytes_of(i) for i in range(len(held.blocks))]
-    assert max(sizes) < 1_000 + 4 + 30
-    for i, block in enumerate(held.blocks):
-        assert set((held.read(i).arrays["ids"] // 1000).tolist()) == {block.source}
+    assert held.bytes.max() < 1_000 + 4 + 30
+    for i, source in enumerate(held.blocks["source"].tolist()):
+        assert set((held.read(i).arrays["ids"] // 1000).tolist()) == {source}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -78,12 +79,12 @@ def build(
 
 def sifted(settings: CorpusSettings, ledger: Ledger, thin: float = 1.0) -> Iterator[list[Good]]:
     """The texts for the corpus, some at a time. `thin`: share of the texts that is looked at at all, chosen by their place."""
-    sieve = Sieve(settings, ledger)
     texts = enumerate_texts(settings.sources)
     if thin < 1:
         texts = (pair for number, pair in enumerate(texts) if int((number + 1) * thin) > int(number * thin))
-    for part in in_chunks(texts):
-        yield sieve(part)
+    with contextlib.closing(Sieve(settings, ledger)) as sieve:
+        for part in in_chunks(texts):
+            yield sieve(part)
 
 
 def sample(settings: CorpusSettings, characters: int = SAMPLE_CHARACTERS) -> list[str]:

@@ -5,7 +5,7 @@ Blocks are shuffled over all corpora; consecutive ones make windows of bounded s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -29,43 +29,73 @@ class Order:
     """
 
     def __init__(self, corpora: Sequence[Corpus], seed: int, window_bytes: int = WINDOW_BYTES) -> None:
-        assert any(corpus.blocks for corpus in corpora), "a corpus without documents has no batches"
+        assert any(len(corpus.blocks) for corpus in corpora), "a corpus without documents has no batches"
         self.corpora, self.seed, self.window_bytes = tuple(corpora), seed, window_bytes
-        places = [(corpus, i) for corpus in corpora for i in range(len(corpus.blocks))]
-        self.places: tuple[tuple[Corpus, int], ...] = tuple(places)
-        self.units = np.array([corpus.blocks[i].units for corpus, i in places], np.int64)
-        self._bytes = np.array([corpus.bytes_of(i) for corpus, i in places], np.int64)
+        self.first = np.cumsum([0, *(len(corpus.blocks) for corpus in corpora)])
+        """The number of each corpus's first block, and last of all how many blocks there are."""
+        self.units: Array = np.concatenate([corpus.blocks["units"].astype(np.int64) for corpus in corpora])
+        self._bytes: Array = np.concatenate([corpus.bytes for corpus in corpora])
         self._weight, self._phase = self._spread()
+
+    def __len__(self) -> int:
+        """Blocks of all corpora."""
+        return int(self.first[-1])
 
     def _spread(self) -> tuple[Array, Array]:
         """Weight and phase of each block, (blocks,) float64."""
-        weight, phase = np.ones(len(self.places)), np.zeros(len(self.places))
-        first = 0
+        weight, phase = np.ones(len(self)), np.zeros(len(self))
         for number, corpus in enumerate(self.corpora):
-            source = np.array([block.source for block in corpus.blocks], np.int64)
             for s, own in enumerate(corpus.weights):
-                held = first + np.flatnonzero(source == s)
+                held = int(self.first[number]) + np.flatnonzero(corpus.blocks["source"] == s)
                 weight[held] = own
                 ranks = stream(self.seed, "phase", number, s).permutation(len(held))
                 phase[held] = (ranks + 0.5) / max(len(held), 1)
-            first += len(corpus.blocks)
         return weight, phase
 
     def windows(self, epoch: int) -> list[Array]:
         """The numbers of the blocks of each window of an epoch, in order."""
         before, after = (np.floor(self._weight * e + self._phase) for e in (epoch, epoch + 1))
-        blocks = np.repeat(np.arange(len(self.places)), (after - before).astype(np.int64))
+        blocks = np.repeat(np.arange(len(self)), (after - before).astype(np.int64))
         blocks = stream(self.seed, "blocks", epoch).permutation(blocks)
         size = self._bytes[blocks]
         window = (np.cumsum(size) - size) // self.window_bytes
         return np.split(blocks, np.flatnonzero(np.diff(window)) + 1) if len(blocks) else []
 
+    def place(self, block: int) -> tuple[Corpus, int]:
+        """The corpus of a block, and its number in it."""
+        number = int(np.searchsorted(self.first, block, side="right")) - 1
+        return self.corpora[number], block - int(self.first[number])
+
+    def sizes(self, blocks: Array) -> Iterator[tuple[Array, Array]]:
+        """How many documents of each rounded length these blocks have, (N,) in rising order; some at a time: (the numbers of these
+        blocks, (n, SIZES) uint32)."""
+        for corpus, first, last in zip(self.corpora, self.first[:-1], self.first[1:], strict=True):
+            own = blocks[np.searchsorted(blocks, first) : np.searchsorted(blocks, last)]
+            for before, sizes in corpus.sizes(own - first):
+                yield own[before : before + len(sizes)], sizes
+
     def read(self, blocks: Array) -> tuple[Documents, Array]:
         """The documents of these blocks and the number of each, (N,) int64, unique over all corpora."""
-        chosen: list[int] = blocks.tolist()
-        parts = [corpus.read(i) for corpus, i in (self.places[b] for b in chosen)]
-        numbers = [(b << 32) + np.arange(len(part)) for b, part in zip(chosen, parts, strict=True)]
-        return Documents.joined(parts), np.concatenate(numbers)
+        places = [self.place(block) for block in blocks.tolist()]
+        counts = [int(corpus.blocks["documents"][i]) for corpus, i in places]
+        lengths, numbers = np.empty(sum(counts), np.int64), np.empty(sum(counts), np.int64)
+        arrays = {name: self._room(name, int(self.units[blocks].sum())) for name in self.corpora[0].manifest.arrays}
+        document = unit = 0
+        # Each block is copied to its place as it is read: a window is never in memory twice.
+        for block, count, (corpus, i) in zip(blocks.tolist(), counts, places, strict=True):
+            part, units = corpus.read(i), int(self.units[block])
+            lengths[document : document + count] = part.lengths
+            numbers[document : document + count] = (block << 32) + np.arange(count)
+            for name, array in arrays.items():
+                array[unit : unit + units] = part.arrays[name]
+            document, unit = document + count, unit + units
+        return Documents(lengths, arrays), numbers
+
+    def _room(self, name: str, units: int) -> Array:
+        """Room for so many units of an array."""
+        specs = [corpus.manifest.arrays[name] for corpus in self.corpora]
+        shape = (units, specs[0].channels) if specs[0].channels else (units,)
+        return np.empty(shape, np.result_type(*(np.dtype(spec.dtype) for spec in specs)))
 
 
 class Kept(dict[tuple[int, int], T]):

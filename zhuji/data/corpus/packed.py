@@ -15,6 +15,9 @@ from zhuji.data.corpus.order import WINDOW_BYTES, Epochs, Kept, Order
 from zhuji.data.corpus.rows import Row
 from zhuji.data.corpus.shards import Array, Arrays, Corpus
 
+MOVED = 1024
+"""Documents of a window that are put in their place at a time: what that takes stays small beside the window."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Window:
@@ -101,9 +104,13 @@ class Packed:
         order = rng.permutation(len(held))
         lengths = held.lengths[order]
         ends = np.cumsum(lengths)
-        starts = (np.cumsum(held.lengths) - held.lengths)[order]
-        small = np.int32 if int(ends[-1]) < 1 << 31 else np.int64
-        units = np.repeat((starts - (ends - lengths)).astype(small), lengths)
-        units += np.arange(len(units), dtype=small)
-        rows = rng.permutation(-(-len(units) // self.row_units))
-        return _Window({name: array[units] for name, array in held.arrays.items()}, ends, numbers[order], rows)
+        moved = (np.cumsum(held.lengths) - held.lengths)[order] - (ends - lengths)
+        arrays = {name: np.empty_like(array) for name, array in held.arrays.items()}
+        for first in range(0, len(order), MOVED):
+            own = slice(first, first + MOVED)
+            begin, end = int(ends[first] - lengths[first]), int(ends[own][-1])
+            units = np.repeat(moved[own], lengths[own]) + np.arange(begin, end)
+            for name, array in arrays.items():
+                array[begin:end] = held.arrays[name][units]
+        rows = rng.permutation(-(-int(ends[-1]) // self.row_units))
+        return _Window(arrays, ends, numbers[order], rows)

@@ -1,35 +1,39 @@
-"""A corpus on disk: a manifest, and shards of plain little-endian arrays that are read block by block.
+"""A corpus on disk: a manifest, a table of blocks, and shards of plain little-endian arrays that are read block by block.
 
 A block holds whole documents of one source and one split: `lengths (N,)` uint32, then each array in the order of its name,
 `(units,)` or `(units, C)`. Blocks are read with ordinary reads, not mapped, so that resident memory does not grow with the corpus.
-Nothing in a manifest is believed before it is checked; a block is believed when its sha256 is right.
+Nothing in a manifest or the table (see `blocks`) is believed before it is checked; a block is believed when its sha256 is right.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from zhuji.core.config import Settings
-from zhuji.core.errors import DamagedFile, MissingFile
+from zhuji.core.errors import CorpusFormat, MissingFile
 from zhuji.core.files import os_reason
 from zhuji.core.log import in_language
+from zhuji.data.corpus.blocks import SPLITS, counted, damaged, read_table, sizes_of
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+LARGEST = 1 << 30
+"""Bytes of a manifest, at most."""
+UNIT_BYTES = 1 << 22
+"""Bytes of a unit in all arrays together, at most."""
 LENGTH = np.dtype("<u4")
 """How the length of a document is written."""
 
 Array = np.ndarray
 Arrays = Mapping[str, Array]
 Split = Literal["train", "valid"]
-Digest = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class ArraySpec(Settings):
@@ -44,19 +48,6 @@ class ArraySpec(Settings):
         return np.dtype(self.dtype).itemsize * max(self.channels, 1)
 
 
-class Block(Settings):
-    """Where a block stands and what it holds. `sizes`: (rounded length, documents), see `rounded`; known without reading it."""
-
-    source: int = Field(ge=0)
-    split: Split
-    file: str = Field(pattern=r"^shard-[0-9]{5}\.bin$")
-    offset: int = Field(ge=0)
-    documents: int = Field(gt=0)
-    units: int = Field(gt=0)
-    sizes: tuple[tuple[int, int], ...]
-    sha256: str = Digest
-
-
 class SourceFacts(Settings):
     """A source of the corpus: its name, how often it is read in an epoch, and its files with their sha256 and size."""
 
@@ -65,49 +56,36 @@ class SourceFacts(Settings):
     files: dict[str, dict[str, str | int]] = Field(default_factory=dict)
 
 
-class Manifest(Settings):
-    """What a corpus is: everything but the units. `fingerprint` tells corpora apart that were built from other texts or in another
-    way; `encoder` that of what made units of the texts."""
+class BlocksFacts(Settings):
+    """The table of the blocks: how many there are, and the sha256 of its file."""
 
-    format: Literal[1] = FORMAT
+    number: int = Field(ge=0, lt=1 << 32)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Manifest(Settings):
+    """What a corpus is: everything but the units and where they lie. `fingerprint` tells corpora apart that were built from other
+    texts or in another way; `encoder` that of what made units of the texts."""
+
+    format: Literal[2] = FORMAT
     fingerprint: str
     encoder: str
     arrays: dict[str, ArraySpec] = Field(min_length=1)
     sources: tuple[SourceFacts, ...]
-    blocks: tuple[Block, ...]
+    blocks: BlocksFacts
     ledger: dict[str, Any] = Field(default_factory=dict)
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _agrees(self) -> Manifest:
-        for block in self.blocks:
-            if block.source >= len(self.sources):
-                raise ValueError(f"a block is of source {block.source}, of {len(self.sources)}")
-            if sum(count for _, count in block.sizes) != block.documents or min(min(pair) for pair in block.sizes) < 1:
-                raise ValueError("a block's sizes must count its documents")
+    def _bounded(self) -> Manifest:
+        if self.bytes_a_unit > UNIT_BYTES:
+            raise ValueError(f"a unit takes {self.bytes_a_unit} bytes, of at most {UNIT_BYTES}")
         return self
 
-    def bytes_of(self, block: Block) -> int:
-        """Bytes of a block on disk."""
-        return block.documents * LENGTH.itemsize + block.units * sum(a.bytes_a_unit for a in self.arrays.values())
-
-    def total(self, split: Split) -> tuple[int, int]:
-        """(documents, units) of a split."""
-        held = [block for block in self.blocks if block.split == split]
-        return sum(block.documents for block in held), sum(block.units for block in held)
-
-
-def rounded(lengths: Array) -> Array:
-    """Lengths rounded up to one of few: exact to 16, then eight steps an octave."""
-    exponent = np.frexp(np.maximum(lengths - 1, 1).astype(np.float64))[1]
-    step = np.where(lengths <= 16, 1, np.left_shift(1, np.maximum(exponent - 4, 0)))
-    return -(-lengths // step) * step
-
-
-def sizes_of(lengths: Array) -> tuple[tuple[int, int], ...]:
-    """How many documents there are of each rounded length."""
-    size, count = np.unique(rounded(lengths), return_counts=True)
-    return tuple(zip(size.tolist(), count.tolist(), strict=True))
+    @property
+    def bytes_a_unit(self) -> int:
+        """Bytes of a unit in all arrays together."""
+        return sum(array.bytes_a_unit for array in self.arrays.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,29 +113,36 @@ class Documents:
 
 
 class Corpus:
-    """One split of a corpus on disk. `weights`: how often each of its sources is read in an epoch, in place of what the manifest
-    says."""
+    """One split of a corpus on disk. `blocks`: the `BLOCK` of each of its blocks; `weights`: how often each of its sources is read in
+    an epoch, in place of what the manifest says."""
 
     def __init__(self, folder: Path | str, split: Split = "train", weights: Sequence[float] | None = None) -> None:
-        """Raises MissingFile: there is no manifest; DamagedFile: it is not what it should be, or a shard is missing or short."""
+        """Raises MissingFile: there is no manifest; DamagedFile: it is not what it should be, or a shard is missing or short;
+        CorpusFormat: another version of Zhuji wrote it."""
         self.folder, self.split = Path(folder), split
         self.manifest = read_manifest(self.folder)
         self.weights = tuple(weights or (source.weight for source in self.manifest.sources))
         assert len(self.weights) == len(self.manifest.sources), "one weight a source"
-        self.blocks = tuple(block for block in self.manifest.blocks if block.split == split)
-        _check_shards(self.folder, self.manifest)
+        facts = self.manifest.blocks
+        table = read_table(self.folder, facts.number, facts.sha256, len(self.manifest.sources))
+        _check_shards(self.folder, table, _bytes(table, self.manifest))
+        self._places = np.flatnonzero(table["split"] == SPLITS.index(split))
+        self.blocks: Array = table[self._places]
+        self.bytes: Array = _bytes(self.blocks, self.manifest)
+        """Bytes of each block on disk, about as many as it takes in memory; (blocks,) int64."""
 
     @property
     def documents(self) -> int:
-        return sum(block.documents for block in self.blocks)
+        return int(self.blocks["documents"].sum(dtype=np.int64))
 
     @property
     def units(self) -> int:
-        return sum(block.units for block in self.blocks)
+        return int(self.blocks["units"].sum(dtype=np.int64))
 
-    def bytes_of(self, index: int) -> int:
-        """Bytes of a block on disk, about as many as it takes in memory."""
-        return self.manifest.bytes_of(self.blocks[index])
+    def sizes(self, chosen: Array | None = None) -> Iterator[tuple[int, Array]]:
+        """How many documents of each rounded length the blocks have, or the chosen ones (N,), some blocks at a time: (how many came
+        before, (n, SIZES) uint32)."""
+        return sizes_of(self.folder, self._places if chosen is None else self._places[chosen])
 
     def read(self, index: int) -> Documents:
         """The documents of a block.
@@ -165,39 +150,47 @@ class Corpus:
         Raises:
             DamagedFile: its bytes are not those that were written.
         """
-        block, size = self.blocks[index], self.bytes_of(index)
-        path = self.folder / block.file
+        block, size = self.blocks[index], int(self.bytes[index])
+        path, offset = self.folder / shard_name(int(block["shard"])), int(block["offset"])
         try:
             with open(path, "rb", buffering=0) as file:
-                file.seek(block.offset)
+                file.seek(offset)
                 data = file.read(size)
         except OSError as error:
             raise damaged(path, os_reason(error)) from None
-        if hashlib.sha256(data).hexdigest() != block.sha256:
-            where = f"{block.offset}–{block.offset + size}"
+        if hashlib.sha256(data).digest() != block["sha256"].tobytes():
+            where = f"{offset}–{offset + size}"
             raise damaged(path, in_language(f"bytes {where} changed", f"字节 {where} 已变化"))
-        return self._documents(path, block, data)
+        return self._documents(path, index, data)
 
-    def _documents(self, path: Path, block: Block, data: bytes) -> Documents:
-        lengths = np.frombuffer(data, LENGTH, block.documents).astype(np.int64)
-        if lengths.sum() != block.units or lengths.min() < 1 or sizes_of(lengths) != block.sizes:
+    def _documents(self, path: Path, index: int, data: bytes) -> Documents:
+        documents, units = int(self.blocks["documents"][index]), int(self.blocks["units"][index])
+        lengths = np.frombuffer(data, LENGTH, documents).astype(np.int64)
+        ((_, sizes),) = self.sizes(np.array([index]))
+        if lengths.sum() != units or lengths.min() < 1 or not np.array_equal(counted(lengths), sizes[0]):
             raise damaged(path, in_language("the lengths of its documents do not fit", "文档长度不符"))
         arrays: dict[str, Array] = {}
-        start = block.documents * LENGTH.itemsize
+        start = documents * LENGTH.itemsize
         for name, spec in sorted(self.manifest.arrays.items()):
-            flat = np.frombuffer(data, spec.dtype, block.units * max(spec.channels, 1), start)
+            flat = np.frombuffer(data, spec.dtype, units * max(spec.channels, 1), start)
             start += flat.nbytes
             if spec.below is not None and int(flat.max()) >= spec.below:
                 raise damaged(
                     path, in_language(f"'{name}' has ids beyond {spec.below}", f"「{name}」中有超出 {spec.below} 的编号")
                 )
-            arrays[name] = flat.reshape(block.units, spec.channels) if spec.channels else flat
+            arrays[name] = flat.reshape(units, spec.channels) if spec.channels else flat
         return Documents(lengths, arrays)
 
 
-def damaged(path: Path, why: str) -> DamagedFile:
-    """The error for a part of a corpus that is not as it was written."""
-    return DamagedFile(file=path, format=in_language("corpus", "语料"), why=why)
+def shard_name(number: int) -> str:
+    """The file of a shard."""
+    return f"shard-{number:05}.bin"
+
+
+class _Format(BaseModel):
+    """What every manifest of every version says."""
+
+    format: int
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -206,12 +199,19 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         MissingFile: there is none.
         DamagedFile: it is not what it should be.
+        CorpusFormat: another version of Zhuji wrote it.
     """
     path = folder / MANIFEST
     if not path.is_file():
         raise MissingFile(file=path)
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        if path.stat().st_size > LARGEST:
+            raise damaged(path, in_language(f"it holds more than {LARGEST} bytes", f"它超过 {LARGEST} 字节"))
+        data = path.read_bytes()
+        version = _Format.model_validate_json(data).format
+        if version != FORMAT:
+            raise CorpusFormat(file=folder, known=FORMAT, value=version)
+        return Manifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -220,14 +220,20 @@ def read_manifest(folder: Path) -> Manifest:
         raise damaged(path, os_reason(error)) from None
 
 
-def _check_shards(folder: Path, manifest: Manifest) -> None:
+def _bytes(blocks: Array, manifest: Manifest) -> Array:
+    """Bytes of each block on disk, (blocks,) int64."""
+    documents, units = blocks["documents"].astype(np.int64), blocks["units"].astype(np.int64)
+    return documents * LENGTH.itemsize + units * manifest.bytes_a_unit
+
+
+def _check_shards(folder: Path, blocks: Array, size: Array) -> None:
     """Every block lies inside a regular file of the folder itself."""
-    sizes: dict[str, int] = {}
-    for block in manifest.blocks:
-        path = folder / block.file
-        if block.file not in sizes:
-            if path.is_symlink() or not path.is_file():
-                raise damaged(path, in_language("it is missing, or no regular file", "文件缺失或不是普通文件"))
-            sizes[block.file] = path.stat().st_size
-        if block.offset + manifest.bytes_of(block) > sizes[block.file]:
+    shards, which = np.unique(blocks["shard"], return_inverse=True)
+    ends = np.zeros(len(shards), np.int64)
+    np.maximum.at(ends, which, blocks["offset"].astype(np.int64) + size)
+    for number, end in zip(shards.tolist(), ends.tolist(), strict=True):
+        path = folder / shard_name(number)
+        if path.is_symlink() or not path.is_file():
+            raise damaged(path, in_language("it is missing, or no regular file", "文件缺失或不是普通文件"))
+        if end > path.stat().st_size:
             raise damaged(path, in_language("it is shorter than it was written", "文件比写入时短"))

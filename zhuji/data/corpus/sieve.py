@@ -9,6 +9,7 @@ from typing import Any
 from zhuji.data.clean import Cleaner
 from zhuji.data.corpus.copies import NearIndex
 from zhuji.data.corpus.quality import poor
+from zhuji.data.corpus.seen import Seen
 from zhuji.data.corpus.settings import CorpusSettings, TextsSettings
 from zhuji.data.corpus.shards import Split
 from zhuji.data.corpus.texts import RawText, Texts
@@ -34,13 +35,13 @@ class Good:
 
 
 class Sieve:
-    """Gives each text that it is shown its fate in `ledger`, but for those that it hands back: they will be used."""
+    """Gives each text that it is shown its fate in `ledger`, but for those that it hands back: they will be used. To be closed."""
 
     def __init__(self, settings: CorpusSettings, ledger: Ledger) -> None:
         self.settings, self.ledger = settings, ledger
         self.names = tuple(source.path for source in settings.sources)
         self._clean = Cleaner(settings.clean)
-        self._seen: set[bytes] = set()
+        self._seen = Seen()
         self._excluded: set[bytes] = set()
         self._lines: set[bytes] = set()
         self._near = NearIndex(settings.near, settings.seed) if settings.duplicates == "near" else None
@@ -70,6 +71,10 @@ class Sieve:
                 good.append(found)
         return good if self._near is None else self._without_near(self._near, good)
 
+    def close(self) -> None:
+        """Forgets which texts it was shown."""
+        self._seen.close()
+
     def drop(self, source: int, cause: str) -> None:
         """Counts a text of this source as dropped."""
         self.ledger.drop(cause, label=self.names[source])
@@ -89,10 +94,8 @@ class Sieve:
             return None, "held out"
         if self.settings.languages and not self._understood(text):
             return None, "another language"
-        if self.settings.duplicates != "keep":
-            if key in self._seen:
-                return None, "copy"
-            self._seen.add(key)
+        if self.settings.duplicates != "keep" and not self._seen.add(key):
+            return None, "copy"
         self.ledger.changes.update(changes)
         held_out = int.from_bytes(key[:8], "big") < self.settings.valid * 2**64
         return Good(text, source, "valid" if held_out else "train", cut), ""

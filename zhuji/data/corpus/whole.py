@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zhuji.core.seed import stream
+from zhuji.data.corpus.blocks import SIZES, length_of
 from zhuji.data.corpus.order import WINDOW_BYTES, Epochs, Kept, Order
 from zhuji.data.corpus.rows import Row
 from zhuji.data.corpus.shards import Array, Corpus, Documents
@@ -18,6 +19,8 @@ from zhuji.data.loader import BUCKETS, BatchPlan, best_lengths, laid_out, simula
 
 SAMPLE = 20_000
 """Documents whose lengths stand for those of all when the lengths of batches are chosen."""
+WINDOWS = 64
+"""Windows that stand for an epoch then."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,26 +115,31 @@ class Whole:
         return _Window(held, np.cumsum(held.lengths) - held.lengths, numbers, shuffled)
 
     def _choose_buckets(self) -> tuple[tuple[int, ...], Array]:
-        """The lengths of batches, and how many documents of each block fall to each, (blocks, lengths) int64. Of the best choices
-        of 1, 2, … lengths, the one that in the end pads least."""
-        pairs = [(b, *pair) for b, (corpus, i) in enumerate(self._order.places) for pair in corpus.blocks[i].sizes]
-        block, size, count = np.array(pairs, np.int64).reshape(-1, 3).T
-        if not pairs:
-            return (), np.empty((0, 0), np.int64)
-        size = np.minimum(size, self.max_units)
-        lengths, which = np.unique(size, return_inverse=True)
-        counts = np.zeros((len(self._order.places), len(lengths)), np.int32)
-        np.add.at(counts, (block, which), count)
-        everywhere = counts.sum(0)
-        sample = np.repeat(lengths, -(-everywhere * SAMPLE // max(int(everywhere.sum()), SAMPLE)))
+        """The lengths of batches, and how many documents of each block fall to each, (blocks, lengths) uint32. Of the best choices of
+        1, 2, … lengths for all documents, the one that pads least over some windows of the first epoch."""
+        everywhere = np.zeros(SIZES, np.int64)
+        for _, sizes in self._order.sizes(np.arange(len(self._order))):
+            everywhere += sizes.sum(0, dtype=np.int64)
+        longest = np.minimum(length_of(np.arange(SIZES)), self.max_units)
+        sample = np.repeat(longest, -(-everywhere * SAMPLE // max(int(everywhere.sum()), SAMPLE)))
+        choices = best_lengths(sample, BUCKETS)
+        padded = np.zeros(len(choices), np.int64)
+        for window in self._some_windows():
+            held = sum(sizes.sum(0, dtype=np.int64) for _, sizes in self._order.sizes(np.sort(window)))
+            padded += [simulated(each, _fallen(held, longest, each), self.rows_in)[1] for each in choices]
+        chosen = choices[int(padded.argmin())]
+        counts = np.empty((len(self._order), len(chosen)), np.uint32)
+        for blocks, sizes in self._order.sizes(np.arange(len(self._order))):
+            counts[blocks] = _fallen(sizes, longest, chosen)
+        return chosen, counts
 
-        def merged(buckets: tuple[int, ...]) -> Array:
-            ends = np.searchsorted(lengths, buckets, side="right")
-            return np.diff(np.cumsum(counts, 1)[:, ends - 1], axis=1, prepend=0)
+    def _some_windows(self) -> list[Array]:
+        """WINDOWS windows of the first epoch, evenly spread, or all if there are no more."""
+        windows = self._order.windows(0)
+        return [windows[i] for i in np.unique(np.linspace(0, len(windows) - 1, WINDOWS).astype(int)).tolist()]
 
-        def padded(buckets: tuple[int, ...]) -> int:
-            held, window = merged(buckets), self._order.windows(0)
-            return sum(simulated(buckets, held[blocks].sum(0), self.rows_in)[1] for blocks in window)
 
-        chosen = min(best_lengths(sample, BUCKETS), key=padded)
-        return chosen, merged(chosen)
+def _fallen(sizes: Array, longest: Array, buckets: tuple[int, ...]) -> Array:
+    """How many of documents counted by size (…, SIZES), the longest of which is so long, fall to each bucket, (…, buckets) int64."""
+    ends = np.searchsorted(longest, buckets, side="right")
+    return np.diff(np.cumsum(sizes, -1, dtype=np.int64)[..., ends - 1], axis=-1, prepend=0)

@@ -13,17 +13,18 @@ from typing import IO, Any
 import numpy as np
 
 from zhuji.core.files import PARTIAL, write_json
+from zhuji.data.corpus.blocks import SPLITS, TableWriter
 from zhuji.data.corpus.shards import (
     LENGTH,
     MANIFEST,
     Arrays,
     ArraySpec,
-    Block,
+    BlocksFacts,
     Documents,
     Manifest,
     SourceFacts,
     Split,
-    sizes_of,
+    shard_name,
 )
 
 BLOCK_BYTES = 512 << 10
@@ -37,7 +38,8 @@ class Writer:
 
     def __init__(self, folder: Path, arrays: Mapping[str, ArraySpec], block_bytes: int = BLOCK_BYTES) -> None:
         self.folder, self.arrays, self.block_bytes = folder, dict(arrays), block_bytes
-        self.blocks: list[Block] = []
+        self._table = TableWriter(folder)
+        self._documents = dict.fromkeys(SPLITS, 0)
         self._waiting: dict[tuple[int, Split], list[Arrays]] = {}
         self._bytes: dict[tuple[int, Split], int] = {}
         self._shard: IO[bytes] | None = None
@@ -49,14 +51,14 @@ class Writer:
         typed = {name: np.asarray(document[name], spec.dtype) for name, spec in self.arrays.items()}
         assert len({len(array) for array in typed.values()}) == 1, "the arrays of a document are equally long"
         self._waiting.setdefault(key, []).append(typed)
+        self._documents[split] += 1
         self._bytes[key] = self._bytes.get(key, 0) + LENGTH.itemsize + sum(array.nbytes for array in typed.values())
         if self._bytes[key] >= self.block_bytes:
             self._flush(key)
 
     def documents(self, split: Split) -> int:
         """Documents of a split so far."""
-        waiting = sum(len(held) for (_, own), held in self._waiting.items() if own == split)
-        return waiting + sum(block.documents for block in self.blocks if block.split == split)
+        return self._documents[split]
 
     def close(self) -> None:
         """Writes what waits."""
@@ -64,9 +66,17 @@ class Writer:
             if self._waiting[key]:
                 self._flush(key)
         self._end_shard()
+        os.fsync(self._table.flush().fileno())
+        self.abandon()
+
+    @property
+    def facts(self) -> BlocksFacts:
+        """Of the table of blocks so far."""
+        return BlocksFacts(number=self._table.blocks, sha256=self._table.sha256)
 
     def abandon(self) -> None:
-        """Lets go of the open shard without asking that it be safe on disk."""
+        """Lets go of the open files without asking that they be safe on disk."""
+        self._table.close()
         if self._shard is not None:
             self._shard.close()
             self._shard = None
@@ -77,18 +87,17 @@ class Writer:
         data = held.lengths.astype(LENGTH).tobytes() + b"".join(held.arrays[name].tobytes() for name in sorted(self.arrays))
         shard = self._open_shard()
         source, split = key
-        block = Block(
-            source=source, split=split, file=Path(shard.name).name, offset=shard.tell(), documents=len(held),
-            units=int(held.lengths.sum()), sizes=sizes_of(held.lengths), sha256=hashlib.sha256(data).hexdigest(),
+        self._table.add(
+            held.lengths, source=source, split=SPLITS.index(split), shard=self._shards - 1, offset=shard.tell(),
+            sha256=hashlib.sha256(data).digest(),
         )  # fmt: skip
-        self.blocks.append(block)
         shard.write(data)
 
     def _open_shard(self) -> IO[bytes]:
         if self._shard is not None and self._shard.tell() >= SHARD_BYTES:
             self._end_shard()
         if self._shard is None:
-            self._shard = open(self.folder / f"shard-{self._shards:05}.bin", "wb")  # noqa: SIM115 - closed by `close`
+            self._shard = open(self.folder / shard_name(self._shards), "wb")  # noqa: SIM115 - closed by `close`
             self._shards += 1
         return self._shard
 
@@ -96,7 +105,8 @@ class Writer:
         if self._shard is not None:
             self._shard.flush()
             os.fsync(self._shard.fileno())
-        self.abandon()
+            self._shard.close()
+            self._shard = None
 
 
 @contextlib.contextmanager
@@ -119,7 +129,7 @@ def finish(writer: Writer, *, fingerprint: str, encoder: str, sources: tuple[Sou
     """Writes what waits and, last of all, the manifest."""
     writer.close()
     manifest = Manifest(
-        fingerprint=fingerprint, encoder=encoder, arrays=writer.arrays, sources=sources, blocks=tuple(writer.blocks), **facts
+        fingerprint=fingerprint, encoder=encoder, arrays=writer.arrays, sources=sources, blocks=writer.facts, **facts
     )
     write_json(writer.folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest
