@@ -41,7 +41,12 @@ def test_triplets_need_no_labels(tmp_path: Path) -> None:
     taught = zhuji.train(foundation.rows(), start=done.run, run_dir=tmp_path / "c", sets=sets)
     assert taught.test["accuracy"]["value"] > 0.4
     again = zhuji.pretrain(
-        foundation.texts(), start=done.run, epochs=1, run_dir=tmp_path / "a", sets=["train.rehearse=false"], progress=False
+        foundation.texts(),
+        start=done.run,
+        epochs=1,
+        run_dir=tmp_path / "a",
+        sets=["train.rehearse=false", "corpus.duplicates=keep", "corpus.valid=0.1"],
+        progress=False,
     )
     assert again.facts["model"]["task"] == "triplet" and "view_recall" in again.valid
 

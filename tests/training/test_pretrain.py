@@ -96,6 +96,7 @@ def test_contrast_is_trained_on_whole_documents(texts: Path, tmp_path: Path) -> 
     run = compose(sets=[f"corpus.sources=[{texts}]", *sets, task, "train.steps=4", "train.evaluate_every=10"])
     result = pretrain.fit(run, tmp_path / "run", progress=False)
     assert "alignment" in result.valid
+    assert all(0 < line["mfu"] < 1 for line in lines(tmp_path / "run") if line["kind"] == "train")
 
 
 def test_resume_refuses_other_words(texts: Path, tmp_path: Path, done: Result) -> None:

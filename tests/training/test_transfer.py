@@ -6,10 +6,14 @@ import shutil
 import pytest
 import torch
 
+from zhuji.backbones.transformer import Transformer
 from zhuji.core.config import overlay
 from zhuji.core.errors import BadSetting, ChangedSinceStart, Interrupted, MergeDiffers, NotABundle
 from zhuji.core.files import read_json
+from zhuji.modalities.text import Text
+from zhuji.model.assembly import assemble
 from zhuji.model.bundle import open_bundle
+from zhuji.tasks.contrast import Contrast
 from zhuji.training import folder as places
 from zhuji.training import loop, transfer
 from zhuji.training.begin import begin
@@ -240,3 +244,9 @@ def test_a_kept_head_goes_on_where_it_was(from_first, first, reviews, tmp_path):
     strange.write_text(reviews.read_text().replace(",no\n", ",never\n"))
     with pytest.raises(BadSetting, match="never"):
         begin(from_first(f"data.path={strange}", head="kept"), tmp_path / "d")
+
+
+def test_a_frozen_encoder_has_no_dropout_to_tell_views_apart():
+    model = assemble(Text.example()[0], Transformer(width=8, layers=1, heads=2, dropout=0.1), Contrast())
+    with pytest.raises(BadSetting, match=r"task\.views"):
+        transfer.restrict(model, StartSettings(path="some", mode="frozen"), 0)
