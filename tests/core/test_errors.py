@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.provocations import PROVOCATIONS
+from tests.core.provocations_of_runs import PROVOCATIONS
 from zhuji.core.errors import LANGUAGES, BundleError, DataError, RunError, UsageError, ZhujiError, catalogue, language, shown
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

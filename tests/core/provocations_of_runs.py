@@ -1,0 +1,239 @@
+"""The rest of the ways to meet an error: those that need a model, a run or a corpus."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.core.provocations import PROVOCATIONS, ROWS, Patch, csv, provokes
+from zhuji.tools.convert import convert
+from zhuji.training.run import Run, compose
+
+__all__ = ["PROVOCATIONS"]
+
+
+# ------------------------------------------------------------------------------------------------------ bundle
+
+
+def run_of(path: Path, **train: object) -> Run:
+    """A run of a few steps on these rows."""
+    small = {"steps": 6, "precision": "fp32", "rehearse": False, **train}
+    return compose(
+        {"data": {"path": str(path)}, "train": small, "backbone": {"name": "bag", "width": 8}},
+        {"evaluate": {"bootstrap": 20, "baselines": False}},
+    )
+
+
+def fitted(folder: Path) -> Path:
+    """The bundle of a small run."""
+    from zhuji.training.fit import fit
+
+    fit(run_of(csv(folder)), folder / "run")
+    return folder / "run" / "bundle"
+
+
+def opened(bundle: Path) -> object:
+    from zhuji.model.bundle import open_bundle
+
+    return open_bundle(bundle)
+
+
+@provokes("NotABundle")
+def _(folder: Path, patch: Patch) -> object:
+    return opened(folder)
+
+
+@provokes("DamagedBundle")
+def _(folder: Path, patch: Patch) -> object:
+    bundle = fitted(folder)
+    weights = bundle / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    return opened(bundle)
+
+
+@provokes("UnsafeBundle")
+def _(folder: Path, patch: Patch) -> object:
+    bundle = fitted(folder)
+    (bundle / "setup.py").write_text("print('run me')")
+    return opened(bundle)
+
+
+@provokes("NewerFormat")
+def _(folder: Path, patch: Patch) -> object:
+    bundle = fitted(folder)
+    config = json.loads((bundle / "config.json").read_text())
+    rewrite(bundle, "config.json", json.dumps({**config, "format": 99}))
+    return opened(bundle)
+
+
+def rewrite(bundle: Path, name: str, text: str) -> None:
+    """Another content with a matching hash: what a newer program would have saved."""
+    from zhuji.model.bundle import _json
+
+    (bundle / name).write_text(text)
+    hashes = json.loads((bundle / "hashes.json").read_text())
+    hashes[name] = {"bytes": len(text.encode()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    (bundle / "hashes.json").write_bytes(_json(hashes))
+
+
+# --------------------------------------------------------------------------------------------------------- run
+
+
+@provokes("RunExists")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.training.fit import fit
+
+    return fit(run_of(csv(folder)), folder)
+
+
+@provokes("NothingToResume")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.training.fit import resume
+
+    return resume(folder)
+
+
+@provokes("ChangedSinceStart")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.core.errors import Interrupted
+    from zhuji.training.fit import resume
+
+    with patch.context() as inner, pytest.raises(Interrupted):
+        stopped(folder, inner, signal.SIGINT)
+    csv(folder, rows=ROWS[:-2])
+    return resume(folder / "run")
+
+
+@provokes("TooManyBadSteps")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.training.fit import fit
+
+    optim = {"lr": 1e30, "warmup": 0, "schedule": "constant", "clip": None}
+    return fit(run_of(csv(folder), steps=50, batch_rows=4, evaluate_every=100, max_bad_steps=0, optim=optim), folder / "run")
+
+
+@provokes("MergeDiffers")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.training.fit import fit
+
+    shape = {"backbone": {"name": "bag", "width": 8, "layers": 1, "hidden": 8}}
+    small = {"train": {"steps": 3, "precision": "fp32", "rehearse": False}, "evaluate": {"baselines": False}}
+    first = fit(compose({"data": {"path": str(csv(folder))}}, shape, small), folder / "first", progress=False).run
+    patch.setattr("zhuji.training.transfer.CLOSE", 0.0)  # no room for rounding
+    start = {"path": str(first), "mode": "lora", "targets": ["layers"], "choose": "off"}
+    return fit(compose({"data": {"path": str(csv(folder))}, "start": start}, small), folder / "run", progress=False)
+
+
+@provokes("WrongModel")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.model.bundle import open_bundle
+    from zhuji.tools.nearest import index, nearest
+
+    bundle = fitted(folder)
+    index(bundle, csv(folder), folder / "index")
+    other = open_bundle(bundle)
+    other.model.head.out.bias.data += 1  # pyright: ignore
+    return nearest(folder / "index", ["a"], predictor=other)
+
+
+def stopped(folder: Path, patch: Patch, by: signal.Signals) -> object:
+    """A run that is sent a signal when it writes its first line."""
+    from zhuji.training.fit import fit
+    from zhuji.training.hooks import Watchers
+
+    signals = iter([by])
+    patch.setattr(Watchers, "see", lambda self, line: [os.kill(os.getpid(), number) for number in signals])
+    return fit(run_of(csv(folder), steps=50), folder / "run")
+
+
+@provokes("Interrupted")
+def _(folder: Path, patch: Patch) -> object:
+    return stopped(folder, patch, signal.SIGINT)
+
+
+@provokes("Terminated")
+def _(folder: Path, patch: Patch) -> object:
+    return stopped(folder, patch, signal.SIGTERM)
+
+
+@provokes("DiskFull")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.training import checkpoint
+    from zhuji.training.fit import fit
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    patch.setattr(checkpoint, "save_file", full)
+    return fit(run_of(csv(folder)), folder / "run")
+
+
+@provokes("WontFit")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.training import rehearsal
+    from zhuji.training.fit import fit
+
+    patch.setattr(rehearsal, "_free_memory", lambda *_: 1)
+    return fit(run_of(csv(folder), rehearse=True), folder / "run")
+
+
+@provokes("NotFinite")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.metrics.intervals import bootstrap
+    from zhuji.metrics.probabilities import log_loss
+
+    evidence = {
+        "label": np.array([0, 1]),
+        "prediction": np.array([0, 1]),
+        "probabilities": np.array([[0.5, 0.5], [np.nan, 0.5]]),
+    }
+    return bootstrap(log_loss, evidence, 10, 0)
+
+
+@provokes("CorpusExists")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.data.corpus.build import Coding, build
+    from zhuji.data.corpus.settings import CorpusSettings
+
+    (folder / "there").mkdir()
+    coding = Coding(lambda texts: [{} for _ in texts], {}, "")
+    return build(folder / "there", CorpusSettings.parse({"sources": [str(csv(folder))]}), coding)
+
+
+@provokes("CorpusFormat")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.data.corpus.shards import Corpus
+
+    (folder / "manifest.json").write_text('{"format": 1, "blocks": []}')
+    return Corpus(folder)
+
+
+@provokes("NoCommonRows")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.tools.compare import compare
+
+    for name, text in (("a", "one"), ("b", "two")):
+        (folder / name).mkdir()
+        (folder / name / "results.json").write_text('{"test": {"accuracy": {"value": 1}}, "labels": ["x"], "confusion": [[1]]}')
+        (folder / name / "predictions.csv").write_text(f"id,input,label,prediction,score\nrow-1,{text},x,x,1.0\n")
+    return compare(folder / "a", folder / "b")
+
+
+@provokes("UnreadableModel")
+def _(folder: Path, patch: Patch) -> object:
+    (folder / "config.json").write_text('{"model_type": "mixtral"}')
+    return convert(folder, folder / "there")
+
+
+@provokes("UnwritableModel")
+def _(folder: Path, patch: Patch) -> object:
+    return convert(fitted(folder), folder / "there")
