@@ -125,9 +125,7 @@ class Whole:
         choices = best_lengths(sample, BUCKETS)
         padded = np.zeros(len(choices), np.int64)
         for window in self._some_windows():
-            held = np.zeros(SIZES, np.int64)
-            for _, sizes in self._order.sizes(np.sort(window)):
-                held += sizes.sum(0, dtype=np.int64)
+            held = np.sum([sizes.sum(0, dtype=np.int64) for _, sizes in self._order.sizes(np.sort(window))], axis=0)
             padded += [simulated(each, _fallen(held, longest, each), self.rows_in)[1] for each in choices]
         chosen = choices[int(padded.argmin())]
         counts = np.empty((len(self._order), len(chosen)), np.uint32)
