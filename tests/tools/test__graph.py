@@ -6,7 +6,7 @@ import pytest
 
 from zhuji.core.errors import DamagedBundle
 from zhuji.core.seed import stream
-from zhuji.tools._graph import HEAD, open_graph, sound, write_graph
+from zhuji.tools._graph import HEAD, LOOKED_AT, open_graph, sound, write_graph
 
 pytest.importorskip("usearch")
 ROWS, WIDTH = 400, 6
@@ -33,6 +33,12 @@ def test_a_graph_that_was_written_is_read_and_finds_what_comparing_all_finds(dat
     found = open_graph(tmp_path / "g", len(data), vectors).search(vectors, 5).keys
     exact = np.argsort(-(vectors @ vectors.T), axis=1, kind="stable")[:, :5]
     assert np.mean([len(set(a.tolist()) & set(b.tolist())) / 5 for a, b in zip(found, exact, strict=True)]) > 0.95
+
+
+def test_the_same_vectors_make_the_same_graph_and_it_is_searched_with_care(data, vectors, tmp_path):
+    write_graph(tmp_path / "g", vectors)
+    assert (tmp_path / "g").read_bytes() == data
+    assert open_graph(tmp_path / "g", len(data), vectors).expansion_search == LOOKED_AT
 
 
 @pytest.mark.parametrize("rows", [1, 2])

