@@ -99,3 +99,12 @@ def test_spelling_is_bounded_and_short_texts_have_none():
     table = spelt(["", "ab", "abc", "abcdefghijkl", "x" * 99, "\ud800abc"], 1000)
     assert (table >= 0).sum(1).tolist() == [0, 0, 1, MOST_PARTS, MOST_PARTS, 3 + 0]
     assert table.max() < 1000 and table.dtype == torch.int32
+
+
+def test_characters_that_stand_for_syllables_count_from_one():
+    """As scikit-learn counts single ones, pairs and threes of characters; letters count from three."""
+    analyse = TfidfVectorizer(analyzer="char", ngram_range=(1, 3)).build_analyzer()
+    for text in ("很好", "不满意", "ｗｉ", "バス停留所"):
+        found = spelt([text], 1 << 20)[0]
+        assert (found >= 0).sum() == len(analyse(text)) == len(set(found[found >= 0].tolist()))
+    assert (spelt(["abc", "ño", "добро"], 1 << 20) >= 0).sum(1).tolist() == [1, 0, 3 + 2 + 1]

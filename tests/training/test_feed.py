@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +17,8 @@ from zhuji.data.corpus.shards import Corpus
 from zhuji.data.corpus.whole import Whole
 from zhuji.modalities.text import Text
 from zhuji.training import corpora
-from zhuji.training.feed import Feed, Held, cut
+from zhuji.training import folder as places
+from zhuji.training.feed import Feed, Held, cut, pretrained_on
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,19 @@ def test_cut_counts_what_it_takes_away() -> None:
     row = cut(Encoded(ids=np.arange(9, dtype=np.int32), words=np.arange(9, dtype=np.int32), cut=2), 4)
     assert row.ids is not None and row.words is not None
     assert row.ids.tolist() == row.words.tolist() == [0, 1, 2, 3] and row.cut == 7 and row.values is None
+
+
+def test_what_a_run_was_pretrained_on(ready: corpora.Ready, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pretrained_on(tmp_path, ready.modality, 5) == []
+    kept = tmp_path / places.CORPUS / f"corpus-{ready.folder.name}"
+    shutil.copytree(ready.folder, kept)
+    short = ready.modality.model_copy(update={"max_units": 3})
+    whole, cut_rows = (list(pretrained_on(tmp_path, modality, 5)) for modality in (ready.modality, short))
+    assert [row.ids.tolist()[:3] for row in whole if row.ids is not None] == [
+        row.ids.tolist() for row in cut_rows if row.ids is not None
+    ]
+    assert len(whole) == 5 and max(row.length for row in whole) > 3
+    # An older run is still a start: its texts are left alone, and that is told.
+    (kept / "manifest.json").write_text('{"format": 1, "blocks": []}')
+    assert pretrained_on(tmp_path, ready.modality, 5) == []
+    assert str(tmp_path) in capsys.readouterr().err

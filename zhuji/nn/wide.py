@@ -7,6 +7,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from itertools import islice
+from unicodedata import east_asian_width
 
 import numpy as np
 import torch
@@ -20,8 +21,8 @@ _PRIME = 0x9E3779B97F4A7C15 - (1 << 64)
 """Spreads keys over all 64 bits (Knuth 1998, section 6.4: multiplicative hashing by the golden ratio)."""
 
 
-LETTERS = (3, 4, 5)
-"""Lengths of the runs of characters that are told apart."""
+LETTERS, SYLLABLES = (3, 4, 5), (1, 2, 3)
+"""Lengths of the runs of characters that are told apart: of letters, and of characters that stand for more, as in Chinese."""
 MOST_PARTS = 24
 """Runs of characters kept of a unit, the short ones first: all that a unit of eleven characters has."""
 
@@ -91,7 +92,8 @@ def spelt(texts: Sequence[str], buckets: int) -> Tensor:
     says where a word begins."""
     table = np.full((len(texts), MOST_PARTS), -1, np.int32)
     for row, text in zip(table, texts, strict=True):
-        parts = (text[at : at + size] for size in LETTERS for at in range(len(text) - size + 1))
+        sizes = SYLLABLES if any(east_asian_width(character) in "WF" for character in text) else LETTERS
+        parts = (text[at : at + size] for size in sizes for at in range(len(text) - size + 1))
         found = [zlib.crc32(part.encode("utf-8", "replace")) % buckets for part in islice(parts, MOST_PARTS)]
         row[: len(found)] = found
     return torch.from_numpy(table)

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from zhuji.core.contracts import Encoded, Modality
+from zhuji.core.errors import CorpusFormat
+from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
 from zhuji.core.units import Batch
 from zhuji.data.corpus.packed import Packed
 from zhuji.data.corpus.rows import Row
 from zhuji.data.corpus.shards import Corpus
 from zhuji.data.corpus.whole import Whole
+from zhuji.training import folder as places
 
 
 class Feed:
@@ -90,6 +95,25 @@ def readable(modality: Modality, row: Encoded) -> str | None:
     """The text that a row stands for; None of a modality that does not write."""
     decode = getattr(modality, "decode", None)
     return None if decode is None or row.ids is None else decode(row.ids.tolist())
+
+
+def pretrained_on(run: Path, modality: Modality, most: int) -> list[Encoded]:
+    """The first texts, at most `most`, that the run of this folder was pretrained on, cut as its modality cuts them; none where the folder
+    does not hold them any more, or holds them in a format that is no longer read, which is told."""
+    kept = sorted((run / places.CORPUS).glob("corpus-*/manifest.json"))
+    if len(kept) != 1:
+        return []
+    try:
+        corpus = Corpus(kept[0].parent)
+    except CorpusFormat as error:
+        say(
+            in_language(
+                f"The texts that {run} was pretrained on are not used: {error}", f"未使用 {run} 预训练时的文本：{error}"
+            )
+        )
+        return []
+    longest = int(modality.plain().get("max_units", 0)) or None
+    return [row if longest is None else cut(row, longest) for row in islice(documents(corpus), most)]
 
 
 def documents(corpus: Corpus) -> Iterator[Encoded]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +29,13 @@ from torch import Tensor, nn
 from zhuji.core.contracts import Encoded, Modality, Task
 from zhuji.core.log import in_language, say
 from zhuji.core.seed import stream
-from zhuji.data.corpus.shards import Corpus
 from zhuji.model.assembly import Model, assemble, collate
 from zhuji.model.pooled import embed_rows, unit_length
 from zhuji.model.predictor import cut
 from zhuji.nn.heads import PooledHead, Pooling
 from zhuji.nn.wide import WideHead, WideLinear, rarities, spelt
 from zhuji.tasks.classify import Classify
-from zhuji.training import folder as places
-from zhuji.training.feed import cut as shortened
-from zhuji.training.feed import documents
+from zhuji.training.feed import pretrained_on
 from zhuji.training.material import Rows
 from zhuji.training.run import Run, StartSettings
 
@@ -136,13 +132,7 @@ def applies(run: Run, origin: Model | None, task: Task, rows: Rows) -> bool:
 
 def background(start: StartSettings | None, modality: Modality) -> list[Encoded]:
     """Texts that the start was pretrained on, where its run's folder still holds them: they say which runs of units are rare."""
-    kept = [] if start is None else sorted((Path(start.path) / places.CORPUS).glob("corpus-*/manifest.json"))
-    if len(kept) != 1:
-        return []
-    longest = int(modality.plain().get("max_units", 0)) or None
-    return [
-        row if longest is None else shortened(row, longest) for row in islice(documents(Corpus(kept[0].parent)), BACKGROUND)
-    ]
+    return [] if start is None else pretrained_on(Path(start.path), modality, BACKGROUND)
 
 
 def choose(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) -> tuple[Choice, Classify, nn.Module]:
