@@ -16,7 +16,8 @@ from zhuji.tasks.classify import Classify
 from zhuji.training import few_labels, loop
 from zhuji.training import folder as places
 from zhuji.training.begin import begin
-from zhuji.training.few_labels import PENALTIES, USUAL, WAYS, machine, squared_hinge
+from zhuji.training.features import HeadFeatures
+from zhuji.training.few_labels import LOUDNESS, PENALTIES, USUAL, WAYS, machine, squared_hinge
 from zhuji.training.fit import fit, resume
 from zhuji.training.run import compose
 
@@ -118,8 +119,8 @@ def test_the_head_answers_what_was_fitted(run_of, tmp_path, way, monkeypatch):
     job = begin(run_of(), tmp_path / "run")
     rows = job.material.rows["train"]
     task = job.material.task
-    assert (task.wide, task.unit_length, task.spelled) == (way.wide, way.unit_length, bool(way.wide))
-    features = few_labels._Features.of(job.model, rows, task)
+    assert (task.wide, task.unit_length, task.spelled) == (way.wide, way.unit_length, way.spelled if way.wide else 0)
+    features = HeadFeatures.of(job.model, rows.encoded, task)
     goal = rows.targets["label"]
     axes = few_labels._axes(features.gram(way, torch.arange(len(rows))))
     penalty = read_json(tmp_path / "run" / "choice.json")["chosen"]["penalty"]
@@ -136,8 +137,10 @@ def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, sta
     told = read_json(tmp_path / "run" / "choice.json")
     tried = [(trial["way"], trial["penalty"]) for trial in told["tried"]]
     assert tried[: len(WAYS)] == [(way.name, USUAL) for way in WAYS]
-    assert sorted(penalty for _, penalty in tried[len(WAYS) :]) == sorted({*PENALTIES} - {USUAL})
-    best = max(told["tried"][: len(WAYS)], key=lambda trial: trial["score"])
+    at_usual = sum(penalty == USUAL for _, penalty in tried)
+    assert at_usual == len(WAYS) + (len(LOUDNESS) - 1 if told["chosen"]["wide"] else 0)
+    assert sorted(penalty for _, penalty in tried[at_usual:]) == sorted({*PENALTIES} - {USUAL})
+    best = max(told["tried"][:at_usual], key=lambda trial: trial["score"])
     assert told["chosen"]["name"] == best["way"] and told["chosen"]["score"] >= best["score"] == pytest.approx(
         np.mean(best["folds"])
     )

@@ -4,6 +4,7 @@ network (Cheng et al. 2016). It answers as a linear model over TF-IDF would. Sha
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from itertools import islice
@@ -32,14 +33,16 @@ class WideLinear(nn.Module):
     stands c times counts (1 + ln c) x its rarity, and a row's values have length 1 together. All weights begin at 0.
 
     With `spelled`, the number of ids, the runs of characters inside each unit count as well (Bojanowski et al. 2017, section 3.2): `spelling
-    (spelled, 24)` holds their buckets, -1 where there are fewer; see `spelt`."""
+    (spelled, 24)` holds their buckets, -1 where there are fewer; see `spelt`. They are
+    `loudness` times as loud as the runs of units: many, and each says less."""
 
     rarity: Tensor
     spelling: Tensor | None
 
-    def __init__(self, buckets: int, outputs: int, longest: int, spelled: int = 0) -> None:
+    def __init__(self, buckets: int, outputs: int, longest: int, spelled: int = 0, loudness: float = 1.0) -> None:
         super().__init__()
         self.buckets, self.longest = buckets, longest
+        self.shares = shares(loudness) if spelled else (1.0,)
         self.weight = nn.Parameter(torch.zeros(buckets, outputs))
         self.register_buffer("rarity", torch.ones(buckets))
         unknown = torch.full((spelled, MOST_PARTS), -1, dtype=torch.int32) if spelled else None
@@ -51,15 +54,24 @@ class WideLinear(nn.Module):
 
     def values(self, units: Units) -> tuple[Tensor, Tensor]:
         """`(B, F)` int64 buckets and `(B, F)` what each occurrence adds; 0 where there is no run."""
-        buckets, count = self.counts(units)
+        kinds = [(buckets, share * values) for (buckets, values), share in zip(self.kinds(units), self.shares, strict=True)]
+        return torch.cat([buckets for buckets, _ in kinds], 1), torch.cat([values for _, values in kinds], 1)
+
+    def kinds(self, units: Units) -> list[tuple[Tensor, Tensor]]:
+        """The same of runs of units and, where they count, of characters, each of length 1 together."""
+        return [self._valued(*counts) for counts in self.counts(units)]
+
+    def counts(self, units: Units) -> list[tuple[Tensor, Tensor]]:
+        """Of each kind: `(B, F)` int64 buckets in order, and `(B, F)` how often each stands in its row; 0 where there is no run."""
+        return [self._counted(*kind) for kind in self.runs(units)]
+
+    def _valued(self, buckets: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         whole = (1 + count.clamp_min(1).log()) * self.rarity[buckets] * (count > 0)
         share = count.clamp_min(1)
         length = (whole.square() / share).sum(1, keepdim=True).sqrt().clamp_min(1e-12)
         return buckets, whole / share / length
 
-    def counts(self, units: Units) -> tuple[Tensor, Tensor]:
-        """`(B, F)` int64 buckets in order, and `(B, F)` how often each stands in its row; 0 where there is no run."""
-        buckets, real = self.runs(units)
+    def _counted(self, buckets: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         order = buckets.masked_fill(real.logical_not(), self.buckets).sort(dim=1).values
         fresh = F.pad(order[:, 1:] != order[:, :-1], (1, 0))
         place = fresh.cumsum(1)
@@ -67,8 +79,8 @@ class WideLinear(nn.Module):
         nothing = order == self.buckets
         return order.masked_fill(nothing, 0), count.masked_fill(nothing, 0)
 
-    def runs(self, units: Units) -> tuple[Tensor, Tensor]:
-        """`(B, F)` int64 buckets of all runs, of units and then of characters, and whether each consists of real units."""
+    def runs(self, units: Units) -> list[tuple[Tensor, Tensor]]:
+        """Of each kind: `(B, F)` int64 buckets, and whether each run consists of real units."""
         assert units.ids is not None, "runs are runs of ids"
         ids, mask = units.ids.flatten(1), units.mask.flatten(1)
         key, real = (ids + 1) * _PRIME, mask
@@ -79,12 +91,12 @@ class WideLinear(nn.Module):
             keys.append(key)
             reals.append(real)
         # The high bits are the well mixed ones.
-        buckets, real = (torch.cat(keys, 1) >> 24).remainder(self.buckets), torch.cat(reals, 1)
+        found = [((torch.cat(keys, 1) >> 24).remainder(self.buckets), torch.cat(reals, 1))]
         if self.spelling is None:
-            return buckets, real
+            return found
         parts = self.spelling[units.ids.flatten(1).masked_fill(~reals[0], 0)].long()
         inside = (parts >= 0) & reals[0].unsqueeze(-1)
-        return torch.cat((buckets, parts.clamp_min(0).flatten(1)), 1), torch.cat((real, inside.flatten(1)), 1)
+        return [*found, (parts.clamp_min(0).flatten(1), inside.flatten(1))]
 
 
 def spelt(texts: Sequence[str], buckets: int) -> Tensor:
@@ -97,6 +109,12 @@ def spelt(texts: Sequence[str], buckets: int) -> Tensor:
         found = [zlib.crc32(part.encode("utf-8", "replace")) % buckets for part in islice(parts, MOST_PARTS)]
         row[: len(found)] = found
     return torch.from_numpy(table)
+
+
+def shares(loudness: float) -> tuple[float, float]:
+    """Of runs of units and of characters in a row's length of 1, where the latter are `loudness` times as loud."""
+    whole = math.hypot(1.0, loudness)
+    return 1 / whole, loudness / whole
 
 
 def rarities(having: np.ndarray, rows: int) -> np.ndarray:

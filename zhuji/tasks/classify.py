@@ -58,8 +58,8 @@ class Classify(Task):
     """Runs of up to so many units speak to the classes directly as well, counted as in TF-IDF (Cheng et al. 2016); 0: none do."""
     wide_size: int = Field(default=1 << 18, gt=0, le=1 << 24)
     """Weights a class that these runs share."""
-    spelled: bool = False
-    """Learned: with few labels, runs of characters inside the units count among them."""
+    spelled: float = Field(default=0.0, ge=0, le=100)
+    """Learned: with few labels, how loud runs of characters inside the units speak beside them; 0: they do not."""
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """With many labels: probability from which a label is given."""
     labels: tuple[str, ...] = ()
@@ -113,7 +113,8 @@ class Classify(Task):
         )  # fmt: skip
         if not self.wide:
             return deep
-        return WideHead(deep, WideLinear(self.wide_size, len(self.labels), self.wide, spec.num_ids if self.spelled else 0))
+        spelled = spec.num_ids if self.spelled else 0
+        return WideHead(deep, WideLinear(self.wide_size, len(self.labels), self.wide, spelled, self.spelled))
 
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> Tensor:
         features = encoder(batch.units)

@@ -15,8 +15,8 @@ Shapes: N labelled rows, D width of a pooled state, F buckets of runs, O outputs
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,11 @@ from torch import Tensor, nn
 from zhuji.core.contracts import Encoded, Modality, Task
 from zhuji.core.log import in_language, say
 from zhuji.core.seed import stream
-from zhuji.model.assembly import Model, assemble, collate
-from zhuji.model.pooled import embed_rows, unit_length
-from zhuji.model.predictor import cut
-from zhuji.nn.heads import PooledHead, Pooling
-from zhuji.nn.wide import WideHead, WideLinear, rarities, spelt
+from zhuji.model.assembly import Model, assemble
+from zhuji.nn.heads import PooledHead
+from zhuji.nn.wide import WideHead, WideLinear
 from zhuji.tasks.classify import Classify
+from zhuji.training.features import LONGEST, HeadFeatures, Matrix, Way
 from zhuji.training.feed import pretrained_on
 from zhuji.training.material import Rows
 from zhuji.training.run import Run, StartSettings
@@ -50,31 +49,12 @@ BACKGROUND = 15_000
 """Texts of the pretraining that say which runs are rare."""
 USUAL = 1.0
 """The penalty at which ways are compared: rows have length 1."""
-LONGEST = 2
-"""Units of the longest run."""
+LOUDNESS = (0.5, 1.0, 2.0)
+"""How loud runs of characters may speak beside runs of units; ways are compared at the first."""
 _CHOOSING = 2000
 """Labels on which settings are chosen; what suits these suits more."""
 _STEPS = 100
-_BATCH_UNITS = 1 << 16
 _TEMPERATURES = np.geomspace(0.3, 30.0, 81)
-
-Matrix = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Way:
-    """Features of a head: the pooled state as it is or at length 1, and runs of up to `wide` units. `deep`: how loud the states speak
-    beside the runs."""
-
-    name: str
-    unit_length: bool = False
-    deep: float = 1.0
-    wide: int = 0
-
-    def on(self, task: Task, spelled: bool) -> Classify:
-        """The task with these features; `spelled`: the units' characters are known."""
-        features = {"unit_length": self.unit_length, "wide": self.wide, "spelled": bool(self.wide) and spelled}
-        return Classify.parse({**task.plain(), **features})
 
 
 WAYS = (
@@ -140,7 +120,7 @@ def choose(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) 
     rows, which bear no labels."""
     task = model.task
     assert isinstance(task, Classify)
-    features = _Features.of(model, rows, task, others)
+    features = HeadFeatures.of(model, rows.encoded, task, others)
     target = rows.targets["label"]
     assert isinstance(target, Tensor), "a class is one number a row"
     known = torch.arange(len(target)) if task.many else (target >= 0).nonzero()[:, 0]
@@ -151,11 +131,20 @@ def choose(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) 
     # The first of equals: fewer features.
     usual = max(trials, key=lambda trial: trial.score)
     way = next(way for way in ways if way.name == usual.way)
+    louder = [_louder(way, loudness) for loudness in LOUDNESS[1:]] if way.wide and features.spelled else []
+    axes |= {way.name: _axes(features.gram(way, known[some])) for way in louder}
+    trials += [_trial(way.name, USUAL, axes[way.name], goal[some]) for way in louder]
+    usual = max([usual, *trials[len(ways) :]], key=lambda trial: trial.score)
+    way = next(each for each in (way, *louder) if each.name == usual.way)
     more = [_trial(way.name, penalty, axes[way.name], goal[some]) for penalty in PENALTIES if penalty != USUAL]
     best = max([usual, *(trial for trial in more if _surpasses(trial, usual))], key=lambda trial: trial.score)
     scale = _sharpness(_left_out(axes[way.name], goal[some], best.penalty), goal[some])
-    head, fitted = features.head(way, best.penalty, scale, known, goal)
+    head, fitted = _head(model, features, way, known, goal, penalty=best.penalty, scale=scale)
     return Choice(way, best.penalty, best.score, len(known), [*trials, *more]), fitted, head
+
+
+def _louder(way: Way, loudness: float) -> Way:
+    return replace(way, name=f"{way.name}, characters x {loudness / LOUDNESS[0]:g}", spelled=loudness)
 
 
 def chosen(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) -> tuple[Choice, Model]:
@@ -178,9 +167,11 @@ def unfitted(fitted: Task, task: Task) -> Task:
 
 def tell(choice: Choice) -> None:
     """One line to the person."""
+    way, _, louder = choice.way.name.partition(", characters")
+    chinese = _CHINESE[way] + (f"，字符{louder}" if louder else "")
     about = f"C = {choice.penalty:g}, {choice.score:.4f} ± {_spread(choice):.4f}"
     say(in_language(f"{choice.labels:,} labels: a head is fitted to {choice.way.name} ({about} in cross-validation on the training split).",
-                    f"{choice.labels:,} 个标签：在冻结的编码器上拟合分类头（{_CHINESE[choice.way.name]}，训练集交叉验证：{about}）。"))  # fmt: skip
+                    f"{choice.labels:,} 个标签：在冻结的编码器上拟合分类头（{chinese}，训练集交叉验证：{about}）。"))  # fmt: skip
 
 
 _CHINESE = {
@@ -289,100 +280,27 @@ def _axes(gram: Tensor) -> Tensor:
     return torch.linalg.cholesky(gram + small * torch.eye(len(gram), dtype=gram.dtype)).float()
 
 
-@dataclass(frozen=True)
-class _Features:
-    """Of all training rows: pooled states `(N, D)`; of the runs, values as sparse rows `(N, F)` of length 1, and how rare each is."""
-
-    task: Classify
-    width: int
-    states: Matrix
-    runs: Any
-    wide: WideLinear | None
-
-    @classmethod
-    def of(cls, model: Model, rows: Rows, task: Classify, others: Sequence[Encoded] = ()) -> _Features:
-        states = embed_rows(model, rows.encoded, pool=Pooling(task.pool, model.backbone.out_width))
-        wide = _counter(model, task) if model.modality.spec.num_ids else None
-        runs = None if wide is None else _runs(model, rows.encoded, others, wide)
-        return cls(task, model.backbone.out_width, states, runs, wide)
-
-    def scaled(self, way: Way) -> tuple[Matrix, Matrix, Matrix]:
-        """The states `(N, D)` of mean 0, on average of length `way.deep`; the mean and the factor `(D,)` for that. Those of length 1 keep
-        their shape, others get equal spread in all dimensions."""
-        states = unit_length(self.states) if way.unit_length else self.states
-        mean, spread = states.mean(0), states.std(0)
-        if way.unit_length:
-            factor = np.full_like(spread, way.deep / max(float(np.linalg.norm(spread)), 1e-6))
-        else:
-            factor = way.deep / (np.maximum(spread, 1e-6 + spread.max(initial=0) * 1e-3) * np.sqrt(states.shape[1]))
-        return ((states - mean) * factor).astype(np.float32), mean, factor
-
-    def gram(self, way: Way, rows: Tensor) -> Tensor:
-        """`(n, n)`: products of these rows, each with a 1 appended."""
-        chosen = self.scaled(way)[0][rows.numpy()].astype(np.float64)
-        gram = torch.from_numpy(chosen @ chosen.T) + 1
-        if way.wide:
-            runs = self.runs[rows.numpy()].astype(np.float64)
-            gram = gram + torch.from_numpy((runs @ runs.T).toarray())
-        return gram
-
-    @torch.no_grad()
-    def head(self, way: Way, penalty: float, scale: float, known: Tensor, goal: Tensor) -> tuple[nn.Module, Classify]:
-        """The head fitted to all labelled rows, its margins times `scale`, and the task whose head it is."""
-        from scipy import sparse
-
-        task = way.on(self.task, self.wide is not None and self.wide.spelling is not None)
-        states, mean, factor = self.scaled(way)
-        columns = [sparse.csr_matrix(states[known.numpy()])] if way.deep else []
-        columns += [self.runs[known.numpy()]] if way.wide else []
-        weight, bias = machine(sparse.hstack(columns, format="csr"), goal, penalty)
-        split = states.shape[1] if way.deep else 0
-        spread = np.zeros((len(mean), len(bias)), np.float32) if not split else weight[:split] * factor[:, None]
-        deep = PooledHead(self.width, len(task.labels), pool=task.pool, dropout=task.dropout, unit_length=way.unit_length)
-        deep.out.weight.copy_(torch.from_numpy(scale * spread.T))
-        deep.out.bias.copy_(torch.from_numpy(scale * (bias - mean @ spread)))
-        if not way.wide or self.wide is None:
-            return deep, task
-        wide = WideLinear(
-            task.wide_size, len(task.labels), way.wide, 0 if self.wide.spelling is None else len(self.wide.spelling)
-        )
-        wide.load_state_dict({**self.wide.state_dict(), "weight": torch.from_numpy(scale * weight[split:])})
-        return WideHead(deep, wide), task
-
-
-def _counter(model: Model, task: Classify) -> WideLinear:
-    """The layer that counts runs, before it has learned anything."""
-    spelling = model.modality.spelling()
-    wide = WideLinear(task.wide_size, 1, LONGEST, len(spelling))
-    if wide.spelling is not None:
-        wide.spelling.copy_(spelt(spelling, wide.buckets))
-    return wide
-
-
 @torch.no_grad()
-def _runs(model: Model, rows: Sequence[Encoded], others: Sequence[Encoded], wide: WideLinear) -> Any:
-    """Values of the runs of every row, weighed by how rare they are among all rows and `others`: `wide` learns that."""
+def _head(
+    model: Model, features: HeadFeatures, way: Way, known: Tensor, goal: Tensor, *, penalty: float, scale: float
+) -> tuple[nn.Module, Classify]:
+    """The head fitted to all labelled rows, its margins times `scale`, and the task whose head it is."""
     from scipy import sparse
 
-    parts = list(_counted(model, rows, wide))
-    at, column, value = (np.concatenate(whole) for whole in zip(*parts, strict=True))
-    having = np.bincount(column, minlength=wide.buckets)
-    for _, found, _ in _counted(model, others, wide):
-        having += np.bincount(found, minlength=wide.buckets)
-    rarity: NDArray[Any] = rarities(having, len(rows) + len(others))
-    wide.rarity.copy_(torch.from_numpy(rarity))
-    counted: Any = sparse.csr_matrix((value * rarity[column], (at, column)), shape=(len(rows), wide.buckets))
-    length = np.sqrt(np.asarray(counted.power(2).sum(1)).ravel())
-    scaled: Any = sparse.diags(1 / np.maximum(length, 1e-12)) @ counted
-    return scaled.tocsr().astype(np.float32)
-
-
-def _counted(
-    model: Model, rows: Sequence[Encoded], wide: WideLinear
-) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """Of some rows at a time: place, bucket and 1 + ln count, each `(nnz,)`."""
-    for chosen_rows, length in cut([row.length for row in rows], _BATCH_UNITS):
-        buckets, count = wide.counts(collate(model, [rows[place] for place in chosen_rows], None, length).units)
-        # Each run once, where it stands first.
-        first = (count > 0) & F.pad(buckets[:, 1:] != buckets[:, :-1], (1, 0), value=True)
-        yield np.repeat(chosen_rows, first.sum(1).numpy()), buckets[first].numpy(), 1 + np.log(count[first].numpy())
+    assert isinstance(model.task, Classify)
+    task, counter, width = way.on(model.task, features.spelled), features.counter, model.backbone.out_width
+    states, mean, factor = features.scaled(way)
+    columns = [sparse.csr_matrix(states[known.numpy()])] if way.deep else []
+    columns += [features.told(way)[known.numpy()]] if way.wide else []
+    weight, bias = machine(sparse.hstack(columns, format="csr"), goal, penalty)
+    split = states.shape[1] if way.deep else 0
+    spread = np.zeros((len(mean), len(bias)), np.float32) if not split else weight[:split] * factor[:, None]
+    deep = PooledHead(width, len(task.labels), pool=task.pool, dropout=task.dropout, unit_length=way.unit_length)
+    deep.out.weight.copy_(torch.from_numpy(scale * spread.T))
+    deep.out.bias.copy_(torch.from_numpy(scale * (bias - mean @ spread)))
+    if not way.wide or counter is None:
+        return deep, task
+    spelled = 0 if counter.spelling is None else len(counter.spelling)
+    wide = WideLinear(task.wide_size, len(task.labels), way.wide, spelled, task.spelled)
+    wide.load_state_dict({**counter.state_dict(), "weight": torch.from_numpy(scale * weight[split:])})
+    return WideHead(deep, wide), task
