@@ -2,6 +2,7 @@
 
 import csv
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from zhuji.training import few_labels, loop
 from zhuji.training import folder as places
 from zhuji.training.begin import begin
 from zhuji.training.features import HeadFeatures
-from zhuji.training.few_labels import LOUDNESS, PENALTIES, USUAL, WAYS, machine, squared_hinge
+from zhuji.training.few_labels import LISTENER, LOUDNESS, PENALTIES, USUAL, WAYS, machine, squared_hinge
 from zhuji.training.fit import fit, resume
 from zhuji.training.run import compose
 
@@ -115,14 +116,15 @@ def test_margins_are_sharpened_as_much_as_the_rows_say():
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_the_head_answers_what_was_fitted(run_of, tmp_path, way, monkeypatch):
     monkeypatch.setattr(few_labels, "WAYS", (way,))
+    monkeypatch.setattr(few_labels, "LOUDNESS", (2.0,))
     monkeypatch.setattr(few_labels, "_sharpness", lambda margins, goal: 1.0)
     job = begin(run_of(), tmp_path / "run")
     rows = job.material.rows["train"]
     task = job.material.task
-    assert (task.wide, task.unit_length, task.spelled) == (way.wide, way.unit_length, way.spelled if way.wide else 0)
+    assert (task.wide, task.unit_length, task.spelled) == (way.wide, way.unit_length, 2.0 if way.wide else 0)
     features = HeadFeatures.of(job.model, rows.encoded, task)
     goal = rows.targets["label"]
-    axes = few_labels._axes(features.gram(way, torch.arange(len(rows))))
+    axes = few_labels._axes(features.gram(replace(way, spelled=2.0), torch.arange(len(rows))))
     penalty = read_json(tmp_path / "run" / "choice.json")["chosen"]["penalty"]
     expected = axes @ squared_hinge(axes, few_labels._signs(goal), penalty)
     job.model.eval()
@@ -136,11 +138,13 @@ def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, sta
     result = fit(run_of(), tmp_path / "run", progress=False)
     told = read_json(tmp_path / "run" / "choice.json")
     tried = [(trial["way"], trial["penalty"]) for trial in told["tried"]]
-    assert tried[: len(WAYS)] == [(way.name, USUAL) for way in WAYS]
-    at_usual = sum(penalty == USUAL for _, penalty in tried)
-    assert at_usual == len(WAYS) + (len(LOUDNESS) - 1 if told["chosen"]["wide"] else 0)
-    assert sorted(penalty for _, penalty in tried[at_usual:]) == sorted({*PENALTIES} - {USUAL})
-    best = max(told["tried"][:at_usual], key=lambda trial: trial["score"])
+    heard, ways = tried[: len(LOUDNESS)], told["tried"][len(LOUDNESS) : len(LOUDNESS) + len(WAYS)]
+    assert heard == [(f"{LISTENER.name}, characters x {loudness:g}", USUAL) for loudness in LOUDNESS]
+    loudest = max(range(len(LOUDNESS)), key=lambda i: told["tried"][i]["score"])
+    assert told["chosen"]["spelled"] == LOUDNESS[loudest]
+    assert [(trial["way"], trial["penalty"]) for trial in ways] == [(way.name, USUAL) for way in WAYS]
+    assert sorted(penalty for _, penalty in tried[len(LOUDNESS) + len(WAYS) :]) == sorted({*PENALTIES} - {USUAL})
+    best = max(ways, key=lambda trial: trial["score"])
     assert told["chosen"]["name"] == best["way"] and told["chosen"]["score"] >= best["score"] == pytest.approx(
         np.mean(best["folds"])
     )

@@ -41,7 +41,7 @@ class Way:
     unit_length: bool = False
     deep: float = 1.0
     wide: int = 0
-    spelled: float = 0.5
+    spelled: float = 1.0
 
     def on(self, task: Task, spelled: bool) -> Classify:
         """The task with these features; `spelled`: the units' characters are known."""

@@ -50,7 +50,7 @@ BACKGROUND = 15_000
 USUAL = 1.0
 """The penalty at which ways are compared: rows have length 1."""
 LOUDNESS = (0.5, 1.0, 2.0)
-"""How loud runs of characters may speak beside runs of units; ways are compared at the first."""
+"""How loud runs of characters may speak beside runs of units."""
 _CHOOSING = 2000
 """Labels on which settings are chosen; what suits these suits more."""
 _STEPS = 100
@@ -63,6 +63,8 @@ WAYS = (
     Way("soft states of length 1 and runs", True, 0.7, LONGEST), Way("states of length 1 and runs", True, 1.0, LONGEST),
     Way("loud states of length 1 and runs", True, 1.5, LONGEST),
 )  # fmt: skip
+LISTENER = WAYS[5]
+"""The way by which loudness is compared."""
 
 
 @dataclass(frozen=True)
@@ -124,18 +126,15 @@ def choose(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) 
     target = rows.targets["label"]
     assert isinstance(target, Tensor), "a class is one number a row"
     known = torch.arange(len(target)) if task.many else (target >= 0).nonzero()[:, 0]
-    goal, ways = target[known], [way for way in WAYS if not way.wide or model.modality.spec.num_ids]
+    goal = target[known]
     some = stream(seed, "few labels").permutation(len(known))[:_CHOOSING]
+    loudness, trials = _loudness(features, known[some], goal[some])
+    ways = [replace(way, spelled=loudness) for way in WAYS if not way.wide or features.counter is not None]
     axes = {way.name: _axes(features.gram(way, known[some])) for way in ways}
-    trials = [_trial(way.name, USUAL, axes[way.name], goal[some]) for way in ways]
+    trials += [_trial(way.name, USUAL, axes[way.name], goal[some]) for way in ways]
     # The first of equals: fewer features.
-    usual = max(trials, key=lambda trial: trial.score)
+    usual = max(trials[-len(ways) :], key=lambda trial: trial.score)
     way = next(way for way in ways if way.name == usual.way)
-    louder = [_louder(way, loudness) for loudness in LOUDNESS[1:]] if way.wide and features.spelled else []
-    axes |= {way.name: _axes(features.gram(way, known[some])) for way in louder}
-    trials += [_trial(way.name, USUAL, axes[way.name], goal[some]) for way in louder]
-    usual = max([usual, *trials[len(ways) :]], key=lambda trial: trial.score)
-    way = next(each for each in (way, *louder) if each.name == usual.way)
     more = [_trial(way.name, penalty, axes[way.name], goal[some]) for penalty in PENALTIES if penalty != USUAL]
     best = max([usual, *(trial for trial in more if _surpasses(trial, usual))], key=lambda trial: trial.score)
     scale = _sharpness(_left_out(axes[way.name], goal[some], best.penalty), goal[some])
@@ -143,8 +142,14 @@ def choose(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) 
     return Choice(way, best.penalty, best.score, len(known), [*trials, *more]), fitted, head
 
 
-def _louder(way: Way, loudness: float) -> Way:
-    return replace(way, name=f"{way.name}, characters x {loudness / LOUDNESS[0]:g}", spelled=loudness)
+def _loudness(features: HeadFeatures, rows: Tensor, goal: Tensor) -> tuple[float, list[Trial]]:
+    """How loud runs of characters speak, which differs by script and so is found first; and what was tried for it."""
+    if not features.spelled:
+        return LOUDNESS[0], []
+    ways = [replace(LISTENER, name=f"{LISTENER.name}, characters x {loudness:g}", spelled=loudness) for loudness in LOUDNESS]
+    trials = [_trial(way.name, USUAL, _axes(features.gram(way, rows)), goal) for way in ways]
+    best = max(zip(trials, LOUDNESS, strict=True), key=lambda pair: pair[0].score)
+    return best[1], trials
 
 
 def chosen(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) -> tuple[Choice, Model]:
@@ -167,11 +172,9 @@ def unfitted(fitted: Task, task: Task) -> Task:
 
 def tell(choice: Choice) -> None:
     """One line to the person."""
-    way, _, louder = choice.way.name.partition(", characters")
-    chinese = _CHINESE[way] + (f"，字符{louder}" if louder else "")
     about = f"C = {choice.penalty:g}, {choice.score:.4f} ± {_spread(choice):.4f}"
     say(in_language(f"{choice.labels:,} labels: a head is fitted to {choice.way.name} ({about} in cross-validation on the training split).",
-                    f"{choice.labels:,} 个标签：在冻结的编码器上拟合分类头（{chinese}，训练集交叉验证：{about}）。"))  # fmt: skip
+                    f"{choice.labels:,} 个标签：在冻结的编码器上拟合分类头（{_CHINESE[choice.way.name]}，训练集交叉验证：{about}）。"))  # fmt: skip
 
 
 _CHINESE = {
