@@ -116,3 +116,14 @@ def test_runs_that_tag_or_translate_have_a_report(result, tmp_path):
     folder = Path(shutil.copytree(result().run, tmp_path / "run"))
     write_report(folder)
     assert read_json(folder / "results.json")["metric"] in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_baselines_stand_below_the_model_on_every_set_and_group(tmp_path):
+    folder = Path(shutil.copytree(supervised.translated().run, tmp_path / "run"))
+    write_report(folder)
+    page, facts = (folder / "report.html").read_text(encoding="utf-8"), read_json(folder / "results.json")
+    for named, sets in (("more_baselines", facts["more_tests"]), ("group_baselines", facts["by_group"])):
+        for name in sets:
+            copied = facts[named][name]["copy"]["chrf"]["value"]
+            row = page[page.index(f"{name}: copy") :].split("</tr>")[0]
+            assert f"{copied:.3f}" in row

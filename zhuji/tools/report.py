@@ -200,11 +200,21 @@ def _rows_note(found: Found, writes: bool) -> str:
 
 
 def _more(found: Found) -> list[tuple[str, list[tuple[str, Scores]]]]:
-    """Tables of scores beside the test split: of further test sets, and of each group."""
-    tests = list((found.results.get("more_tests") or {}).items())
-    groups = [(f"{name} ({of['rows']:,})", of) for name, of in (found.results.get("by_group") or {}).items()]
+    """Tables of scores beside the test split: of further test sets, and of each group, the model first and the baselines below it."""
+    results = found.results
+    tests = _beside(results.get("more_tests") or {}, results.get("more_baselines") or {})
+    groups = _beside(results.get("by_group") or {}, results.get("group_baselines") or {})
     tables = [(say_in("Further test sets", "其他测试集"), tests), (say_in("By group (rows)", "按分组（行数）"), groups)]
     return [(title, rows) for title, rows in tables if rows]
+
+
+def _beside(own: Mapping[str, Any], rivals: Mapping[str, Mapping[str, Scores]]) -> list[tuple[str, Scores]]:
+    """A row for the model on each set, and one for each baseline on the same rows."""
+    rows = list[tuple[str, Scores]]()
+    for name, scores in own.items():
+        rows.append((f"{name} ({scores['rows']:,})" if "rows" in scores else name, scores))
+        rows += [(f"{name}: {shown_name(rival)}", theirs) for rival, theirs in rivals.get(name, {}).items()]
+    return rows
 
 
 def _choice(found: Found) -> list[tuple[str, str]]:
