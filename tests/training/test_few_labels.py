@@ -158,6 +158,28 @@ def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, sta
     assert places.read_run(result.run).task["wide"] == model.task.wide
 
 
+def test_with_many_labels_the_best_ways_are_compared_on_all_rows(run_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(few_labels, "MANY", 50)
+    job = begin(run_of(), tmp_path / "run")
+    told = read_json(tmp_path / "run" / "choice.json")
+    ways, finals = told["tried"][len(LOUDNESS) : len(LOUDNESS) + len(WAYS)], told["tried"][-few_labels.FINALISTS :]
+    scores = {trial["way"]: trial["score"] for trial in ways}
+    assert sorted((scores[trial["way"]] for trial in finals), reverse=True) == sorted(scores.values(), reverse=True)[:3]
+    best = max(finals, key=lambda trial: trial["score"])
+    assert (told["chosen"]["name"], told["chosen"]["score"]) == (best["way"], best["score"])
+    # By hand: scikit-learn on four fifths of the rows.
+    rows, way = job.material.rows["train"], next(way for way in WAYS if way.name == best["way"])
+    features = HeadFeatures.of(job.model, rows.encoded, job.material.task)
+    columns, goal = (
+        features.columns(replace(way, spelled=told["chosen"]["spelled"]), torch.arange(len(rows))),
+        rows.targets["label"].numpy(),
+    )
+    out = np.arange(len(rows)) % 5 == 0
+    theirs = LinearSVC(C=best["penalty"], random_state=0, max_iter=10_000).fit(columns[~out], goal[~out])
+    right = theirs.predict(columns[out]) == goal[out]
+    assert best["score"] == pytest.approx(np.mean([right[part::5].mean() for part in range(5)]))
+
+
 def test_nothing_of_valid_or_test_is_looked_at(run_of, tmp_path):
     job = begin(run_of(), tmp_path / "a")
     blind = {name: rows if name == "train" else None for name, rows in job.material.rows.items()}

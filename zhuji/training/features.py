@@ -94,6 +94,14 @@ class HeadFeatures:
         of_units, of_characters = shares(way.spelled)
         return of_units * self.runs[0] + of_characters * self.runs[1]
 
+    def columns(self, way: Way, rows: Tensor) -> Any:
+        """`(n, D + F)`, sparse: what a head reads of these rows; only D or only F where it reads one of them."""
+        from scipy import sparse
+
+        columns = [sparse.csr_matrix(self.scaled(way)[0][rows.numpy()])] if way.deep else []
+        columns += [self.told(way)[rows.numpy()]] if way.wide else []
+        return sparse.hstack(columns, format="csr")
+
     def gram(self, way: Way, rows: Tensor) -> Tensor:
         """`(n, n)`: products of these rows, each with a 1 appended."""
         chosen = self.scaled(way)[0][rows.numpy()].astype(np.float64)
