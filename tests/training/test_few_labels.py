@@ -12,7 +12,6 @@ from sklearn.svm import LinearSVC
 from tests.training.test_transfer import QUICK, SHAPE
 from zhuji.core.errors import Interrupted
 from zhuji.core.files import read_json
-from zhuji.model.assembly import collate
 from zhuji.model.bundle import open_bundle
 from zhuji.tasks.classify import Classify
 from zhuji.training import few_labels, loop
@@ -157,50 +156,6 @@ def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, sta
     assert result.test["accuracy"]["value"] > 0.8
     assert result.facts["steps"] == 0
     assert places.read_run(result.run).task["wide"] == model.task.wide
-
-
-def test_with_many_labels_the_best_ways_are_compared_on_all_rows(run_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(few_labels, "MANY", 50)
-    begin(run_of(), tmp_path / "run")
-    told = read_json(tmp_path / "run" / "choice.json")
-    ways, finals = told["tried"][len(LOUDNESS) : len(LOUDNESS) + len(WAYS)], told["tried"][-few_labels.FINALISTS :]
-    scores = {trial["way"]: trial["score"] for trial in ways}
-    assert sorted((scores[trial["way"]] for trial in finals), reverse=True) == sorted(scores.values(), reverse=True)[:3]
-    best = max(finals, key=lambda trial: trial["score"])
-    assert (told["chosen"]["name"], told["chosen"]["score"]) == (best["way"], best["score"])
-
-
-def test_a_final_is_scored_on_rows_that_its_machine_never_saw(run_of, tmp_path):
-    job = begin(run_of(), tmp_path / "run")
-    rows, way = job.material.rows["train"], WAYS[3]
-    features = HeadFeatures.of(job.model, rows.encoded, job.material.task)
-    # Labels by chance: rows that were seen would be answered right.
-    known, goal = torch.arange(len(rows)), torch.from_numpy(np.random.default_rng(0).integers(0, 3, len(rows)))
-    ours = few_labels._final(features, way, 1.0, known, goal)
-    columns, out = features.columns(way, known), np.arange(len(rows)) % 5 == 0
-    right = (
-        LinearSVC(C=1.0, random_state=0, max_iter=10_000).fit(columns[~out], goal[~out]).predict(columns[out])
-        == goal[out].numpy()
-    )
-    assert ours.folds == pytest.approx([right[part::5].mean() for part in range(5)]) and ours.score < 0.8
-
-
-def _buckets(model, counter, row):
-    """Of the runs of one row, of both kinds."""
-    units = collate(model, [row], None, row.length).units
-    return {bucket for buckets, real in counter.runs(units) for bucket in buckets[real].tolist()}
-
-
-def test_rows_without_labels_say_which_runs_are_rare(run_of, tmp_path):
-    job = begin(run_of(), tmp_path / "run")
-    rows = job.material.rows["train"].encoded
-    some, others = rows[:20], rows[20:50]
-    alone, beside = (HeadFeatures.of(job.model, some, job.material.task, more).counter for more in ((), others))
-    held = [_buckets(job.model, beside, row) for row in (*some, *others)]
-    bucket = next(iter(set.union(*held[:20]) & set.union(*held[20:])))
-    having = [sum(bucket in row for row in part) for part in (held[:20], held)]
-    assert alone.rarity[bucket] == pytest.approx(np.log(21 / (1 + having[0])) + 1)
-    assert beside.rarity[bucket] == pytest.approx(np.log(51 / (1 + having[1])) + 1)
 
 
 def test_nothing_of_valid_or_test_is_looked_at(run_of, tmp_path):

@@ -52,10 +52,7 @@ USUAL = 1.0
 LOUDNESS = (0.5, 1.0, 2.0)
 """How loud runs of characters may speak beside runs of units."""
 _CHOOSING = 2000
-"""Labels on which settings are chosen."""
-MANY = 10_000
-"""Labels from which on the best of these ways are compared on all rows: the more there are, the more runs tell."""
-FINALISTS = 3
+"""Labels on which settings are chosen; what suits these suits more."""
 _STEPS = 100
 _TEMPERATURES = np.geomspace(0.3, 30.0, 81)
 
@@ -140,10 +137,6 @@ def choose(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) 
     way = next(way for way in ways if way.name == usual.way)
     more = [_trial(way.name, penalty, axes[way.name], goal[some]) for penalty in PENALTIES if penalty != USUAL]
     best = max([usual, *(trial for trial in more if _surpasses(trial, usual))], key=lambda trial: trial.score)
-    if len(known) >= MANY:
-        finals = [_final(features, each, best.penalty, known, goal) for each in _first(ways, trials)]
-        best = max(finals, key=lambda trial: trial.score)
-        way, more = next(way for way in ways if way.name == best.way), [*more, *finals]
     scale = _sharpness(_left_out(axes[way.name], goal[some], best.penalty), goal[some])
     head, fitted = _head(model, features, way, known, goal, penalty=best.penalty, scale=scale)
     return Choice(way, best.penalty, best.score, len(known), [*trials, *more]), fitted, head
@@ -157,20 +150,6 @@ def _loudness(features: HeadFeatures, rows: Tensor, goal: Tensor) -> tuple[float
     trials = [_trial(way.name, USUAL, _axes(features.gram(way, rows)), goal) for way in ways]
     best = max(zip(trials, LOUDNESS, strict=True), key=lambda pair: pair[0].score)
     return best[1], trials
-
-
-def _first(ways: Sequence[Way], trials: Sequence[Trial]) -> list[Way]:
-    """The ways that scored highest; of equals, those with fewer features."""
-    scores = {trial.way: trial.score for trial in trials}
-    return sorted(ways, key=lambda way: -scores[way.name])[:FINALISTS]
-
-
-def _final(features: HeadFeatures, way: Way, penalty: float, known: Tensor, goal: Tensor) -> Trial:
-    """A machine fitted to four fifths of the rows, and right on so many of the rest, in `FOLDS` parts."""
-    out = torch.arange(len(known)) % FOLDS == 0
-    weight, bias = machine(features.columns(way, known[~out]), goal[~out], penalty)
-    answers = torch.from_numpy(features.columns(way, known[out]) @ weight + bias)
-    return Trial(way.name, penalty, tuple(_right(answers[part::FOLDS], goal[out][part::FOLDS]) for part in range(FOLDS)))
 
 
 def chosen(model: Model, rows: Rows, seed: int, others: Sequence[Encoded] = ()) -> tuple[Choice, Model]:
@@ -207,7 +186,7 @@ _CHINESE = {
 
 
 def _spread(choice: Choice) -> float:
-    folds = next(t.folds for t in reversed(choice.tried) if (t.way, t.penalty) == (choice.way.name, choice.penalty))
+    folds = next(t.folds for t in choice.tried if (t.way, t.penalty) == (choice.way.name, choice.penalty))
     return float(np.std(folds))
 
 
