@@ -129,3 +129,9 @@ def test_the_example_is_fitted():
     example = Classify.example()
     assert len(example.task.labels) == 3
     assert isinstance(example.task.loss(torch.zeros(8, 3), batch_of(example.task, example.records)), Ratio)
+
+
+def test_heads_whose_characters_shared_one_length_with_the_units_are_refused():
+    assert Classify.parse({"spelled": False}).spelled == 0 and Classify.parse({"spelled": 0.5}).spelled == 0.5
+    with pytest.raises(BadSetting, match="fit the head anew"):
+        Classify.parse({"spelled": True})

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from zhuji.core.contracts import Columns, Encoder, Example, Metric, Prediction, Task
@@ -68,6 +68,15 @@ class Classify(Task):
     """Learned: training rows by class."""
     rows: int = 0
     """Learned: training rows with a label."""
+
+    @field_validator("spelled", mode="before")
+    @classmethod
+    def _a_loudness(cls, spelled: Any) -> Any:
+        """Bundles once said yes or no; where characters spoke, all runs shared one length, which they no longer do."""
+        if spelled is True:
+            advice = in_language("a loudness; fit the head anew", "响度数值；请重新拟合分类头")
+            raise ValueError(in_language(f"must be {advice}", f"必须是{advice}"))
+        return spelled
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
