@@ -133,5 +133,5 @@ def test_the_example_is_fitted():
 
 def test_heads_whose_characters_shared_one_length_with_the_units_are_refused():
     assert Classify.parse({"spelled": False}).spelled == 0 and Classify.parse({"spelled": 0.5}).spelled == 0.5
-    with pytest.raises(BadSetting, match="fit the head anew"):
+    with pytest.raises(BadSetting, match="fit it anew"):
         Classify.parse({"spelled": True})

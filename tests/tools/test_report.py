@@ -127,3 +127,5 @@ def test_baselines_stand_below_the_model_on_every_set_and_group(tmp_path):
             copied = facts[named][name]["copy"]["chrf"]["value"]
             row = page[page.index(f"{name}: copy") :].split("</tr>")[0]
             assert f"{copied:.3f}" in row
+            assert "chosen" not in page[: page.index(f"{name}: copy")].rsplit("<tr", 1)[1]
+        assert page.count('class="chosen"') == 1 + len(facts["more_tests"]) + len(facts["by_group"])

@@ -33,8 +33,9 @@ class WideLinear(nn.Module):
     stands c times counts (1 + ln c) x its rarity, and a row's values have length 1 together. All weights begin at 0.
 
     With `spelled`, the number of ids, the runs of characters inside each unit count as well (Bojanowski et al. 2017, section 3.2): `spelling
-    (spelled, 24)` holds their buckets, -1 where there are fewer; see `spelt`. They are
-    `loudness` times as loud as the runs of units: many, and each says less."""
+    (spelled, 24)` holds their buckets, -1 where there are fewer; see `spelt`. Each
+    kind has a length of its own, runs of characters `loudness` times that of runs of units: they are many, and each says less. A row without
+    runs of one kind is shorter by that much."""
 
     rarity: Tensor
     spelling: Tensor | None

@@ -74,8 +74,11 @@ class Classify(Task):
     def _a_loudness(cls, spelled: Any) -> Any:
         """Bundles once said yes or no; where characters spoke, all runs shared one length, which they no longer do."""
         if spelled is True:
-            advice = in_language("a loudness; fit the head anew", "响度数值；请重新拟合分类头")
-            raise ValueError(in_language(f"must be {advice}", f"必须是{advice}"))
+            raise ValueError(
+                in_language(
+                    "must be a number: this head is older than that, fit it anew", "必须是数值：此分类头早于该格式，请重新拟合"
+                )
+            )
         return spelled
 
     @model_validator(mode="after")

@@ -199,7 +199,7 @@ def _rows_note(found: Found, writes: bool) -> str:
     )
 
 
-def _more(found: Found) -> list[tuple[str, list[tuple[str, Scores]]]]:
+def _more(found: Found) -> list[tuple[str, list[tuple[str, Scores, bool]]]]:
     """Tables of scores beside the test split: of further test sets, and of each group, the model first and the baselines below it."""
     results = found.results
     tests = _beside(results.get("more_tests") or {}, results.get("more_baselines") or {})
@@ -208,12 +208,12 @@ def _more(found: Found) -> list[tuple[str, list[tuple[str, Scores]]]]:
     return [(title, rows) for title, rows in tables if rows]
 
 
-def _beside(own: Mapping[str, Any], rivals: Mapping[str, Mapping[str, Scores]]) -> list[tuple[str, Scores]]:
-    """A row for the model on each set, and one for each baseline on the same rows."""
-    rows = list[tuple[str, Scores]]()
+def _beside(own: Mapping[str, Any], rivals: Mapping[str, Mapping[str, Scores]]) -> list[tuple[str, Scores, bool]]:
+    """A row for the model on each set, marked, and one for each baseline on the same rows."""
+    rows = list[tuple[str, Scores, bool]]()
     for name, scores in own.items():
-        rows.append((f"{name} ({scores['rows']:,})" if "rows" in scores else name, scores))
-        rows += [(f"{name}: {shown_name(rival)}", theirs) for rival, theirs in rivals.get(name, {}).items()]
+        rows.append((f"{name} ({scores['rows']:,})" if "rows" in scores else name, scores, True))
+        rows += [(f"{name}: {shown_name(rival)}", theirs, False) for rival, theirs in rivals.get(name, {}).items()]
     return rows
 
 
