@@ -290,10 +290,14 @@ def is_of_another_version(*given):
     pytest.fail("unreachable")
 
 
+def asserts(*given, **options):
+    assert options is None, "of its own"
+
+
 WRONG = [
     (forgets_the_direction, "off by"), (forgets_the_bounds, "off by"), (spoils_one_unit, "off by"), (is_no_number, "off by nan"),
     (has_half_a_gradient, "off by"), (has_no_way_back, "RuntimeError: element 0"), (is_missing, "RuntimeError: No available kernel"),
-    (is_of_another_version, "TypeError"),
+    (is_of_another_version, "TypeError"), (asserts, "AssertionError: of its own"),
 ]  # fmt: skip
 
 

@@ -55,10 +55,12 @@ class Spans:
 def spans(states: Tensor, mask: Tensor, segments: Tensor | None, *, causal: bool, head_dim: int) -> Spans | None:
     """The spans of `mask (B, T)` and `segments (B, T)`, where a kernel for them serves `states` and can be trusted; else None, and a mask has
     to do: on processors, in float32, where the kernel is missing, and where it was wrong in its trial."""
-    kind = torch.get_autocast_dtype(states.device.type) if torch.is_autocast_enabled(states.device.type) else states.dtype
-    if states.device.type not in _DEVICES or kind not in _BOUNDS or mask.numel() == 0:
+    place = states.device.type
+    autocast = torch.is_autocast_enabled(place)
+    kind = torch.get_autocast_dtype(place) if autocast else states.dtype
+    if place not in _DEVICES or kind not in _BOUNDS or mask.numel() == 0:
         return None
-    return _tried(mask, segments, causal, kind, head_dim)
+    return _tried(mask, segments, causal, kind, head_dim)  # pyright: ignore[reportCallIssue]
 
 
 def arranged(states: Tensor, order: Spans | None) -> Tensor:
@@ -102,7 +104,8 @@ def _kernel(query: Tensor, key: Tensor, value: Tensor, bounds: Tensor, *, longes
     """`(units, H, E)` each -> `(units, H, E)`."""
     from torch.nn.attention.varlen import varlen_attn  # where it is missing, the trial says so
 
-    return varlen_attn(query, key, value, bounds, bounds, longest, longest, window_size=(-1, 0) if causal else (-1, -1))
+    window = (-1, 0) if causal else (-1, -1)
+    return varlen_attn(query, key, value, bounds, bounds, longest, longest, window_size=window)  # pyright: ignore[reportReturnType]
 
 
 @functools.cache
@@ -111,7 +114,7 @@ def trusted(device: torch.device, kind: torch.dtype, head_dim: int) -> bool:
     line says why. Draws nothing from torch's random state."""
     try:
         error = _deviation(device, kind, head_dim)
-    except (ImportError, AttributeError, TypeError, ValueError, RuntimeError) as problem:
+    except Exception as problem:  # noqa: BLE001  # whatever a kernel fails with: it is said, and there are masks
         reason = f"{type(problem).__name__}: {str(problem).strip().partition(chr(10))[0]}"
     else:
         if error <= _BOUNDS[kind]:  # not so where it is not a number
@@ -143,7 +146,7 @@ def _deviation(device: torch.device, kind: torch.dtype, head_dim: int) -> float:
         low = [part.clone().requires_grad_() for part in given]
         high = [part.float().detach().requires_grad_() for part in given]
         with torch.autocast(device.type, enabled=False):
-            got = _kernel(*low, bounds, longest=units, causal=causal)
+            got = _kernel(low[0], low[1], low[2], bounds, longest=units, causal=causal)
             wanted = F.scaled_dot_product_attention(*(part.transpose(0, 1) for part in high), attn_mask=may_see).transpose(0, 1)
             back = zip(torch.autograd.grad(got, low, pull), torch.autograd.grad(wanted, high, pull.float()), strict=True)
         errors += [(one.float() - other).norm() / other.norm() for one, other in [(got.detach(), wanted.detach()), *back]]
