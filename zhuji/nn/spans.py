@@ -114,7 +114,7 @@ def trusted(device: torch.device, kind: torch.dtype, head_dim: int) -> bool:
     line says why. Draws nothing from torch's random state."""
     try:
         error = _deviation(device, kind, head_dim)
-    except Exception as problem:  # noqa: BLE001  # whatever a kernel fails with: it is said, and there are masks
+    except Exception as problem:  # noqa: BLE001 - whatever a kernel fails with is said, and there are masks
         reason = f"{type(problem).__name__}: {str(problem).strip().partition(chr(10))[0]}"
     else:
         if error <= _BOUNDS[kind]:  # not so where it is not a number
