@@ -12,23 +12,21 @@ from typing import Any
 
 from zhuji.core.config import assignments, overlay
 from zhuji.core.contracts import Encoded, Modality
-from zhuji.core.errors import NotABundle
 from zhuji.core.files import read_json
-from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.ledger import Ledger
 from zhuji.data.names import split_name, test_name
-from zhuji.data.prepare import counted_as, limit_dropped, prepare
+from zhuji.data.prepare import counted_as, limit_dropped
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
 from zhuji.metrics.intervals import Interval
 from zhuji.model.bundle import open_bundle
 from zhuji.model.predictor import BATCH_UNITS, Predictor
-from zhuji.training import teaching, threads
+from zhuji.tools._own_rows import own_test_rows
+from zhuji.training import threads
 from zhuji.training.evaluation import Scores, score
-from zhuji.training.folder import LESSONS, RUN, read_run, refuse_changes
 from zhuji.training.run import EvaluateSettings
 
 _CHUNK = 256
@@ -87,18 +85,7 @@ def evaluate(
 
 
 def _own_test(folder: Path, predictor: Predictor, seed: int | None, sets: Sequence[str]) -> Evaluation:
-    if not (folder / RUN).is_file():
-        raise NotABundle(
-            file=folder,
-            why=in_language("a bundle has no test split of its own: name a file", "模型包没有自带测试集：请指定文件"),
-        )
-    run = read_run(folder)
-    run = type(run).parse(overlay(run.plain(), assignments(sets)))
-    prepared = prepare(run.data, run.seed, task=teaching.asked_of_rows(run.task))
-    refuse_changes("the data", read_json(folder / "fingerprint.json")["data"], prepared.fingerprint, folder)
-    records = prepared.split("test")
-    if predictor.model.task.needs == "lesson":
-        records = teaching.remembered(records, folder / LESSONS)
+    run, records = own_test_rows(folder, predictor.model.task.needs, sets)
     scores = score(
         predictor,
         records,
