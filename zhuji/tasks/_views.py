@@ -69,6 +69,10 @@ class ViewsTask(Task):
         """The same as `embed`, `chunk` rows at a time."""
         return in_chunks(lambda rows: (self.embed(encoder, head, rows_of(units, rows)),), len(units), self.chunk)[0]
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`first (B, E)`."""
+        return {"first": self.embed(encoder, head, units)}
+
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """The embedding, as a list of numbers."""
         return [Prediction(row) for row in outputs["first"].detach().tolist()]

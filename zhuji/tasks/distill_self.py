@@ -76,6 +76,10 @@ class DistillSelf(Task):
             outputs["second"] = F.normalize(head.pool(encoder.teacher(batch.units)).float(), dim=-1)
         return outputs
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`first (B, E)`."""
+        return {"first": self.embed(encoder, head, units)}
+
     def embed(self, encoder: Encoder, head: nn.Module, units: Units) -> Tensor:
         """Rows to embeddings of length 1, `(B, E)` float32: the mean of their states."""
         assert isinstance(head, _Head)

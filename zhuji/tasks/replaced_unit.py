@@ -66,6 +66,12 @@ class ReplacedUnit(Task):
             "judgement": torch.where(judged, each, 0.0),
         }  # fmt: skip
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`judged` and `logit` `(B, N)` of the units as they are: nothing is replaced."""
+        assert isinstance(head, _Head)
+        logit = head.judge(encoder(units).flat()[0])[..., 0].float()
+        return {"judged": head.content(units).flatten(1), "logit": logit}
+
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
         """Per hidden unit. There are 1 / rate as many judged ones, so the judgement's share of the mean is `weight` times its own mean,
         and the sum still adds up over any cut."""
