@@ -275,6 +275,11 @@ class Task(Part, ABC):
     @abstractmethod
     def decode(self, outputs: Any) -> list[Prediction]: ...
 
+    def reading(self) -> Mapping[str, Any]:
+        """How a program without this code reads what `answers` gives, as JSON: its `kind` and what that needs. tensors: it is left to the
+        reader."""
+        return {"kind": "tensors"}
+
     def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
         """More evidence, from the final answers (the decoded texts of a task that writes), for `answer_metrics`."""
         return {}

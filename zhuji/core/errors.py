@@ -116,6 +116,11 @@ class ImpossiblePair(UsageError):
     zh = ("{first}与{second}必须相容：{rule}", "{advice}")
 
 
+class CannotExport(UsageError):
+    en = ("format '{format}' must be able to hold the model ({why})", "choose another format: {choices}")
+    zh = ("格式「{format}」必须能容纳该模型（{why}）", "请换用其他格式：{choices}")
+
+
 class MissingExtra(UsageError):
     en = ("{what} needs the package '{package}', which must be installed", 'pip install "zhuji[{extra}]"')
     zh = ("{what} 需要安装软件包「{package}」", 'pip install "zhuji[{extra}]"')

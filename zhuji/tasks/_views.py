@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -76,6 +76,10 @@ class ViewsTask(Task):
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """The embedding, as a list of numbers."""
         return [Prediction(row) for row in outputs["first"].detach().tolist()]
+
+    def reading(self) -> Mapping[str, Any]:
+        """`first` is the vector, of length 1."""
+        return {"kind": "vector", "output": "first"}
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
         return embeddings.collapse(scores)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -128,6 +128,10 @@ class DistillSelf(Task):
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """The student's embedding of the whole row, as a list of numbers."""
         return [Prediction(row) for row in outputs["first"].detach().tolist()]
+
+    def reading(self) -> Mapping[str, Any]:
+        """`first` is the vector, of length 1."""
+        return {"kind": "vector", "output": "first"}
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
         return embeddings.collapse(scores)

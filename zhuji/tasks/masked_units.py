@@ -76,7 +76,7 @@ class MaskedUnits(Task):
         assert isinstance(head, _Head)
         asked = head.asked(units)
         if asked is None:
-            return {"asked": units.mask.new_zeros(len(units), dtype=torch.int64)}
+            return {"asked": units.mask.new_zeros(units.mask.shape[0], dtype=torch.int64)}
         features = encoder(units, lambda features: head.blanked(features, asked))
         return {"asked": asked.flatten(1).sum(1)} | head.answers(features, asked, encoder.table())
 
@@ -108,6 +108,10 @@ class MaskedUnits(Task):
             for row, unit, score in zip(*(outputs[name].tolist() for name in ("row", "id", "score")), strict=True):
                 found.setdefault(row, []).append((unit, score))
         return [_answer(found.get(row, []), score) for row, score in enumerate(scores)]
+
+    def reading(self) -> Mapping[str, Any]:
+        """`id` with its `score` answers for a unit of the row `row` that asks; there are as many as rows ask about."""
+        return {"kind": "units"}
 
     @classmethod
     def example(cls) -> Example:

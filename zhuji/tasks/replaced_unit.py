@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -104,6 +104,10 @@ class ReplacedUnit(Task):
         judged = outputs["judged"]
         likely = (outputs["logit"].detach().sigmoid() * judged).sum(1) / judged.sum(1).clamp_min(1)
         return [Prediction(share) for share in likely.tolist()]
+
+    def reading(self) -> Mapping[str, Any]:
+        """The mean of the sigmoid of `logit` where `judged`."""
+        return {"kind": "share"}
 
     @classmethod
     def example(cls) -> Example:

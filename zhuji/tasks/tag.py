@@ -192,6 +192,12 @@ class Tag(Task):
             for answer, row in zip(self._answers(outputs), probabilities, strict=True)
         ]
 
+    def reading(self) -> Mapping[str, Any]:
+        """The best path through the log-softmax of `logits`, plus the links where there are any; `begin`, `follow` and `end` say which tags
+        may."""
+        begin, follow, end = (np.isfinite(rule).tolist() for rule in self.transitions)
+        return {"kind": "tags", "labels": list(self.labels), "begin": begin, "follow": follow, "end": end}
+
     def _answers(self, outputs: Tagged) -> list[tuple[str, ...]]:
         scores = outputs.logits.detach().float().log_softmax(-1).cpu().numpy()
         sizes = outputs.real.sum(1).tolist()
@@ -250,10 +256,11 @@ def first_units(units: Units, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Index of the first unit of each word, `(B, W)` int64, and which words there are, `(B, W)` bool. A word between others that has no unit
     shares that of the word before. Without `Units.words` every real unit `mask (B, T)` is a word."""
     words = torch.where(mask, mask.cumsum(1) - 1, -1) if units.words is None else units.words.flatten(1).masked_fill(~mask, -1)
-    size = int((words.max() + 1).clamp_min(1))
+    size = (words.max() + 1).clamp_min(1).item()
+    torch._check(size >= 1)  # what an exporter is told of a size that the data decides
     places = torch.arange(words.shape[1], device=words.device).expand_as(words)
     absent = words.shape[1]
-    first = torch.full((len(words), size + 1), absent, device=words.device)
+    first = torch.full((words.shape[0], size + 1), absent, device=words.device)
     first = first.scatter_reduce(1, torch.where(words < 0, size, words), places, "amin")[:, :size]
     real = torch.arange(size, device=words.device) <= words.amax(1, keepdim=True)
     # The words that have a unit, side by side; each word then looks up the last of them that is not behind it.
