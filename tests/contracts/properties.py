@@ -112,6 +112,29 @@ def collates(cell: Cell) -> None:
     assert not collate(cell.model(), encoded, None, 64).targets
 
 
+def answers_are_what_decode_reads(cell: Cell) -> None:
+    """Of plain units, without chance: named tensors, unless the task loops; the same answers as from outputs, unless these hide something;
+    and for rows with labels or tags all the evidence."""
+    model, batch, task = cell.model(), cell.batch(), cell.task
+    before = torch.random.get_rng_state()
+    found = model.answers(batch.units)
+    told = task.decode(found)
+    assert len(told) == ROWS
+    assert torch.equal(before, torch.random.get_rng_state()), "answers must draw nothing"
+    assert told == task.decode(cell.model().answers(batch.units))
+    if not task.loops:
+        named = {"output": found} if isinstance(found, Tensor) else found
+        assert isinstance(named, dict) and named
+        assert all(isinstance(tensor, Tensor) and name.isidentifier() for name, tensor in named.items())
+    outputs = model.outputs(Batch(batch.units))
+    if torch.equal(before, torch.random.get_rng_state()):
+        assert told == task.decode(outputs)
+    if task.needs in ("label", "tags"):
+        ours, whole = task.evidence(found, batch), task.evidence(model.outputs(batch), batch)
+        assert ours.keys() == whole.keys()
+        assert all(np.array_equal(ours[name], whole[name]) for name in whole)
+
+
 def padding_changes_nothing(cell: Cell) -> None:
     """More padding, and anything written into it, leaves the real states and the loss as they were.
 
@@ -223,5 +246,5 @@ def is_deterministic(cell: Cell) -> None:
 
 
 EVERY = [
-    shapes, collates, padding_changes_nothing, gradient_reaches_everything, saves_and_loads, cuts_add_up, is_deterministic,
+    shapes, collates, answers_are_what_decode_reads, padding_changes_nothing, gradient_reaches_everything, saves_and_loads, cuts_add_up, is_deterministic,
 ]  # fmt: skip

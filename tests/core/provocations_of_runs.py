@@ -122,16 +122,26 @@ def _(folder: Path, patch: Patch) -> object:
     return fit(run_of(csv(folder), steps=50, batch_rows=4, evaluate_every=100, max_bad_steps=0, optim=optim), folder / "run")
 
 
-@provokes("MergeDiffers")
+@provokes("AnswersDiffer")
 def _(folder: Path, patch: Patch) -> object:
-    from zhuji.training.fit import fit
+    from zhuji.model.bundle import open_bundle
+    from zhuji.model.parity import reopened
 
-    shape = {"backbone": {"name": "bag", "width": 8, "layers": 1, "hidden": 8}}
-    small = {"train": {"steps": 3, "precision": "fp32", "rehearse": False}, "evaluate": {"baselines": False}}
-    first = fit(compose({"data": {"path": str(csv(folder))}}, shape, small), folder / "first", progress=False).run
-    patch.setattr("zhuji.training.transfer.CLOSE", 0.0)  # no room for rounding
-    start = {"path": str(first), "mode": "lora", "targets": ["layers"], "choose": "off"}
-    return fit(compose({"data": {"path": str(csv(folder))}, "start": start}, small), folder / "run", progress=False)
+    bundle = fitted(folder)
+    predictor = open_bundle(bundle)
+    predictor.model.head.out.bias.data[0] += 1  # pyright: ignore
+    return reopened(predictor).require(bundle)
+
+
+@provokes("NoWeights")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.model.bundle import open_bundle
+    from zhuji.model.predictor import Predictor
+    from zhuji.tasks.contrast import Contrast
+
+    found = open_bundle(fitted(folder))
+    found.model.task = Contrast(views="crop")
+    return Predictor(found.model, runner=found.model.answers).examine([])
 
 
 @provokes("WrongModel")

@@ -111,37 +111,6 @@ def test_nothing_in_nothing_out():
     assert np.isnan(examined.loss)
 
 
-def golden(predictor, texts):
-    return [
-        {"input": t, "answer": a.answer, "score": a.score, "scores": a.scores} for t, a in zip(texts, predictor.predict(texts))
-    ]
-
-
-def test_golden_rows_notice_a_changed_model():
-    import torch
-
-    predictor = predictor_of()
-    predictor.golden = golden(predictor, TEXTS[:20])
-    assert predictor.check_golden() == (0, pytest.approx(0, abs=1e-6))
-    with torch.no_grad():
-        predictor.model.head.out.weight.neg_()
-        predictor.model.head.out.bias.neg_()
-    flips, gap = predictor.check_golden()
-    assert flips > 0
-    assert gap > 1e-3
-
-
-def test_golden_numbers():
-    task = Regress().fit([Record("1", "", label=5.0), Record("2", "", label=9.0)])
-    predictor = predictor_of(task=task)
-    predictor.golden = golden(predictor, TEXTS[:4])
-    assert predictor.check_golden() == (0, pytest.approx(0, abs=1e-6))
-    predictor.golden[1]["answer"] *= 1.01
-    predictor.golden[2]["answer"] = "no number"
-    flips, _ = predictor.check_golden()
-    assert flips == 2
-
-
 @given(st.lists(st.integers(0, 600), max_size=80), st.integers(1, 5000))
 def test_every_row_is_in_one_batch_that_it_fits(lengths, units):
     batches = list(cut(lengths, units))

@@ -8,14 +8,15 @@ import torch
 
 from zhuji.backbones.transformer import Transformer
 from zhuji.core.config import overlay
-from zhuji.core.errors import BadSetting, ChangedSinceStart, Interrupted, MergeDiffers, NotABundle
+from zhuji.core.errors import AnswersDiffer, BadSetting, ChangedSinceStart, Interrupted, NotABundle, UnsafeBundle
 from zhuji.core.files import read_json
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
 from zhuji.model.bundle import open_bundle
+from zhuji.model.parity import Parity
 from zhuji.tasks.contrast import Contrast
+from zhuji.training import finish, loop, transfer
 from zhuji.training import folder as places
-from zhuji.training import loop, transfer
 from zhuji.training.begin import begin
 from zhuji.training.fit import fit, resume
 from zhuji.training.run import Run, StartSettings, compose
@@ -149,22 +150,27 @@ def test_norms_and_biases_learn_beside_adapters_only_if_said(from_first, tmp_pat
     assert all("norm" in name for name in norms)
 
 
-def test_a_merge_that_changes_answers_is_refused(from_first, tmp_path, monkeypatch):
-    job = begin(from_first(mode="lora"), tmp_path / "run")
-    batch = job.material.rows["train"].batch(job.loader.plan(0))
-    whole = transfer.plain_model(job.model, batch)
-    assert transfer.plain_model(whole, batch) is whole
-
-    original = transfer.merged
+def test_a_merge_that_changes_answers_is_refused_and_kept_aside(from_first, tmp_path, monkeypatch):
+    original = finish.merged
 
     def broken(model):
         other = original(model)
-        other.encoder.body.blocks[0].attention.query.weight.data += 1e-2
+        other.encoder.body.blocks[0].attention.query.weight.data += 1e-1
         return other
 
-    monkeypatch.setattr(transfer, "merged", broken)
-    with pytest.raises(MergeDiffers):
-        transfer.plain_model(job.model, batch)
+    monkeypatch.setattr(finish, "merged", broken)
+    with pytest.raises(AnswersDiffer, match="merge"):
+        fit(from_first(mode="lora"), tmp_path / "run", progress=False)
+    assert not (tmp_path / "run" / "bundle").exists() and not (tmp_path / "run" / "results.json").exists()
+    told = read_json(tmp_path / "run" / "bundle.refused" / "refused.json")
+    assert told["name"] == "merge" and told["differing"] and not told["passed"]
+    with pytest.raises(UnsafeBundle, match=r"refused\.json"):
+        open_bundle(tmp_path / "run" / "bundle.refused")
+
+
+def test_the_hops_of_a_run_with_adapters_are_told_in_order(from_first, tmp_path):
+    run = fit(from_first(mode="lora"), tmp_path / "run", progress=False).run
+    assert [(hop.name, hop.passed, hop.flips) for hop in Parity.read(run).hops] == [("merge", True, 0), ("reload", True, 0)]
 
 
 def test_each_stage_learns_at_its_share_of_the_rate(from_first, tmp_path):

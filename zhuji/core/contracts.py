@@ -212,6 +212,8 @@ class Task(Part, ABC):
     one that needs lessons; units: what it says of each unit of a batch, to a model of the same task and the same units."""
     writes: ClassVar[bool] = False
     """Its answers are ids of units (tuples of int), which the modality turns into what a person reads."""
+    loops: ClassVar[bool] = False
+    """It is for writing unit by unit, each after those before: more than one pass through the network, which not every format can hold."""
 
     @property
     def by_dropout(self) -> bool:
@@ -243,6 +245,12 @@ class Task(Part, ABC):
         """What `loss`, `evidence` and `decode` read; may corrupt, or encode twice."""
         return head(encoder(batch.units))
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> Any:
+        """What `decode` reads of plain units, without chance and without targets: a tensor, or tensors by name, each with the row as its
+        first axis or the same for all rows; of a task that loops whatever writes. Where a row has a label or tags, `evidence` reads no more
+        than this."""
+        return self.outputs(encoder, head, Batch(units))
+
     @abstractmethod
     def loss(self, outputs: Any, batch: Batch) -> Ratio:
         """(total, count) over the batch, never a mean."""
@@ -266,6 +274,11 @@ class Task(Part, ABC):
 
     @abstractmethod
     def decode(self, outputs: Any) -> list[Prediction]: ...
+
+    def reading(self) -> Mapping[str, Any]:
+        """How a program without this code reads what `answers` gives, as JSON: its `kind` and what that needs. tensors: it is left to the
+        reader."""
+        return {"kind": "tensors"}
 
     def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
         """More evidence, from the final answers (the decoded texts of a task that writes), for `answer_metrics`."""

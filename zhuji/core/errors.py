@@ -116,6 +116,11 @@ class ImpossiblePair(UsageError):
     zh = ("{first}与{second}必须相容：{rule}", "{advice}")
 
 
+class CannotExport(UsageError):
+    en = ("format '{format}' must be able to hold the model ({why})", "choose another format: {choices}")
+    zh = ("格式「{format}」必须能容纳该模型（{why}）", "请换用其他格式：{choices}")
+
+
 class MissingExtra(UsageError):
     en = ("{what} needs the package '{package}', which must be installed", 'pip install "zhuji[{extra}]"')
     zh = ("{what} 需要安装软件包「{package}」", 'pip install "zhuji[{extra}]"')
@@ -273,6 +278,17 @@ class NewerFormat(BundleError):
     zh = ("模型包的格式版本最高为 {known}", "请安装更新版本的 zhuji")
 
 
+class AnswersDiffer(BundleError):
+    en = ("after the hop '{hop}' a model must answer its golden rows as the trained model did ({why})", "{advice}")
+    zh = ("经过「{hop}」之后，模型对黄金样例的回答必须与训练所得模型一致（{why}）", "{advice}")
+
+
+class NoWeights(BundleError):
+    en = ("{what} needs the model's weights, which an exported folder of another format does not hold",
+          "use the run or bundle that it was exported from")  # fmt: skip
+    zh = ("{what} 需要模型权重，而其他格式的导出文件夹中没有权重", "请使用导出前的运行或模型包")
+
+
 class WrongModel(BundleError):
     en = (
         "an index must be searched with the model that made it",
@@ -325,15 +341,6 @@ class NotFinite(RunError):
     zh = (
         "「{what}」必须全为有限数值才能评分，但 {total} 行中有 {rows} 行不是",
         "模型已发散：请降低 train.lr 或设置 train.precision=fp32 后重新训练",
-    )
-
-
-class MergeDiffers(RunError):
-    en = ("a model with its adapters merged must answer as before, to {limit} of its largest state",
-          "train again with a lower start.alpha or train.lr")  # fmt: skip
-    zh = (
-        "合并适配器后的模型必须与合并前的回答一致（相对于最大状态值不超过 {limit}）",
-        "请降低 start.alpha 或 train.lr 后重新训练",
     )
 
 

@@ -109,6 +109,10 @@ class Model(nn.Module):
         """What the task's `loss`, `evidence` and `decode` read."""
         return self.task.outputs(self.encoder, self.head, batch)
 
+    def answers(self, units: Units) -> Any:
+        """What the task's `decode` reads of plain units."""
+        return self.task.answers(self.encoder, self.head, units)
+
     def loss(self, batch: Batch) -> Ratio:
         """(total, count) over the batch; of one about which there is a teacher's lesson, both losses by their weights."""
         teaching = self.teaching

@@ -17,15 +17,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
 from pydantic import TypeAdapter
+from torch import Tensor
 from torch.nn.modules import module as registration
 
 from zhuji.core.config import Settings
@@ -53,6 +54,10 @@ LARGEST_NUMBER = 1 << 24
 """In what a modality learned: ids of units and the like. Libraries count up to them."""
 BUFFER_LIMIT = 256 * MIB
 """Memory for what a network holds besides its weights, e.g. tables of positions."""
+ROOM = 64 * MIB
+"""For a graph around the weights, in formats that have one."""
+MOST_MODULES = 1 << 16
+"""Modules and parameters of a network whose weights are not there to be counted."""
 MAX_GOLDEN = 1024
 
 T = TypeVar("T")
@@ -81,25 +86,87 @@ def save(
     run: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a bundle; the folder must not exist yet and appears whole or not at all. The same model gives the same bytes."""
+    weights = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
+    around = files_around(Predictor(model, clean, roles, golden, dict(run or {}), card))
+    write(folder, {**around, WEIGHTS: safetensors.torch.save(weights)})
+
+
+def files_around(predictor: Predictor) -> dict[str, bytes]:
+    """Everything that a bundle holds beside its network."""
+    model = predictor.model
     task = model.task.described()
     config = {
         "format": FORMAT, "modality": model.modality.described(), "backbone": model.backbone.described(), "task": task,
-        "clean": clean.plain(), "columns": asdict(roles), "run": dict(run or {}),
+        "clean": predictor.clean.plain(), "columns": asdict(predictor.roles), "run": dict(predictor.run),
     }  # fmt: skip
-    files = {
-        CONFIG: _json(config),
-        LABELS: _json(task.get("labels", [])),
-        GOLDEN: b"".join(json.dumps(dict(row), ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in golden),
-        CARD: card.encode(),
-        WEIGHTS: safetensors.torch.save(
-            {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
-        ),
+    golden = (json.dumps(dict(row), ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in predictor.golden)
+    return {
+        CONFIG: _json(config), LABELS: _json(task.get("labels", [])), GOLDEN: b"".join(golden), CARD: predictor.card.encode(),
         **model.modality.files(),
-    }
-    files[HASHES] = _json({name: {"bytes": len(data), "sha256": _hash(data)} for name, data in files.items()})
+    }  # fmt: skip
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """These files and what seals them, as a folder that appears whole or not at all."""
+    hashes = {name: {"bytes": len(data), "sha256": _hash(data)} for name, data in files.items()}
     with atomic_folder(folder) as partial:
-        for name, data in files.items():
+        for name, data in {**files, HASHES: _json(hashes)}.items():
             (partial / name).write_bytes(data)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in a folder, verified: the parts of its model, and the bytes of the files that hold the network."""
+
+    folder: Path
+    parts: tuple[Modality, Backbone, Task]
+    config: _Config
+    around: Mapping[str, bytes]
+    network: Mapping[str, bytes]
+    bare: Model | None = None
+    """The model without memory, where the network is in another format than weights."""
+
+    def predictor(self, model: Model) -> Predictor:
+        """With this model; raises DamagedBundle where golden rows, columns or labels are not what they must be."""
+        config, folder = self.config, self.folder
+        if parse_json(self.around[LABELS], folder / LABELS) != config.task.get("labels", []):
+            raise DamagedBundle(
+                file=folder / LABELS, why=in_language(f"it must hold the labels of {CONFIG}", f"它必须含有 {CONFIG} 中的标签")
+            )
+        return Predictor(
+            model.eval(), config.clean, guarded(folder / CONFIG, lambda: _roles(config.columns)),
+            _golden(self.around[GOLDEN], folder / GOLDEN), config.run, _text(self.around[CARD], folder / CARD),
+        )  # fmt: skip
+
+
+def read(path: Path | str, limits: Mapping[str, int] | None = None, optional: Collection[str] = ()) -> Contents:
+    """The files of a bundle, or of the `bundle` folder of a run, each as it was when it was sealed. `limits`: the files that hold the network
+    in another format than weights, and how large each may be, 0 for what the network's size allows; of these the `optional` ones may be
+    missing.
+
+    Raises what `open_bundle` raises."""
+    folder = bundle_folder(Path(path))
+    sizes = list_files(folder)
+    network = dict.fromkeys(sizes.keys() & {WEIGHTS}, 0) if limits is None else limits
+    hashes = _hashes(folder, sizes, {WEIGHTS} if limits is None else {*limits}, optional)
+    around = {
+        name: _verified(folder / name, hashes[name], LIMITS.get(name, LEARNED_LIMIT)) for name in hashes if name not in network
+    }
+    config = _config(around[CONFIG], folder / CONFIG)
+    tensors = read_header(folder / WEIGHTS, sizes[WEIGHTS]) if limits is None else None
+    learned = {name: data for name, data in around.items() if name not in LIMITS}
+    for name, data in learned.items():
+        if name.endswith(".json"):
+            parse_json(data, folder / name, LARGEST_NUMBER)
+        if name.endswith(".safetensors"):
+            read_header(folder / name, sizes[name])
+    parts = guarded(folder / CONFIG, lambda: _parts(config, learned))
+    if tensors is not None:
+        guarded(folder / CONFIG, lambda: _check_fit(parts, tensors, folder / WEIGHTS))
+    bare = guarded(folder / CONFIG, lambda: _bare(parts, folder)) if limits is not None else None
+    most = sizes.get(WEIGHTS, 0) if bare is None else 2 * _bytes(bare.state_dict().values()) + ROOM
+    held = {name: _verified(folder / name, hashes[name], network[name] or most) for name in network if name in hashes}
+    return Contents(folder, parts, config, around, held, bare)
 
 
 def open_bundle(path: Path | str) -> Predictor:
@@ -111,30 +178,10 @@ def open_bundle(path: Path | str) -> Predictor:
         DamagedBundle: a file is not what it was when saved, or the parts do not fit together.
         NewerFormat: a later Zhuji wrote it.
     """
-    folder = _bundle_folder(Path(path))
-    sizes = list_files(folder)
-    hashes = _hashes(folder, sizes)
-    read = {name: _verified(folder / name, hashes[name], LIMITS.get(name, LEARNED_LIMIT)) for name in hashes if name != WEIGHTS}
-    config = _config(read[CONFIG], folder / CONFIG)
-    tensors = read_header(folder / WEIGHTS, sizes[WEIGHTS])
-    learned = {name: data for name, data in read.items() if name not in LIMITS}
-    for name, data in learned.items():
-        if name.endswith(".json"):
-            parse_json(data, folder / name, LARGEST_NUMBER)
-        if name.endswith(".safetensors"):
-            read_header(folder / name, sizes[name])
-    parts = _guarded(folder / CONFIG, lambda: _parts(config, learned))
-    _guarded(folder / CONFIG, lambda: _check_fit(parts, tensors, folder / WEIGHTS))
-    model = _guarded(folder / CONFIG, lambda: assemble(*parts))
-    _load(model, _verified(folder / WEIGHTS, hashes[WEIGHTS], sizes[WEIGHTS]), folder / WEIGHTS)
-    if parse_json(read[LABELS], folder / LABELS) != config.task.get("labels", []):
-        raise DamagedBundle(
-            file=folder / LABELS, why=in_language(f"it must hold the labels of {CONFIG}", f"它必须含有 {CONFIG} 中的标签")
-        )
-    return Predictor(
-        model.eval(), config.clean, _guarded(folder / CONFIG, lambda: _roles(config.columns)),
-        _golden(read[GOLDEN], folder / GOLDEN), config.run, _text(read[CARD], folder / CARD),
-    )  # fmt: skip
+    found = read(path)
+    model = guarded(found.folder / CONFIG, lambda: assemble(*found.parts))
+    _load(model, found.network[WEIGHTS], found.folder / WEIGHTS)
+    return found.predictor(model)
 
 
 def _json(data: Any) -> bytes:
@@ -145,7 +192,7 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _bundle_folder(path: Path) -> Path:
+def bundle_folder(path: Path) -> Path:
     if not path.is_dir():
         raise NotABundle(file=path, why=in_language("it is not a folder", "它不是文件夹"))
     inside = path / "bundle"
@@ -156,14 +203,17 @@ def _bundle_folder(path: Path) -> Path:
     return path
 
 
-def _hashes(folder: Path, sizes: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+def _hashes(
+    folder: Path, sizes: Mapping[str, int], network: Collection[str], optional: Collection[str]
+) -> dict[str, dict[str, Any]]:
     """What hashes.json says, once the folder holds exactly those files at those sizes."""
-    needed = {*LIMITS, WEIGHTS}
+    known = {*LIMITS, *network}
+    needed = known - {*optional}
     if CONFIG not in sizes and WEIGHTS not in sizes:
         raise NotABundle(file=folder, why=in_language(f"there is no {CONFIG}", f"没有 {CONFIG}"))
     if missing := sorted(needed - set(sizes)):
         raise DamagedBundle(file=folder, why=in_language(f"{missing[0]} is missing", f"缺少 {missing[0]}"))
-    if unknown := sorted(name for name in set(sizes) - needed if not LEARNED.fullmatch(name)):
+    if unknown := sorted(name for name in set(sizes) - known if not LEARNED.fullmatch(name)):
         raise UnsafeBundle(file=folder, why=in_language("a name is unknown", "含有未知的文件名"), value=unknown[0])
     path = folder / HASHES
     data = read_bytes(path, LIMITS[HASHES])
@@ -192,7 +242,7 @@ def _verified(path: Path, entry: Mapping[str, Any], limit: int) -> bytes:
     return data
 
 
-def _guarded(path: Path, work: Callable[[], T]) -> T:
+def guarded(path: Path, work: Callable[[], T]) -> T:
     """Run our own code on a stranger's values: whatever it stumbles over is the bundle's fault."""
     try:
         return work()
@@ -213,7 +263,7 @@ def _config(data: bytes, path: Path) -> _Config:
         raise NewerFormat(file=path, known=FORMAT, value=version)
     if version != FORMAT:
         raise DamagedBundle(file=path, why=in_language(f"its format must be {FORMAT}", f"其格式版本必须为 {FORMAT}"))
-    return _guarded(path, lambda: _Config.parse(plain))
+    return guarded(path, lambda: _Config.parse(plain))
 
 
 def _parts(config: _Config, learned: Mapping[str, bytes]) -> tuple[Modality, Backbone, Task]:
@@ -257,9 +307,24 @@ def _check_fit(parts: tuple[Modality, Backbone, Task], tensors: Mapping[str, Ten
         if ours != theirs:
             why = in_language(f"tensor '{name}' must be {_shown(ours)}", f"张量「{name}」应为 {_shown(ours)}")
             raise DamagedBundle(file=path, why=why, value=_shown(theirs))
-    if sum(TensorInfo(buffer.dtype, tuple(buffer.shape)).bytes for buffer in model.buffers()) > BUFFER_LIMIT:
+    _refuse_large_tables(model, path.parent)
+
+
+def _refuse_large_tables(model: Model, folder: Path) -> None:
+    if _bytes(model.buffers()) > BUFFER_LIMIT:
         why = in_language("the network's tables would take too much memory", "网络的查找表会占用过多内存")
-        raise UnsafeBundle(file=path.parent / CONFIG, why=why)
+        raise UnsafeBundle(file=folder / CONFIG, why=why)
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(TensorInfo(tensor.dtype, tuple(tensor.shape)).bytes for tensor in tensors)
+
+
+def _bare(parts: tuple[Modality, Backbone, Task], folder: Path) -> Model:
+    with _at_most(MOST_MODULES), torch.device("meta"):
+        model = assemble(*parts)
+    _refuse_large_tables(model, folder)
+    return model
 
 
 def _shown(info: TensorInfo | None) -> str:
@@ -267,12 +332,12 @@ def _shown(info: TensorInfo | None) -> str:
 
 
 def _load(model: Model, data: bytes, path: Path) -> None:
-    state = _guarded(path, lambda: safetensors.torch.load(data))
+    state = guarded(path, lambda: safetensors.torch.load(data))
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             why = in_language(f"tensor '{name}' must hold finite numbers", f"张量「{name}」必须全为有限数值")
             raise DamagedBundle(file=path, why=why)
-    _guarded(path, lambda: model.load_state_dict(state, strict=True))
+    guarded(path, lambda: model.load_state_dict(state, strict=True))
 
 
 def _roles(columns: Mapping[str, Any]) -> Roles:

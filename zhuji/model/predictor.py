@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -13,9 +12,11 @@ import numpy as np
 import torch
 
 from zhuji.core.contracts import Columns, Encoded, Prediction
+from zhuji.core.errors import NoWeights
+from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.seed import derive
-from zhuji.core.units import Batch
+from zhuji.core.units import Batch, Ratio, Units
 from zhuji.data.clean import Cleaner
 from zhuji.data.conll import words_of
 from zhuji.data.infer import Roles
@@ -29,6 +30,8 @@ FIRST_WINDOW, LARGEST_WINDOW = 32, 4096
 BATCH_UNITS = 8192
 
 T = TypeVar("T")
+Runner = Callable[[Units], Any]
+"""A network in another format: from units to what `Task.answers` gives."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Examined:
 @dataclass
 class Predictor:
     """A model with all that turns a raw input into an answer. `roles` say in which columns of a file the input stands; `golden` are
-    rows whose answers are known; `run` tells how the model came to be, `card` describes it (README.md of its bundle)."""
+    rows whose answers are known; `run` tells how the model came to be, `card` describes it (README.md of its bundle). `runner`: what runs in
+    place of the model's network, which then has no weights."""
 
     model: Model
     clean: CleanSettings = field(default_factory=CleanSettings)
@@ -53,24 +57,24 @@ class Predictor:
     golden: Sequence[Mapping[str, Any]] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    runner: Runner | None = None
 
     def __post_init__(self) -> None:
         self._cleaner = Cleaner(self.clean)
 
     @property
     def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        return torch.device("cpu") if self.runner is not None else next(self.model.parameters()).device
 
     def predict(self, inputs: Iterable[Any], batch_units: int = BATCH_UNITS) -> Iterator[Prediction]:
         """One answer per raw input, in order; at most `LARGEST_WINDOW` inputs are held at once."""
-        seen = 0
         for window in windows(inputs):
-            cleaned = [self._cleaned(raw) for raw in window]
+            cleaned = self.cleaned(window)
             found: dict[int, Prediction] = {}
-            for places, outputs, _ in self._forward(self.model.modality.encode(cleaned), None, batch_units, seen):
-                found.update(zip(places, self._answers(outputs, [cleaned[place] for place in places]), strict=True))
+            for places, batch in self._batches(self.model.modality.encode(cleaned), None, batch_units):
+                told = self._told(self.run_network(batch.units), [cleaned[place] for place in places])
+                found.update(zip(places, told, strict=True))
             yield from (found[place] for place in range(len(window)))
-            seen += len(window)
 
     def evidence(self, records: Iterable[Record]) -> tuple[Columns, tuple[str, ...]]:
         """Columns for metrics, and the ids, of records that were cleaned when read (`data.read.read_records` does)."""
@@ -89,8 +93,10 @@ class Predictor:
         judged as well. An empty loss is NaN.
 
         Chance, where a task draws, is the same for the same records in the same order, and a task that learns from no label is
-        examined in batches of one size: whoever asks, the loss is the same.
+        examined in batches of one size: whoever asks, the loss is the same. Of a network in another format the loss is NaN, and only rows
+        with labels or tags can be examined. Raises NoWeights.
         """
+        self._refuse_without_weights()
         state, ids, given = Evidence.empty(), list[str](), list[Prediction]()
         batch_units = BATCH_UNITS if self.model.task.needs in ("nothing", "lesson") else batch_units
         total = count = 0.0
@@ -99,14 +105,12 @@ class Predictor:
             inputs = [record.input for record in window]
             rows = self.model.modality.encode(inputs) if ready is None else list(islice(ready, len(window)))
             found: dict[int, Prediction] = {}
-            for places, outputs, batch in self._forward(rows, window, batch_units, len(ids)):
-                with evaluating(self.model, self._seed(len(ids) + min(places))):
-                    loss = self.model.task.loss(outputs, batch)
-                    columns = self.model.task.evidence(outputs, batch)
+            for places, batch in self._batches(rows, window, batch_units):
+                outputs, loss, columns = self._examined(batch, derive(0, "evaluate", len(ids) + min(places)))
                 total, count = total + float(loss.total), count + float(loss.count)
                 if answers:
                     chosen = [window[place] for place in places]
-                    told = self._answers(outputs, [record.input for record in chosen])
+                    told = self._told(outputs, [record.input for record in chosen])
                     columns = {**columns, **self.model.task.judge(told, chosen)}
                     found.update(zip(places, told, strict=True))
                 state.add(columns, np.array(places) + len(ids))
@@ -114,16 +118,20 @@ class Predictor:
             ids.extend(record.id for record in window)
         return Examined(state.columns(), tuple(ids), total / count if count else float("nan"), given)
 
-    def check_golden(self) -> tuple[int, float]:
-        """Golden rows whose answer is another than when the model was saved, and the largest difference of a score (of a number:
-        relative to its size). Numbers count as another answer from a difference of 0.1 %."""
-        answers = self.predict([row["input"] for row in self.golden])
-        pairs = [_difference(row, now) for row, now in zip(self.golden, answers, strict=True)]
-        return sum(flip for flip, _ in pairs), max((gap for _, gap in pairs), default=0.0)
+    def run_network(self, units: Units) -> Any:
+        """What the task's `decode` reads of these units, from the model or from what runs in its place."""
+        if self.runner is not None:
+            return self.runner(units)
+        with evaluating(self.model):
+            return self.model.answers(units)
 
     def words(self, raw: Any) -> tuple[str, ...]:
         """The words of one input that a model of tags answers for, one by one; none of another model."""
         return self._cleaned(raw) if self.model.task.needs == "tags" else ()
+
+    def cleaned(self, inputs: Iterable[Any]) -> list[Any]:
+        """Raw inputs as the modality encodes them."""
+        return [self._cleaned(raw) for raw in inputs]
 
     def _cleaned(self, raw: Any) -> Any:
         if isinstance(raw, tuple | list):
@@ -131,7 +139,7 @@ class Predictor:
         text = self._cleaner(raw)[0] if isinstance(raw, str) else raw
         return words_of(text) if self.model.task.needs == "tags" and isinstance(text, str) else text
 
-    def _answers(self, outputs: Any, inputs: Sequence[Any]) -> list[Prediction]:
+    def _told(self, outputs: Any, inputs: Sequence[Any]) -> list[Prediction]:
         """What the task answers, as a person reads it."""
         task = self.model.task
         with evaluating(self.model):
@@ -142,20 +150,29 @@ class Predictor:
             return [replace(one, answer=_for_all_words(one.answer, raw)) for one, raw in zip(found, inputs, strict=True)]
         return found
 
-    def _forward(
-        self, encoded: Sequence[Encoded], records: Sequence[Record] | None, batch_units: int, before: int
-    ) -> Iterator[tuple[list[int], Any, Batch]]:
-        """Places, outputs and batch, batch by batch. The model's training mode is left as it was. `before`: rows that came before these."""
+    def _batches(
+        self, encoded: Sequence[Encoded], records: Sequence[Record] | None, batch_units: int
+    ) -> Iterator[tuple[list[int], Batch]]:
+        """Places of rows, and the batch that they make."""
         for places, length in cut([row.length for row in encoded], batch_units):
             chosen = None if records is None else [records[place] for place in places]
-            batch = collate(self.model, [encoded[place] for place in places], chosen, length).to(self.device)
-            with evaluating(self.model, self._seed(before + min(places))):
-                outputs = self.model.outputs(batch)
-            yield places, outputs, batch
+            yield places, collate(self.model, [encoded[place] for place in places], chosen, length).to(self.device)
 
-    def _seed(self, row: int) -> int:
-        """What chance begins with in the batch whose first row this is."""
-        return derive(0, "evaluate", row)
+    def _examined(self, batch: Batch, seed: int) -> tuple[Any, Ratio, Columns]:
+        """Outputs, loss and evidence of a batch; `seed`: what chance begins with."""
+        task = self.model.task
+        if self.runner is not None:
+            outputs = self.runner(batch.units)
+            return outputs, Ratio(torch.zeros(()), torch.zeros(())), task.evidence(outputs, batch)
+        with evaluating(self.model, seed):
+            outputs = self.model.outputs(batch)
+        with evaluating(self.model, seed):
+            return outputs, task.loss(outputs, batch), task.evidence(outputs, batch)
+
+    def _refuse_without_weights(self) -> None:
+        if self.runner is not None and self.model.task.needs not in ("label", "tags"):
+            name = self.model.task.name()
+            raise NoWeights(what=in_language(f"scoring task '{name}'", f"为任务「{name}」评分"))
 
 
 def _for_all_words(tags: tuple[str, ...], words: Any) -> tuple[str, ...]:
@@ -204,25 +221,3 @@ def cut(lengths: Sequence[int], batch_units: int) -> Iterator[tuple[list[int], i
             size = full if left >= full else 1 << (left.bit_length() - 1)
             yield rows[start : start + size], length
             start += size
-
-
-def _difference(then: Mapping[str, Any], now: Prediction) -> tuple[bool, float]:
-    """Whether the answer is another one, and by how much scores differ."""
-    before, answer = then["answer"], now.answer
-    numbers, earlier = _numbers(answer), _numbers(before)
-    if numbers is not None:
-        if earlier is None or len(earlier) != len(numbers):
-            return True, math.inf
-        gap = float(np.abs(numbers - earlier).max(initial=0.0) / max(1.0, np.abs(earlier).max(initial=0.0)))
-        return gap > 1e-3, gap
-    old, new = then["scores"] or {}, now.scores or {}
-    gaps = [abs(old.get(name, 0.0) - new.get(name, 0.0)) for name in {*old, *new}]
-    # JSON knows lists only.
-    same = answer == (tuple(before) if isinstance(before, list) else before)
-    return not same, max(gaps, default=0.0)
-
-
-def _numbers(answer: Any) -> np.ndarray | None:
-    """A number or an embedding as an array; None of an answer of another kind."""
-    parts = answer if isinstance(answer, list) else [answer]
-    return np.array(parts, np.float64) if parts and all(type(part) in (int, float) for part in parts) else None

@@ -72,8 +72,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
         raise DamagedBundle(file=path, why=os_reason(error)) from None
 
 
-def parse_json(data: bytes, path: Path, largest: int | None = None) -> Any:
-    """JSON as the standard has it: UTF-8, no NaN, no key twice, at most 16 levels deep, no whole number beyond `largest`.
+def parse_json(data: bytes, path: Path, largest: int | None = None, deepest: int = MAX_DEPTH) -> Any:
+    """JSON as the standard has it: UTF-8, no NaN, no key twice, at most `deepest` levels deep, no whole number beyond `largest`.
     Raises DamagedBundle."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def parse_json(data: bytes, path: Path, largest: int | None = None) -> Any:
         why = in_language(f"it is not valid JSON: {error}", f"它不是有效的 JSON：「{error}」")
         raise DamagedBundle(file=path, why=why) from None
     level = [parsed]
-    for _ in range(MAX_DEPTH):
+    for _ in range(deepest):
         level = [inner for item in level for inner in _inside(item)]
         if not level:
             return parsed

@@ -19,7 +19,8 @@ from zhuji.nn.layers import zeroed
 
 Kind = Literal["rnn", "gru", "lstm"]
 
-_CELLS: dict[str, Callable[[int, int], nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+_TYPES: dict[Kind, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+_CELLS: dict[Kind, Callable[[int, int], nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class _Permute(torch.autograd.Function):
@@ -91,8 +92,36 @@ class RecurrentLayers(nn.Module):
 
 
 def _scan(cell: nn.Module, states: Tensor, places: Arrangement, direction: int) -> Tensor:
-    outputs, _ = cell(places.arranged(states, direction))
+    inputs = places.arranged(states, direction)
+    if torch.compiler.is_exporting():
+        assert isinstance(cell, nn.RNNBase)
+        outputs = scan(inputs, [getattr(cell, f"{name}_l0") for name in _WEIGHTS], _kind(cell))
+    else:
+        outputs, _ = cell(inputs)
     return places.put_back(outputs, direction)
+
+
+_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def _kind(cell: nn.RNNBase) -> Kind:
+    return next(kind for kind in ("lstm", "gru", "rnn") if isinstance(cell, _TYPES[kind]))
+
+
+@torch.library.custom_op("zhuji::scan", mutates_args=())
+def scan(inputs: Tensor, weights: list[Tensor], kind: str) -> Tensor:
+    """`(T, B, D)` -> `(T, B, H)`: one layer in one direction as one operation. An exporter that meets the cell itself unrolls it to as many
+    units as its example has; this it can name, for any length. `weights`: on the input and the state, and the biases of both."""
+    state = inputs.new_zeros(1, inputs.shape[1], weights[1].shape[1])
+    if kind == "lstm":
+        return torch.lstm(inputs, (state, state), weights, True, 1, 0.0, False, False, False)[0]
+    run = torch.gru if kind == "gru" else torch.rnn_tanh
+    return run(inputs, state, weights, True, 1, 0.0, False, False, False)[0]
+
+
+@scan.register_fake
+def _(inputs: Tensor, weights: list[Tensor], kind: str) -> Tensor:
+    return inputs.new_empty(inputs.shape[0], inputs.shape[1], weights[1].shape[1])
 
 
 def initialised(cell: nn.RNNBase) -> nn.RNNBase:

@@ -36,7 +36,8 @@ class IdStem(nn.Module):
     def _weighed(self, ids: Tensor) -> Tensor:
         if self.weight is None:
             return self.table(ids)
-        if ids.numel() < self.table.num_embeddings:
+        # An exported network is one for all sizes.
+        if torch.compiler.is_exporting() or ids.numel() < self.table.num_embeddings:
             return self.table(ids) * self.weight(ids).exp()
         # The same numbers: with more units than ids it is less work to weigh the table.
         return F.embedding(ids, self.table.weight * self.weight.weight.exp(), self.padding)
@@ -60,5 +61,12 @@ class PartsStem(nn.Module):
         known = torch.cat((units.ids.unsqueeze(-1), units.parts), -1).masked_fill(units.mask.logical_not().unsqueeze(-1), 0)
         if self.training and self.leave_out:
             known = known.masked_fill(torch.rand(known.shape, device=known.device) < self.leave_out, 0)
-        states = F.embedding_bag(known.flatten(0, -2), self.table.weight, mode="sum", padding_idx=0)
+        states = self._summed(known.flatten(0, -2))
         return Features(self.dropout(states).view(*units.mask.shape, -1), units.mask, units.segments)
+
+    def _summed(self, known: Tensor) -> Tensor:
+        """`(B * T, 1 + K)` -> `(B * T, dim)`."""
+        if torch.compiler.is_exporting():
+            # The same sum in operations that every format has.
+            return (F.embedding(known, self.table.weight) * (known != 0).unsqueeze(-1)).sum(1)
+        return F.embedding_bag(known, self.table.weight, mode="sum", padding_idx=0)

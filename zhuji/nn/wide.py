@@ -51,7 +51,11 @@ class WideLinear(nn.Module):
 
     def forward(self, units: Units) -> Tensor:
         buckets, values = self.values(units)
-        return F.embedding_bag(buckets, self.weight, per_sample_weights=values.to(self.weight.dtype), mode="sum")
+        values = values.to(self.weight.dtype)
+        if torch.compiler.is_exporting():
+            # The same sum in operations that every format has.
+            return (values.unsqueeze(1) @ F.embedding(buckets, self.weight)).squeeze(1)
+        return F.embedding_bag(buckets, self.weight, per_sample_weights=values, mode="sum")
 
     def values(self, units: Units) -> tuple[Tensor, Tensor]:
         """`(B, F)` int64 buckets and `(B, F)` what each occurrence adds; 0 where there is no run."""
@@ -83,12 +87,13 @@ class WideLinear(nn.Module):
     def runs(self, units: Units) -> list[tuple[Tensor, Tensor]]:
         """Of each kind: `(B, F)` int64 buckets, and whether each run consists of real units."""
         assert units.ids is not None, "runs are runs of ids"
-        ids, mask = units.ids.flatten(1), units.mask.flatten(1)
-        key, real = (ids + 1) * _PRIME, mask
+        size = units.mask.flatten(1).shape[1]
+        # Runs that would reach beyond the row are there as well, and not real: so there are as many for every length.
+        ids, mask = (F.pad(each.flatten(1), (0, self.longest - 1)) for each in (units.ids, units.mask))
+        key, real = (ids[:, :size] + 1) * _PRIME, mask[:, :size]
         keys, reals = [key], [real]
-        for _ in range(1, min(self.longest, ids.shape[1])):
-            ids, mask = ids[:, 1:], mask[:, 1:]
-            key, real = (key[:, :-1] + ids + 1) * _PRIME, real[:, :-1] & mask
+        for place in range(1, self.longest):
+            key, real = (key + ids[:, place : place + size] + 1) * _PRIME, real & mask[:, place : place + size]
             keys.append(key)
             reals.append(real)
         # The high bits are the well mixed ones.

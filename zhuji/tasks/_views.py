@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -69,9 +69,17 @@ class ViewsTask(Task):
         """The same as `embed`, `chunk` rows at a time."""
         return in_chunks(lambda rows: (self.embed(encoder, head, rows_of(units, rows)),), len(units), self.chunk)[0]
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`first (B, E)`."""
+        return {"first": self.embed(encoder, head, units)}
+
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """The embedding, as a list of numbers."""
         return [Prediction(row) for row in outputs["first"].detach().tolist()]
+
+    def reading(self) -> Mapping[str, Any]:
+        """`first` is the vector, of length 1."""
+        return {"kind": "vector", "output": "first"}
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
         return embeddings.collapse(scores)

@@ -165,6 +165,10 @@ class Classify(Task):
         chosen = scores >= self.threshold if self.many else scores.argmax(axis=1)
         return {"label": batch.targets["label"].cpu().numpy(), "prediction": chosen, "probabilities": scores}
 
+    def reading(self) -> Mapping[str, Any]:
+        """Softmax, or with many labels sigmoids, over the labels in order."""
+        return {"kind": "classes", "labels": list(self.labels), "many": self.many, "threshold": self.threshold}
+
     def metrics(self) -> Mapping[str, Metric]:
         """First the one that chooses the checkpoint. Accuracy is what is asked of a classifier and varies least on a small validation
         split, where a rare class of a few rows would let macro-F1 choose by chance; who weighs classes or focuses on hard rows asks

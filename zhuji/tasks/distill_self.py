@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -76,6 +76,10 @@ class DistillSelf(Task):
             outputs["second"] = F.normalize(head.pool(encoder.teacher(batch.units)).float(), dim=-1)
         return outputs
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`first (B, E)`."""
+        return {"first": self.embed(encoder, head, units)}
+
     def embed(self, encoder: Encoder, head: nn.Module, units: Units) -> Tensor:
         """Rows to embeddings of length 1, `(B, E)` float32: the mean of their states."""
         assert isinstance(head, _Head)
@@ -124,6 +128,10 @@ class DistillSelf(Task):
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """The student's embedding of the whole row, as a list of numbers."""
         return [Prediction(row) for row in outputs["first"].detach().tolist()]
+
+    def reading(self) -> Mapping[str, Any]:
+        """`first` is the vector, of length 1."""
+        return {"kind": "vector", "output": "first"}
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
         return embeddings.collapse(scores)

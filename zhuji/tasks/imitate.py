@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -64,6 +64,10 @@ class Imitate(Task):
     def decode(self, outputs: Tensor) -> list[Prediction]:
         """The embedding, as a list of numbers."""
         return [Prediction(row) for row in outputs.detach().tolist()]
+
+    def reading(self) -> Mapping[str, Any]:
+        """The output is the vector, of length 1."""
+        return {"kind": "vector", "output": "output"}
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
         return embeddings.collapse(scores)

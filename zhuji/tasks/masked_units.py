@@ -71,6 +71,15 @@ class MaskedUnits(Task):
         outputs = head.guess(features, units, hidden.places, table)._asdict() | head.said(features, units, hidden.places, table)
         return outputs if asked is None else outputs | head.answers(features, asked, table)
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`asked (B,)`, how many units a row asks about; of a modality with a mask id also `row`, `id`, `score` (A,) of these."""
+        assert isinstance(head, _Head)
+        asked = head.asked(units)
+        if asked is None:
+            return {"asked": units.mask.new_zeros(units.mask.shape[0], dtype=torch.int64)}
+        features = encoder(units, lambda features: head.blanked(features, asked))
+        return {"asked": asked.flatten(1).sum(1)} | head.answers(features, asked, encoder.table())
+
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
         return Ratio(outputs["loss"].sum(), outputs["terms"].sum())
 
@@ -92,18 +101,26 @@ class MaskedUnits(Task):
         return {"masked_loss": metrics.loss, "perplexity": metrics.perplexity, "masked_accuracy": metrics.accuracy}
 
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
-        """The best ids where the row asks; else no id, and the geometric mean of the probabilities of its hidden ids."""
-        loss, named = outputs["id_loss"].detach().sum(1).double(), outputs["named"].sum(1)
-        scores = torch.where(named > 0, (-loss / named.clamp_min(1)).exp(), torch.nan).tolist()
+        """The best ids where the row asks; else no id, and where units were hidden the geometric mean of the probabilities of their ids."""
+        scores = _hidden_scores(outputs) if "id_loss" in outputs else [math.nan] * len(outputs["asked"])
         found: dict[int, list[tuple[int, float]]] = {}
         if "row" in outputs:
             for row, unit, score in zip(*(outputs[name].tolist() for name in ("row", "id", "score")), strict=True):
                 found.setdefault(row, []).append((unit, score))
         return [_answer(found.get(row, []), score) for row, score in enumerate(scores)]
 
+    def reading(self) -> Mapping[str, Any]:
+        """`id` with its `score` answers for a unit of the row `row` that asks; there are as many as rows ask about."""
+        return {"kind": "units"}
+
     @classmethod
     def example(cls) -> Example:
         return Example(cls(rate=0.5), [Record(f"row-{i}", "") for i in range(8)])
+
+
+def _hidden_scores(outputs: Mapping[str, Tensor]) -> list[float]:
+    loss, named = outputs["id_loss"].detach().sum(1).double(), outputs["named"].sum(1)
+    return torch.where(named > 0, (-loss / named.clamp_min(1)).exp(), torch.nan).tolist()
 
 
 def _answer(found: Sequence[tuple[int, float]], score: float) -> Prediction:

@@ -21,6 +21,7 @@ class NextUnit(Task):
     """Guess each unit from those before it in its document: its id by cross entropy, its values by the squared error."""
 
     causal: ClassVar[bool] = True
+    loops: ClassVar[bool] = True
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
     teaches: ClassVar[Teaches] = "units"
@@ -49,6 +50,12 @@ class NextUnit(Task):
         guess = head.guess(features, batch.units, table)
         said = {} if head.ids is None else {"said": Said(features.flat()[0][guess.named], head.ids, head.table(table))}
         return guess._asdict() | said
+
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`loss`, `terms`, `id_loss`, `named`, each (B, N)."""
+        assert isinstance(head, NextHead)
+        guess = head.guess(encoder(units), units, encoder.table())
+        return {name: each for name, each in guess._asdict().items() if name != "right"}
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
         return Ratio(outputs["loss"].sum(), outputs["terms"].sum())

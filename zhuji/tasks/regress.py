@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -74,6 +74,10 @@ class Regress(Task):
 
     def decode(self, outputs: Tensor) -> list[Prediction]:
         return [Prediction(float(number)) for number in self._numbers(outputs)]
+
+    def reading(self) -> Mapping[str, Any]:
+        """The output times the scale, plus the mean."""
+        return {"kind": "number", "scale": self.scale, "mean": self.mean}
 
     def _numbers(self, outputs: Tensor) -> np.ndarray:
         return (outputs[:, 0].detach().double() * self.scale + self.mean).cpu().numpy()

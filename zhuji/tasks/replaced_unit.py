@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -66,6 +66,12 @@ class ReplacedUnit(Task):
             "judgement": torch.where(judged, each, 0.0),
         }  # fmt: skip
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`judged` and `logit` `(B, N)` of the units as they are: nothing is replaced."""
+        assert isinstance(head, _Head)
+        logit = head.judge(encoder(units).flat()[0])[..., 0].float()
+        return {"judged": head.content(units).flatten(1), "logit": logit}
+
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
         """Per hidden unit. There are 1 / rate as many judged ones, so the judgement's share of the mean is `weight` times its own mean,
         and the sum still adds up over any cut."""
@@ -98,6 +104,10 @@ class ReplacedUnit(Task):
         judged = outputs["judged"]
         likely = (outputs["logit"].detach().sigmoid() * judged).sum(1) / judged.sum(1).clamp_min(1)
         return [Prediction(share) for share in likely.tolist()]
+
+    def reading(self) -> Mapping[str, Any]:
+        """The mean of the sigmoid of `logit` where `judged`."""
+        return {"kind": "share"}
 
     @classmethod
     def example(cls) -> Example:

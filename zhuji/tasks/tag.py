@@ -107,6 +107,13 @@ class Tag(Task):
         chosen = states.gather(1, first[..., None].expand(-1, -1, states.shape[-1]))
         return Tagged(head(type(features)(chosen, real)), real, head.links() if isinstance(head, CrfHead) else None)
 
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`logits` and `real` as in `Tagged`; with `crf` also the links, `first (C,)`, `between (C, C)`, `last (C,)`, which are the same for
+        all rows."""
+        tagged = self.outputs(encoder, head, Batch(units))
+        links = {} if tagged.links is None else tagged.links._asdict()
+        return {"logits": tagged.logits, "real": tagged.real} | links
+
     def loss(self, outputs: Tagged, batch: Batch) -> Ratio:
         """Sum over the words whose tag is known, and their number."""
         tags = _as_wide(batch.targets["tags"], outputs.logits.shape[1]).masked_fill(~outputs.real, losses.UNSEEN)
@@ -127,11 +134,11 @@ class Tag(Task):
         each = losses.soft_cross_entropy(outputs.logits, lesson.clamp_min(1e-30).log(), temperature)
         return Ratio(torch.where(both, each, 0.0).sum(), both.sum())
 
-    def evidence(self, outputs: Tagged, batch: Batch) -> Columns:
+    def evidence(self, outputs: Tagged | Mapping[str, Tensor], batch: Batch) -> Columns:
         """See `_compared`; cheaper than `judge`, and equal to it."""
         tags, sizes, truth = (batch.targets[name].cpu().numpy() for name in ("tags", "words", "spans"))
         known = [row[:size].tolist() for row, size in zip(tags, sizes.tolist(), strict=True)]
-        return self._compared(self._answers(outputs), known, list(truth))
+        return self._compared(self._answers(_tagged(outputs)), known, list(truth))
 
     def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
         """What `evidence` holds, from the answers alone."""
@@ -174,8 +181,9 @@ class Tag(Task):
             return {}
         return {"span_f1": f"seqeval 1.2, strict, {'BIOES' if self._letters == 'BIOES' else 'BIO (IOB2)'}, micro-averaged"}
 
-    def decode(self, outputs: Tagged) -> list[Prediction]:
+    def decode(self, outputs: Tagged | Mapping[str, Tensor]) -> list[Prediction]:
         """A tag for each word, with the mean probability of these tags; with `crf` that which they have in the whole row."""
+        outputs = _tagged(outputs)
         logits = outputs.logits.detach().float()
         chances = logits.softmax(-1) if outputs.links is None else marginals(logits, outputs.real, outputs.links)
         probabilities = chances.detach().cpu().numpy()
@@ -183,6 +191,12 @@ class Tag(Task):
             Prediction(answer, _sureness([row[place, self._index[tag]] for place, tag in enumerate(answer)]))
             for answer, row in zip(self._answers(outputs), probabilities, strict=True)
         ]
+
+    def reading(self) -> Mapping[str, Any]:
+        """The best path through the log-softmax of `logits`, plus the links where there are any; `begin`, `follow` and `end` say which tags
+        may."""
+        begin, follow, end = (np.isfinite(rule).tolist() for rule in self.transitions)
+        return {"kind": "tags", "labels": list(self.labels), "begin": begin, "follow": follow, "end": end}
 
     def _answers(self, outputs: Tagged) -> list[tuple[str, ...]]:
         scores = outputs.logits.detach().float().log_softmax(-1).cpu().numpy()
@@ -230,17 +244,30 @@ class Tag(Task):
         return Example(cls(dropout=0.0).fit(records), records)
 
 
+def _tagged(outputs: Tagged | Mapping[str, Tensor]) -> Tagged:
+    """Also from what `Tag.answers` gives by name."""
+    if isinstance(outputs, Tagged):
+        return outputs
+    links = Links(outputs["first"], outputs["between"], outputs["last"]) if "between" in outputs else None
+    return Tagged(outputs["logits"], outputs["real"], links)
+
+
 def first_units(units: Units, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Index of the first unit of each word, `(B, W)` int64, and which words there are, `(B, W)` bool. A word between others that has no unit
     shares that of the word before. Without `Units.words` every real unit `mask (B, T)` is a word."""
     words = torch.where(mask, mask.cumsum(1) - 1, -1) if units.words is None else units.words.flatten(1).masked_fill(~mask, -1)
-    size = max(int(words.max()) + 1, 1)
+    size = (words.max() + 1).clamp_min(1).item()
+    torch._check(size >= 1)  # what an exporter is told of a size that the data decides
     places = torch.arange(words.shape[1], device=words.device).expand_as(words)
     absent = words.shape[1]
-    first = torch.full((len(words), size + 1), absent, device=words.device)
+    first = torch.full((words.shape[0], size + 1), absent, device=words.device)
     first = first.scatter_reduce(1, torch.where(words < 0, size, words), places, "amin")[:, :size]
     real = torch.arange(size, device=words.device) <= words.amax(1, keepdim=True)
-    return first.masked_fill(first == absent, 0).cummax(1).values, real
+    # The words that have a unit, side by side; each word then looks up the last of them that is not behind it.
+    present = first < absent
+    rank = present.cumsum(1) - 1
+    found = torch.zeros_like(rank).scatter_add(1, rank.clamp_min(0), torch.where(present, first, 0))
+    return torch.where(rank < 0, 0, found.gather(1, rank.clamp_min(0))), real
 
 
 def best_path(scores: np.ndarray, first: np.ndarray, between: np.ndarray, last: np.ndarray) -> list[int]:

@@ -86,6 +86,7 @@ class Translate(Task):
 
     needs: ClassVar[Needs] = "target"
     writes: ClassVar[bool] = True
+    loops: ClassVar[bool] = True
 
     decoder: Literal["transformer", "lstm"] = "transformer"
     """lstm: with attention (Luong et al. 2015)."""

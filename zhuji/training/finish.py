@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import shutil
@@ -20,13 +21,14 @@ from zhuji.core.files import read_json, write_json, write_text
 from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
 from zhuji.data.cells import joined
-from zhuji.data.loader import BatchPlan
 from zhuji.metrics.intervals import bootstrap_all
-from zhuji.model import bundle
+from zhuji.model import bundle, parity
 from zhuji.model.assembly import Model
 from zhuji.model.card import card
 from zhuji.model.golden import choose_golden
+from zhuji.model.parity import Parity
 from zhuji.model.predictor import Predictor
+from zhuji.nn.adapters import merged
 from zhuji.training import folder as places
 from zhuji.training import transfer
 from zhuji.training.baselines import Baseline, baselines
@@ -82,7 +84,7 @@ def finish(job: Job) -> Result:
     golden = (rows["test"].records, test.columns) if test.rows else (rows["valid"].records, valid.columns)
     # A bundle may stand there already if the run was killed between here and the last line.
     shutil.rmtree(job.folder / places.BUNDLE, ignore_errors=True)
-    save_bundle(job, model, golden, facts, job.folder / places.BUNDLE)
+    save_bundle(job, (job.state.judged, model), golden, facts, job.folder / places.BUNDLE).write(job.folder)
     write_json(job.folder / places.RESULTS, facts)
     return Result(job.folder, facts)
 
@@ -170,15 +172,7 @@ def best_model(job: Job) -> Model:
                             f"最佳步 {step} 的检查点已损坏：改用最后的权重。"))  # fmt: skip
         else:
             model.load_state_dict(job.state.judged_tensors(saved.tensors))
-    return _plain(job, model).eval()
-
-
-def _plain(job: Job, model: Model) -> Model:
-    """Without adapters, tried on a few rows."""
-    part = next(job.material.rows[split] for split in ("valid", "test", "train") if len(job.material.rows[split]))
-    chosen = np.arange(min(8, len(part)))
-    plan = BatchPlan(chosen, int(part.lengths[chosen].max()))
-    return transfer.plain_model(model, part.batch(plan).to(job.device))
+    return merged(model).eval()
 
 
 def predictor(job: Job, model: Model) -> Predictor:
@@ -209,22 +203,36 @@ def validate(job: Job, model: Model) -> dict[str, float]:
 
 def rehearse_end(job: Job, model: Model, scratch: Path) -> None:
     """Every late stage once, on a few rows."""
-    model = _plain(job, model)
+    trained, model = model, merged(model)
     rows = encode(job.material.modality, job.material.task, job.material.rows["train"].records[:8])
     scores = judged(job, model, rows, resamples=2, answers=True)
     write_predictions(scratch / "predictions.csv", rows.records, _answers(job, model, rows, scores))
     facts: Facts = {"name": job.run.name, "test": scores.as_dict(), "model": about_model(model)}
-    save_bundle(job, model, (rows.records, scores.columns), facts, scratch / places.BUNDLE)
+    save_bundle(job, (trained, model), (rows.records, scores.columns), facts, scratch / places.BUNDLE)
 
 
-def save_bundle(job: Job, model: Model, golden: Golden, facts: Facts, folder: Path) -> None:
-    """Save the model with golden rows, open it again and have it answer them."""
+def save_bundle(job: Job, models: tuple[Model, Model], golden: Golden, facts: Facts, folder: Path) -> Parity:
+    """Save a model with golden rows, and the hops that they went through. `models`: as it was trained, and without its adapters.
+
+    Raises AnswersDiffer where the one that is saved answers otherwise; it is then kept aside (see `parity.admit`)."""
+    plain = models[0] is models[1]
+    trained = on_processor(models[0])
+    model = trained if plain else on_processor(models[1])
     records, columns = golden
-    chosen = choose_golden(predictor(job, model), records, columns, job.run.evaluate.golden_rows)
+    chosen = choose_golden(predictor(job, trained), records, columns, job.run.evaluate.golden_rows)
+    merge = [] if plain else [parity.hop("merge", chosen, predictor(job, model).predict)]
     run, roles = job.run, job.prepared.roles
-    bundle.save(model, folder, clean=run.data.clean, roles=roles, golden=chosen, card=card(facts), run=run.plain())
-    flips, _ = bundle.open_bundle(folder).check_golden()
-    assert not flips, f"{flips} golden rows have other answers after saving and opening"
+
+    def write(place: Path) -> None:
+        bundle.save(model, place, clean=run.data.clean, roles=roles, golden=chosen, card=card(facts), run=run.plain())
+
+    advice = in_language("train again with a lower start.alpha or train.lr", "请降低 start.alpha 或 train.lr 后重新训练")
+    return parity.admit(folder, write, lambda place: (*merge, parity.reopened(bundle.open_bundle(place))), advice)
+
+
+def on_processor(model: Model) -> Model:
+    """A copy where a bundle answers once it is opened: an accelerator rounds otherwise."""
+    return model if next(model.parameters()).device.type == "cpu" else copy.deepcopy(model).cpu()
 
 
 def _baselines(job: Job, asked: Sequence[Record]) -> Mapping[str, Baseline]:

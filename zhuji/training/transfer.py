@@ -21,23 +21,20 @@ from torch import nn
 from zhuji.core import lookup
 from zhuji.core.config import Part
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import BadSetting, ChangedSinceStart, MergeDiffers
+from zhuji.core.errors import BadSetting, ChangedSinceStart
 from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
 from zhuji.core.seed import derive
-from zhuji.core.units import Batch
 from zhuji.model.assembly import Model
 from zhuji.model.bundle import open_bundle
-from zhuji.model.predictor import Predictor, evaluating
-from zhuji.nn.adapters import adapt, adapter_parameters, linear_words, merged, norm_parameters
+from zhuji.model.predictor import Predictor
+from zhuji.nn.adapters import adapt, adapter_parameters, linear_words, norm_parameters
 from zhuji.training.run import Plan, StartSettings
 
 Started = TypeVar("Started", bound=Plan)
 
 FREE = {"modality": {"max_units"}, "backbone": {"dropout", "unit_dropout"}}
 """Settings that change no weight's shape or meaning, and so may be others than the start's."""
-CLOSE = 1e-5
-"""Largest difference, relative to the largest output, that merging adapters may make."""
 
 
 def open_model(path: str) -> Predictor:
@@ -225,20 +222,6 @@ def thawing(settings: StartSettings | None, epoch: Callable[[int], float]) -> Ca
 
 
 # ------------------------------------------------------------------------------------------------------------- end
-
-
-def plain_model(model: Model, batch: Batch | None = None) -> Model:
-    """The model without adapters: a copy with their differences added to the weights, or itself. Raises MergeDiffers when its answers to
-    `batch` are others than before."""
-    whole = merged(model)
-    if whole is model or batch is None:
-        return whole
-    with evaluating(model), evaluating(whole):
-        before, after = model.encoder(batch.units).states, whole.encoder(batch.units).states
-    gap = float((before - after).abs().max() / before.abs().max().clamp_min(1.0))
-    if not gap <= CLOSE:
-        raise MergeDiffers(value=f"{gap:.2e}", limit=f"{CLOSE:.0e}")
-    return whole
 
 
 def about(model: Model, settings: StartSettings | None) -> dict[str, Any]:
