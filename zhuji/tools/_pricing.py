@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,10 +33,10 @@ class Guest:
     """A process that has one model open. To be used as a context."""
 
     def __init__(self, folder: Path) -> None:
-        spawning = multiprocessing.get_context("spawn")
-        self._line, theirs = spawning.Pipe()
-        self._process = spawning.Process(target=_serve, args=(theirs, str(folder)), daemon=True)
-        self._process.start()
+        self._line, theirs = multiprocessing.Pipe()
+        # Not by `multiprocessing`: that would run the caller's own script once more.
+        words = [sys.executable, "-c", f"from {__name__} import serve; serve({theirs.fileno()}, {str(folder)!r})"]
+        self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
         self.opened: Opened = self._heard()
 
@@ -43,9 +45,11 @@ class Guest:
 
     def __exit__(self, *_: object) -> None:
         self._line.close()
-        self._process.join(10)
-        if self._process.is_alive():
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
             self._process.kill()
+            self._process.wait()
 
     def latencies(self, inputs: Sequence[Any]) -> list[float]:
         """Seconds for each input, asked one at a time."""
@@ -70,14 +74,18 @@ class Guest:
     def _heard(self) -> Any:
         if not self._line.poll(PATIENCE_SECONDS):
             raise TimeoutError(f"no word from the process for {PATIENCE_SECONDS} seconds")
-        found = self._line.recv()
+        try:
+            found = self._line.recv()
+        except EOFError:
+            raise RuntimeError(f"the process that measured ended with {self._process.wait(10)}") from None
         if isinstance(found, Exception):
             raise found
         return found
 
 
-def _serve(line: Connection, folder: str) -> None:
+def serve(handle: int, folder: str) -> None:
     """What the process does until the line is closed. What goes wrong is handed to who asked."""
+    line = Connection(handle)
     try:
         model = _Model(Path(folder))
         line.send(model.opened)

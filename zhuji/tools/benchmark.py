@@ -101,11 +101,10 @@ def benchmark(
     predictor = formats.open_model(model)
     settings = BenchmarkSettings.parse(assignments(sets).get("benchmark", {}), prefix="benchmark")
     records = _records(model, predictor, data, sets, columns)[: settings.rows]
-    inputs = [record.input for record in records] or [row["input"] for row in predictor.golden]
     with tempfile.TemporaryDirectory() as place:
         written, skipped = _written(predictor, Path(place), to)
-        prices = _measured(predictor, written, inputs, records, settings, seed)
-    found = Benchmark(str(model), predictor.model.task.name(), len(inputs), prices, skipped, _machine())
+        prices = _measured(predictor, written, records, settings, seed)
+    found = Benchmark(str(model), predictor.model.task.name(), len(_inputs(predictor, records)), prices, skipped, _machine())
     return found if not (model / RUN).is_file() else _kept(found, model)
 
 
@@ -140,7 +139,6 @@ def _written(predictor: Predictor, place: Path, to: Sequence[str]) -> tuple[dict
 def _measured(
     predictor: Predictor,
     written: Mapping[str, tuple[Format, Path]],
-    inputs: Sequence[Any],
     records: Sequence[Record],
     settings: BenchmarkSettings,
     seed: int,
@@ -149,6 +147,7 @@ def _measured(
         guests = {name: open_ones.enter_context(Guest(folder)) for name, (_, folder) in written.items()}
         waits: dict[str, list[float]] = {name: [] for name in guests}
         rates: dict[str, list[float]] = {name: [] for name in guests}
+        inputs = _inputs(predictor, records)
         many = _repeated(inputs, settings.many)
         for turn in range(-1, settings.rounds):  # the first turn warms up
             singles = _repeated(inputs[turn * settings.singles :] if turn > 0 else inputs, settings.singles)
@@ -169,6 +168,10 @@ def _measured(
             )
             for name, (each, folder) in written.items()
         )  # fmt: skip
+
+
+def _inputs(predictor: Predictor, records: Sequence[Record]) -> list[Any]:
+    return [record.input for record in records] or [row["input"] for row in predictor.golden]
 
 
 def _hop(predictor: Predictor, each: Format, folder: Path) -> dict[str, Any]:
