@@ -18,9 +18,9 @@ from zhuji.core.contracts import Prediction
 from zhuji.core.errors import AnswersDiffer, RunExists, shown
 from zhuji.core.files import PARTIAL, read_json, write_json
 from zhuji.core.log import in_language
+from zhuji.model.bundle import PARITY as FILE
 from zhuji.model.predictor import Predictor
 
-FILE = "parity.json"
 REFUSED = "refused.json"
 """In a folder that a hop made and the gate refused: why."""
 _OTHER_NUMBER = 1e-3
@@ -103,7 +103,9 @@ class Parity:
     hops: tuple[Hop, ...] = ()
 
     def plus(self, *hops: Hop) -> Parity:
-        return Parity((*self.hops, *hops))
+        """With further hops; one of the same name is that which was done again."""
+        again = {hop.name for hop in hops}
+        return Parity((*(hop for hop in self.hops if hop.name not in again), *hops))
 
     def as_dict(self) -> dict[str, Any]:
         return {"hops": [hop.as_dict() for hop in self.hops]}

@@ -23,8 +23,8 @@ from zhuji.data.prepare import counted_as, limit_dropped, prepare
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
+from zhuji.formats import open_model
 from zhuji.metrics.intervals import Interval
-from zhuji.model.bundle import open_bundle
 from zhuji.model.predictor import BATCH_UNITS, Predictor
 from zhuji.training import teaching, threads
 from zhuji.training.evaluation import Scores, score
@@ -78,7 +78,7 @@ def evaluate(
     """
     begun = time.monotonic()
     threads.use(None)
-    predictor = predictor or open_bundle(model)
+    predictor = predictor or open_model(model)
     if data is None:
         found = _own_test(Path(model), predictor, seed, sets)
     else:
