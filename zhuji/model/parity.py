@@ -180,11 +180,12 @@ def _difference(number: int, then: Mapping[str, Any], now: Prediction, scale: fl
 
 def _margin(before: Any, answer: Any, scores: Mapping[str, float], gap: float) -> float:
     """How much the trained model preferred its answer; unknown, and so infinite, where it has no scores for both."""
-    if isinstance(before, str) and before in scores and answer in scores:
+    if isinstance(before, str) and isinstance(answer, str) and {before, answer} <= {*scores}:
         return abs(scores[before] - scores[answer])
-    if isinstance(before, list) and isinstance(answer, list) and {*before, *answer} <= {*scores}:
+    if isinstance(before, list) and isinstance(answer, list):
         # With many labels each is given from a threshold on: what crossed it was no further away than it moved.
-        return gap
+        changed = [each for each in (*before, *answer) if each not in before or each not in answer]
+        return gap if all(isinstance(each, str) and each in scores for each in changed) else math.inf
     return math.inf
 
 
