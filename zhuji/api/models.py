@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zhuji.model.predictor import Predictor
     from zhuji.tools.convert import Conversion
     from zhuji.tools.embed import Embedded
+    from zhuji.tools.export import Exported
     from zhuji.tools.generate import Written
     from zhuji.tools.nearest import Built, Hit, Retrieval
     from zhuji.tools.perplexity import Foreseen
@@ -162,6 +163,17 @@ def convert(source: str | Path, target: str | Path, *, sets: Sequence[str] = ())
 
     _nothing_to_set(sets)
     return work(source, target)
+
+
+def export(model: str | Path, to: str | Sequence[str], out: str | Path | None = None, *, sets: Sequence[str] = ()) -> Exported:
+    """Write a run, bundle or Hugging Face folder as `to`, one format or several, each a folder in `out` (default: RUN/export). `sets` lays
+    `export.gap=…` on how far a quantised format's scores may be off. Every format answers the golden rows as the model does, or nothing
+    appears under its name.
+
+    Raises AnswersDiffer, CannotExport, UnwritableModel, MissingExtra, RunExists, UnknownName, BadSetting, and what opening raises."""
+    from zhuji.tools.export import export as work
+
+    return work(model, [to] if isinstance(to, str) else to, out, sets=sets)
 
 
 def _nothing_to_set(sets: Sequence[str]) -> None:

@@ -273,10 +273,11 @@ def resume(run_dir: str | Path, *, seed: int | None = None, sets: Sequence[str] 
 
 
 def load(path: str | Path) -> Handle:
-    """The model of a run's folder or of a bundle. Nothing in the folder is executed. Raises `BundleError`s."""
-    from zhuji.model.bundle import open_bundle
+    """The model of a run's folder, of a bundle, or of an exported folder in any format, once it has answered its golden rows as when it was
+    made. Nothing in the folder is executed. Raises `BundleError`s."""
+    from zhuji.formats import open_model
 
-    return Handle(Path(path), open_bundle(path))
+    return Handle(Path(path), open_model(path))
 
 
 def evaluate(

@@ -26,9 +26,9 @@ from zhuji.model import bundle, parity
 from zhuji.model.predictor import Predictor, Runner
 from zhuji.model.safety import MIB, parse_json, read_bytes
 
-IO, CLIENT = "io.json", "client.py"
+IO, CLIENT = bundle.EXPORTED, "client.py"
 _NAME = r"^[A-Za-z_]\w{0,63}$"
-_LIMITS = {IO: MIB, CLIENT: MIB, parity.FILE: MIB}
+_LIMITS = {IO: MIB, CLIENT: MIB}
 
 
 class Port(Settings):
@@ -128,7 +128,7 @@ class NetworkFormat(Format):
 
     def open(self, folder: Path, like: Predictor | None = None) -> tuple[Predictor, float]:
         self.require_packages()
-        found = bundle.read(folder, {**dict.fromkeys(self.files, 0), **_LIMITS}, (parity.FILE,))
+        found = bundle.read(folder, {**dict.fromkeys(self.files, 0), **_LIMITS})
         ports = _ports(found.network[IO], found.folder / IO)
         opened = Opened(found.folder, {name: found.network[name] for name in self.files}, ports)
         running = bundle.guarded(folder / self.files[0], lambda: self.runner(opened))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,7 +48,7 @@ def written(network: Network) -> tuple[bytes, int]:
     """The file and its opset. Raises CannotExport."""
     program = network.program
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), quiet():
             warnings.simplefilter("ignore")
             made = torch.onnx.export(
                 program, dynamo=True, verbose=False, opset_version=OPSET, input_names=network.fields, output_names=network.names,
@@ -146,6 +148,20 @@ def _tensors(graphs: Sequence[Any]) -> Iterator[Any]:
 
 def _outside(tensor: Any) -> bool:
     return tensor.data_location == tensor.EXTERNAL or len(tensor.external_data) > 0
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what the libraries log about packages that are not there and about how a model could be prepared."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "root")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def through_a_file(data: bytes, work: Callable[[Path, Path], None]) -> bytes:

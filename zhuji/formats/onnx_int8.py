@@ -3,15 +3,13 @@ quantisation)."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from zhuji.formats._format import NetworkFormat, Opened, Running
 from zhuji.formats._network import Network
-from zhuji.formats.onnx import FILE, Onnx, Session, refuse_foreign, through_a_file, written
+from zhuji.formats.onnx import FILE, Onnx, Session, quiet, refuse_foreign, through_a_file, written
 
 
 class OnnxInt8(NetworkFormat):
@@ -23,7 +21,7 @@ class OnnxInt8(NetworkFormat):
     def network(self, network: Network) -> tuple[dict[str, bytes], dict[str, str | int]]:
         data, opset = written(network)
         try:
-            with _quiet():
+            with quiet():
                 return {FILE: through_a_file(data, _quantise)}, {"opset": opset, "weights": "int8"}
         except Exception as error:
             raise network.refusal(error) from error
@@ -37,15 +35,3 @@ def _quantise(source: Path, target: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(source, target, weight_type=QuantType.QInt8, per_channel=True)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's advice to prepare the model in ways that torch's exporter already did."""
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(before)

@@ -31,8 +31,8 @@ from torch.nn.modules import module as registration
 
 from zhuji.core.config import Settings
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import BundleError, DamagedBundle, NewerFormat, NotABundle, UnsafeBundle
-from zhuji.core.files import atomic_folder
+from zhuji.core.errors import BundleError, DamagedBundle, NewerFormat, NotABundle, NoWeights, UnsafeBundle
+from zhuji.core.files import atomic_folder, read_json
 from zhuji.core.log import in_language
 from zhuji.core.lookup import build
 from zhuji.data.infer import Roles
@@ -45,6 +45,8 @@ FORMAT = 1
 CONFIG, WEIGHTS, LABELS, GOLDEN, CARD, HASHES = (
     "config.json", "model.safetensors", "labels.json", "golden.jsonl", "README.md", "hashes.json",
 )  # fmt: skip
+PARITY, EXPORTED = "parity.json", "io.json"
+"""May lie there as well: the hops that the model went through; of a network in another format, what goes in and comes out."""
 LIMITS = {CONFIG: 4 * MIB, LABELS: 4 * MIB, GOLDEN: 16 * MIB, CARD: 4 * MIB, HASHES: MIB // 16}
 """Largest size of each file; the weights are bounded by the network that they belong to."""
 LEARNED = re.compile(r"[a-z][a-z0-9_]{0,40}\.(json|txt|safetensors)")
@@ -101,7 +103,7 @@ def files_around(predictor: Predictor) -> dict[str, bytes]:
     }  # fmt: skip
     golden = (json.dumps(dict(row), ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in predictor.golden)
     return {
-        CONFIG: _json(config), LABELS: _json(task.get("labels", [])), GOLDEN: b"".join(golden), CARD: predictor.card.encode(),
+        CONFIG: json_bytes(config), LABELS: json_bytes(task.get("labels", [])), GOLDEN: b"".join(golden), CARD: predictor.card.encode(),
         **model.modality.files(),
     }  # fmt: skip
 
@@ -110,8 +112,15 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
     """These files and what seals them, as a folder that appears whole or not at all."""
     hashes = {name: {"bytes": len(data), "sha256": _hash(data)} for name, data in files.items()}
     with atomic_folder(folder) as partial:
-        for name, data in {**files, HASHES: _json(hashes)}.items():
+        for name, data in {**files, HASHES: json_bytes(hashes)}.items():
             (partial / name).write_bytes(data)
+
+
+def add(folder: Path, name: str, data: bytes) -> None:
+    """One more file in a folder of ours, which is sealed anew."""
+    hashes = {**read_json(folder / HASHES), name: {"bytes": len(data), "sha256": _hash(data)}}
+    (folder / name).write_bytes(data)
+    (folder / HASHES).write_bytes(json_bytes(hashes))
 
 
 @dataclass(frozen=True)
@@ -139,16 +148,17 @@ class Contents:
         )  # fmt: skip
 
 
-def read(path: Path | str, limits: Mapping[str, int] | None = None, optional: Collection[str] = ()) -> Contents:
+def read(path: Path | str, limits: Mapping[str, int] | None = None) -> Contents:
     """The files of a bundle, or of the `bundle` folder of a run, each as it was when it was sealed. `limits`: the files that hold the network
-    in another format than weights, and how large each may be, 0 for what the network's size allows; of these the `optional` ones may be
-    missing.
+    in another format than weights, and how large each may be, 0 for what the network's size allows.
 
     Raises what `open_bundle` raises."""
     folder = bundle_folder(Path(path))
     sizes = list_files(folder)
-    network = dict.fromkeys(sizes.keys() & {WEIGHTS}, 0) if limits is None else limits
-    hashes = _hashes(folder, sizes, {WEIGHTS} if limits is None else {*limits}, optional)
+    if limits is None and EXPORTED in sizes and WEIGHTS not in sizes:
+        raise NoWeights(file=folder, what=in_language("this", "此操作"))
+    network = {**({WEIGHTS: 0} if limits is None else limits), PARITY: MIB}
+    hashes = _hashes(folder, sizes, network, (PARITY,))
     around = {
         name: _verified(folder / name, hashes[name], LIMITS.get(name, LEARNED_LIMIT)) for name in hashes if name not in network
     }
@@ -184,7 +194,7 @@ def open_bundle(path: Path | str) -> Predictor:
     return found.predictor(model)
 
 
-def _json(data: Any) -> bytes:
+def json_bytes(data: Any) -> bytes:
     return (json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -218,7 +228,7 @@ def _hashes(
     path = folder / HASHES
     data = read_bytes(path, LIMITS[HASHES])
     hashes = parse_json(data, path)
-    if not isinstance(hashes, dict) or _json(hashes) != data:
+    if not isinstance(hashes, dict) or json_bytes(hashes) != data:
         raise DamagedBundle(file=path, why=in_language("it is not as it was written", "它与写入时不同"))
     if differing := sorted({*hashes} ^ (set(sizes) - {HASHES})):
         why = in_language(f"the files must be those of {HASHES}", f"文件必须正是 {HASHES} 所列的那些")

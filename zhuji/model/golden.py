@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,13 @@ import numpy as np
 from zhuji.core.contracts import Columns
 from zhuji.core.records import Record
 from zhuji.data.cells import joined
+from zhuji.data.clean import Cleaner
 from zhuji.model.predictor import Predictor
 
 LONGEST_INPUT = 100_000
 """Characters from which an input is too long to travel."""
+LONGEST_SOILED = 2_000
+"""The same of a copy that only shows whether it is cleaned."""
 
 
 def choose_golden(predictor: Predictor, records: Sequence[Record], columns: Columns, count: int = 16) -> list[dict[str, Any]]:
@@ -28,11 +33,42 @@ def choose_golden(predictor: Predictor, records: Sequence[Record], columns: Colu
         _margin(columns),
     ]
     chosen = _by_turns([fit[np.argsort(order[fit], kind="stable")] for order in orders], min(count, len(fit)))
-    inputs = [records[row].input for row in chosen]
+    return told(predictor, [records[row].input for row in chosen])
+
+
+def told(predictor: Predictor, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    """These inputs with the answers of now, as they travel."""
     return [
         {"input": raw, "answer": found.answer, "score": found.score, "scores": found.scores and dict(found.scores)}
         for raw, found in zip(inputs, predictor.predict(inputs), strict=True)
     ]
+
+
+def soiled(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A copy of a golden row for each way of soiling it that cleaning undoes, with its answer. Records are clean when they are chosen, so
+    without these nobody would notice that a model's inputs are no longer cleaned, or otherwise."""
+    clean, found = Cleaner(predictor.clean), list[Any]()
+    texts = [row["input"] for row in rows if isinstance(row["input"], str) and len(row["input"]) <= LONGEST_SOILED]
+    for soil in _SOILS:
+        # Of several the longest shows most.
+        ways = [
+            new for raw in sorted(texts, key=len, reverse=True) if (new := soil(raw)) != raw and clean(new)[0] == clean(raw)[0]
+        ]
+        found += ways[:1]
+    return told(predictor, list(dict.fromkeys(found)))
+
+
+def _mistaken(text: str) -> str:
+    """UTF-8 read as if it were Latin-1."""
+    return text.encode("utf-8", "replace").decode("latin-1")
+
+
+_SOILS: Sequence[Callable[[str], str]] = (
+    lambda text: re.sub(r"(?<=\w)(?=\w)", "\u200b", text),
+    lambda text: re.sub(r"(?<=\S)(?=\s)", " \t", text),
+    lambda text: unicodedata.normalize("NFD", text),
+    _mistaken,
+)
 
 
 def _by_turns(orders: Iterable[Sequence[int] | np.ndarray], count: int) -> list[int]:

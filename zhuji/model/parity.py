@@ -18,9 +18,9 @@ from zhuji.core.contracts import Prediction
 from zhuji.core.errors import AnswersDiffer, RunExists, shown
 from zhuji.core.files import PARTIAL, read_json, write_json
 from zhuji.core.log import in_language
+from zhuji.model.bundle import PARITY as FILE
 from zhuji.model.predictor import Predictor
 
-FILE = "parity.json"
 REFUSED = "refused.json"
 """In a folder that a hop made and the gate refused: why."""
 _OTHER_NUMBER = 1e-3
@@ -103,7 +103,9 @@ class Parity:
     hops: tuple[Hop, ...] = ()
 
     def plus(self, *hops: Hop) -> Parity:
-        return Parity((*self.hops, *hops))
+        """With further hops; one of the same name is that which was done again."""
+        again = {hop.name for hop in hops}
+        return Parity((*(hop for hop in self.hops if hop.name not in again), *hops))
 
     def as_dict(self) -> dict[str, Any]:
         return {"hops": [hop.as_dict() for hop in self.hops]}
@@ -178,11 +180,12 @@ def _difference(number: int, then: Mapping[str, Any], now: Prediction, scale: fl
 
 def _margin(before: Any, answer: Any, scores: Mapping[str, float], gap: float) -> float:
     """How much the trained model preferred its answer; unknown, and so infinite, where it has no scores for both."""
-    if isinstance(before, str) and before in scores and answer in scores:
+    if isinstance(before, str) and isinstance(answer, str) and {before, answer} <= {*scores}:
         return abs(scores[before] - scores[answer])
-    if isinstance(before, list) and isinstance(answer, list) and {*before, *answer} <= {*scores}:
+    if isinstance(before, list) and isinstance(answer, list):
         # With many labels each is given from a threshold on: what crossed it was no further away than it moved.
-        return gap
+        changed = [each for each in (*before, *answer) if each not in before or each not in answer]
+        return gap if all(isinstance(each, str) and each in scores for each in changed) else math.inf
     return math.inf
 
 

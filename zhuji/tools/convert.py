@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from zhuji.core.errors import RunExists
-from zhuji.model import huggingface
+from zhuji.formats.huggingface import HuggingFace
+from zhuji.model import huggingface, parity
 from zhuji.model.bundle import open_bundle, save
 from zhuji.model.card import card
+from zhuji.model.parity import Hop
 from zhuji.model.predictor import Predictor
 from zhuji.version import __version__
 
@@ -31,7 +33,8 @@ class Conversion:
 def convert(source: Path | str, target: Path | str) -> Conversion:
     """A Hugging Face folder as a bundle, a bundle or run as a Hugging Face folder. `target` must not exist yet.
 
-    Raises RunExists, and the errors of `huggingface.read`, `huggingface.write` and `open_bundle`.
+    What is written answers the golden rows as its source does, or it is kept aside (see `parity.admit`): raises AnswersDiffer. Raises
+    RunExists, and the errors of `huggingface.read`, `huggingface.write` and `open_bundle`.
     """
     source, target = Path(source), Path(target)
     if target.exists():
@@ -40,8 +43,17 @@ def convert(source: Path | str, target: Path | str) -> Conversion:
         predictor, wrote = huggingface.read(source), "bundle"
         _save(predictor, target, source.name)
     else:
-        predictor = open_bundle(source)
-        wrote = huggingface.write(predictor.model, target)
+        predictor, wrote = open_bundle(source), ""
+
+        def write(place: Path) -> None:
+            nonlocal wrote
+            wrote = huggingface.write(predictor.model, place)
+
+        def measure(place: Path) -> Sequence[Hop]:
+            opened, limit = HuggingFace().open(place, predictor)
+            return (parity.hop("huggingface", predictor.golden, opened.predict, limit),)
+
+        parity.admit(target, write, measure)
     return Conversion(str(source), str(target), wrote, predictor.model.parameter_counts())
 
 

@@ -21,8 +21,8 @@ from zhuji.data.prepare import counted_as, limit_dropped
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
+from zhuji.formats import open_model
 from zhuji.metrics.intervals import Interval
-from zhuji.model.bundle import open_bundle
 from zhuji.model.predictor import BATCH_UNITS, Predictor
 from zhuji.tools._own_rows import own_test_rows
 from zhuji.training import threads
@@ -76,7 +76,7 @@ def evaluate(
     """
     begun = time.monotonic()
     threads.use(None)
-    predictor = predictor or open_bundle(model)
+    predictor = predictor or open_model(model)
     if data is None:
         found = _own_test(Path(model), predictor, seed, sets)
     else:

@@ -100,7 +100,12 @@ def _facts(found: Found, settings: ReportSettings, drawn: dict[str, Picture], se
 def _use(found: Found) -> dict[str, Any]:
     """What is done next, and the records that stand behind the page."""
     bundle = found.results.get("bundle", str(found.folder / "bundle"))
-    return {"commands": next_commands(found.folder, found.results), "bundle": bundle, "records": _records(found)}
+    return {
+        "commands": next_commands(found.folder, found.results),
+        "bundle": bundle,
+        "records": _records(found),
+        "hops": found.hops,
+    }
 
 
 def verdict(results: Mapping[str, Any]) -> str:

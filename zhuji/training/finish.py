@@ -25,7 +25,7 @@ from zhuji.metrics.intervals import bootstrap_all
 from zhuji.model import bundle, parity
 from zhuji.model.assembly import Model
 from zhuji.model.card import card
-from zhuji.model.golden import choose_golden
+from zhuji.model.golden import choose_golden, soiled
 from zhuji.model.parity import Parity
 from zhuji.model.predictor import Predictor
 from zhuji.nn.adapters import merged
@@ -220,6 +220,7 @@ def save_bundle(job: Job, models: tuple[Model, Model], golden: Golden, facts: Fa
     model = trained if plain else on_processor(models[1])
     records, columns = golden
     chosen = choose_golden(predictor(job, trained), records, columns, job.run.evaluate.golden_rows)
+    chosen += soiled(predictor(job, trained), chosen)
     merge = [] if plain else [parity.hop("merge", chosen, predictor(job, model).predict)]
     run, roles = job.run, job.prepared.roles
 

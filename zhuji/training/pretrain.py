@@ -34,6 +34,7 @@ from zhuji.data.loader import BatchPlan
 from zhuji.model import bundle, parity
 from zhuji.model.assembly import Model, Teaching, assemble
 from zhuji.model.card import card
+from zhuji.model.golden import told
 from zhuji.model.parity import Parity
 from zhuji.model.predictor import Predictor
 from zhuji.training import corpora, threads, transfer, tutoring
@@ -328,8 +329,4 @@ def _save_bundle(job: Job, model: Model, scores: Scores, facts: Facts, folder: P
 
 def _golden(predictor: Predictor, records: list[Record] | Any) -> list[dict[str, Any]]:
     """Held-out texts with the answers of now; none of a modality whose units cannot be read."""
-    inputs = [record.input for record in records if record.input is not None]
-    return [
-        {"input": raw, "answer": found.answer, "score": found.score, "scores": found.scores and dict(found.scores)}
-        for raw, found in zip(inputs, predictor.predict(inputs), strict=True)
-    ]
+    return told(predictor, [record.input for record in records if record.input is not None])

@@ -50,6 +50,8 @@ class Found:
     predictions: list[dict[str, str]]
     rows: list[dict[str, Any]]
     run: dict[str, Any]
+    hops: Sequence[Mapping[str, Any]] = ()
+    """What the golden rows went through, in order."""
 
     @property
     def labels(self) -> list[str]:
@@ -72,6 +74,7 @@ def read(folder: Path) -> Found:
         _rows(folder / "predictions.csv"),
         _lines(folder / "splits.jsonl"),
         read_yaml(run.read_text(encoding="utf-8"), file=str(run)) if run.is_file() else {},
+        (_json(folder / "parity.json") or {}).get("hops", ()),
     )
 
 
