@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,22 @@ from zhuji.version import __version__
 FOLDER = Path(__file__).parent / "templates"
 
 
-def render(template: str, **facts: Any) -> str:
-    """The HTML of a template in this package; texts in `facts` are data and cannot become markup."""
+LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss",
+                   "perplexity", "empty", "copied", "words_lost", "alignment", "uniformity", "align_and_spread"}  # fmt: skip
+
+
+def better(metric: str) -> int:
+    """1 where more of a metric is better, -1 where less is."""
+    return -1 if metric in LOWER_IS_BETTER or metric.endswith("loss") else 1
+
+
+def render(template: str, *, beside: Path | None = None, **facts: Any) -> str:
+    """The HTML of a template in this package, or in the folder `beside` it; texts in `facts` are data and cannot become markup."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    folders = [FOLDER] if beside is None else [beside, FOLDER]
     environment = Environment(
-        loader=FileSystemLoader(FOLDER, encoding="utf-8"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(folders, encoding="utf-8"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     environment.globals.update(
@@ -28,6 +40,16 @@ def render(template: str, **facts: Any) -> str:
     )
     environment.filters.update(score=score, count=count, interval=interval, percent=percent, told=told)
     return environment.get_template(template).render(**facts)
+
+
+def sheet(*names: str) -> str:
+    """Style sheets or programs of this package as one text, to stand inside a page."""
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
+
+
+def policy_hash(text: str) -> str:
+    """How a content security policy names this very text: nothing else of its kind then counts (CSP level 2, section 4.2.4)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _picture(picture: Picture) -> Any:

@@ -1,0 +1,258 @@
+"""Many runs on one page: the rows of the table and the pictures of each group, as the report over a folder and the studio show them."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from zhuji.core.log import in_language as say_in
+from zhuji.core.quantity import bytes_text, count_text, seconds_text
+from zhuji.data.words import told
+from zhuji.tools.pages import charts
+from zhuji.tools.pages.groups import Group, curve_metric, front, grouped, shown
+from zhuji.tools.pages.page import better, score
+from zhuji.tools.pages.runs import BEGINNING, BROKEN, DONE, RUNNING, STOPPED, RunFacts
+
+OVER = ("step", "epoch", "seconds")
+"""What curves are drawn over; a reader chooses."""
+MOST_COMPARED = 40
+"""Runs of one group whose names stand in the picture of scores: the best."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the table; `sort`: what its column is ordered by, None last."""
+
+    key: str
+    text: str
+    sort: float | None
+    small: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture with what is written above and below it."""
+
+    title: str
+    svg: Markup
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A run with its number on the page."""
+
+    number: int
+    run: RunFacts
+
+    @property
+    def name(self) -> str:
+        return shown_folder(self.run.name)
+
+
+def shown_folder(name: str) -> str:
+    """A folder's name as text, also where its bytes are none."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def across(runs: Sequence[RunFacts], base: str = "") -> dict[str, Any]:
+    """What the templates show: `groups` of comparable runs, `broken` ones, `columns` of the table, and what can be filtered by.
+
+    `base` stands before the address of a run's own report, which is relative to the folder of runs.
+    """
+    numbers = {run.folder: number for number, run in enumerate(runs)}
+    groups = [_group(group, numbers, base) for group in grouped(runs)]
+    known = {cell.key for group in groups for row in group["rows"] for cell in row["cells"] if cell.sort is not None}
+    return {
+        "groups": groups, "columns": [column for column in _columns() if column[0] in known], "known": known,
+        "broken": [{"name": shown_folder(run.name), "problem": run.problem} for run in runs if run.state == BROKEN],
+        "tasks": sorted({group["task"] for group in groups}), "data": sorted({group["data"] for group in groups}),
+        "count": len(runs), "verdict": _verdict(runs, groups), "has_energy": "energy" in known, "has_latency": "latency" in known,
+    }  # fmt: skip
+
+
+def _verdict(runs: Sequence[RunFacts], groups: Sequence[dict[str, Any]]) -> str:
+    states = [run.state for run in runs]
+    counts = [(DONE, say_in("finished", "个已完成")), (RUNNING, say_in("running", "个进行中")), (BEGINNING, say_in("beginning", "个正在开始")),
+              (STOPPED, say_in("stopped", "个已停止")), (BROKEN, say_in("unreadable", "个无法读取"))]  # fmt: skip
+    listed = say_in(", ", "，").join(f"{states.count(key)} {word}" for key, word in counts if key in states)
+    one = len(runs) == 1
+    head = say_in(f"{len(runs)} run{'' if one else 's'}: {listed}", f"{len(runs)} 个运行：{listed}")
+    if len(groups) < 2:
+        return head + say_in(".", "。")
+    return head + say_in(
+        f", on {len(groups)} sets of test rows; only runs on the same rows are ranked.",
+        f"，分属 {len(groups)} 组测试行；仅在同组之内排名。",
+    )
+
+
+def _columns() -> list[tuple[str, str]]:
+    return [
+        ("score", say_in("score", "得分")), ("parameters", say_in("parameters", "参数量")), ("steps", say_in("steps", "步数")),
+        ("time", say_in("time", "用时")), ("energy", say_in("energy", "能耗")), ("size", say_in("bundle", "模型大小")),
+        ("latency", say_in("p50 latency", "p50 延迟")),
+    ]  # fmt: skip
+
+
+def _group(group: Group, numbers: dict[Any, int], base: str) -> dict[str, Any]:
+    runs = [Numbered(numbers[run.folder], run) for run in group.runs]
+    tie = group.tie
+    return {
+        "data": shown_folder(group.data) or "–", "task": group.task or "–", "metric": group.metric or "–", "test_rows": group.rows,
+        "verdict": group.verdict, "rows": [_row(numbered, group, base) for numbered in runs], "pictures": _scores(group, runs),
+        "curves": _curves(group, runs), "pareto": _pareto(group, runs), "lower": better(group.metric) < 0,
+        "tie": tuple(shown_folder(run.name) for run in tie) if tie else (), "key": f"g{runs[0].number}",
+    }  # fmt: skip
+
+
+def _row(numbered: Numbered, group: Group, base: str) -> dict[str, Any]:
+    run = numbered.run
+    model = run.recipe or run.backbone or "–"
+    return {
+        "number": numbered.number, "name": numbered.name, "href": f"{base}{quote(os.fsencode(run.name))}/report.html" if run.report else "", "state": run.state,
+        "model": model, "backbone": run.backbone if run.backbone != model else "", "told": state_text(run), "cells": _cells(run, group),
+        "words": " ".join([numbered.name, model, run.backbone, group.data, group.task, run.state]).lower(), "hue": numbered.number % charts.COLOURS,
+    }  # fmt: skip
+
+
+def state_text(run: RunFacts) -> str:
+    """What there is to say of a run that is not finished; of a finished one, what makes one doubt it."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.since))
+    bad = say_in(f"{run.bad_steps:,.0f} bad steps", f"{run.bad_steps:,.0f} 个坏步") if run.bad_steps else ""
+    match run.state:
+        case "stopped":
+            found = say_in(f"stopped: no sign of life since {when}", f"已停止：自 {when} 起没有动静")
+        case "running":
+            found = say_in("running", "进行中")
+        case "beginning":
+            found = say_in("beginning: no step yet", "正在开始：尚无任何一步")
+        case _:
+            found = ""
+    return say_in("; ", "；").join(part for part in (found, bad) if part)
+
+
+def _cells(run: RunFacts, group: Group) -> list[Cell]:
+    own, priced = run.scores.get(group.metric), min((p for p in run.priced if p.p50 is not None), key=lambda p: p.p50 or 0, default=None)
+    of = f"/ {run.planned:,.0f}" if run.planned and run.steps is not None and run.planned != run.steps else ""
+    kept = say_in(f"kept {run.kept:,.0f}", f"保留 {run.kept:,.0f}") if run.kept and run.kept != run.steps else ""
+    interval = shown(own).partition(" ")[2] if own else ""
+    return [
+        Cell("score", score(own.value) if own else "–", None if own is None else better(group.metric) * own.value, interval),
+        _cell("parameters", run.parameters, count_text),
+        _cell("steps", run.steps, lambda v: f"{v:,.0f}", " ".join(part for part in (of, kept) if part)),
+        _cell("time", run.seconds, seconds_text),
+        _cell("energy", run.joules, lambda v: f"{count_text(v)} J", told(run.joules_from) if run.joules_from else ""),
+        _cell("size", run.bundle_bytes, bytes_text),
+        _cell("latency", priced.p50 if priced else None, lambda v: f"{v:.3g} ms", priced.format if priced else ""),
+    ]  # fmt: skip
+
+
+def _cell(key: str, value: float | None, text: Callable[[float], str], small: str = "") -> Cell:
+    return Cell(key, "–" if value is None else text(value), value, "" if value is None else small)
+
+
+def _scores(group: Group, runs: Sequence[Numbered]) -> list[Drawn]:
+    numbers = {numbered.run.folder: numbered for numbered in runs}
+    scored = group.scored[:MOST_COMPARED]
+    if not scored:
+        return []
+    bars = [charts.Bar(numbers[run.folder].number, numbers[run.folder].name, of.value, of.low, of.high) for run, of in scored]
+    note = say_in("Lines are 95 % intervals.", "横线为 95 % 区间。")
+    if (rival := group.baseline) is not None:
+        bars.append(charts.Bar(None, say_in("best baseline: ", "最好的基线：") + rival[0], rival[1].value, rival[1].low, rival[1].high))
+    if len(group.scored) > len(scored):
+        note += say_in(f" The best {len(scored)} of {len(group.scored)}.", f"仅画出 {len(group.scored)} 个中最好的 {len(scored)} 个。")
+    title = say_in(f"{group.metric} on the same {group.rows:,} test rows", f"同样 {group.rows:,} 行测试数据上的 {group.metric}")
+    if not group.rows:
+        title = say_in(f"{group.metric} on what was held out", f"留出数据上的 {group.metric}")
+    alt = f"{title}: " + "; ".join(f"{bar.name} {bar.value:.3f}" for bar in bars)
+    return [Drawn(title, Markup(charts.intervals(alt, bars, group.metric)), note)]  # noqa: S704 - drawn by us, texts escaped
+
+
+def axis_title(over: str) -> str:
+    """What stands below curves over steps, epochs or seconds."""
+    return {"step": say_in("step", "步"), "epoch": say_in("epoch", "轮"), "seconds": say_in("training time", "训练用时")}[over]
+
+
+def curves(title: str, lines: Sequence[charts.Curve], over: str) -> Drawn | None:
+    """A picture of lines; its note tells of what cannot be drawn. None where there is nothing to draw."""
+    svg = charts.lines(title, lines, axis_title(over), "time" if over == "seconds" else "number")
+    if svg is None:
+        return None
+    values = [point for line in lines for point in line.points]
+    gaps = sum(not math.isfinite(y) for _, y in values)
+    notes = [say_in("Logarithmic axis.", "对数坐标。")] if charts.is_log(values) else []
+    notes += [say_in(f"{gaps:,} logged values were not finite: gaps.", f"{gaps:,} 个记录值非有限：以空隙表示。")] if gaps else []
+    return Drawn(title, Markup(svg), say_in(" ", "").join(notes))  # noqa: S704 - drawn by us, texts escaped
+
+
+def run_curves(runs: Sequence[Numbered], metric: str, over: str) -> list[Drawn]:
+    """Loss in training and validation, and the validation metric."""
+
+    def of(kind: str, key: str, dots: bool) -> list[charts.Curve]:
+        found = []
+        for numbered in runs:
+            points = numbered.run.trail.points(kind, key, over)
+            kept = next((x for x, s in _pairs(numbered.run, kind, over) if s == numbered.run.kept), None) if dots else None
+            found += [charts.Curve(numbered.number, numbered.name, points, dots, kept)] if points else []
+        return found
+
+    drawn = [curves(say_in("Loss", "损失"), [*of("train", "loss", False), *of("valid", "loss", True)], over)]
+    if metric and metric != "loss":
+        drawn.append(curves(say_in(f"Validation {metric}", f"验证集 {metric}"), of("valid", metric, True), over))
+    return [picture for picture in drawn if picture is not None]
+
+
+def _pairs(run: RunFacts, kind: str, over: str) -> list[tuple[float, float]]:
+    """`(x, step)` of the lines of a kind."""
+    return [(x, step) for (x, step) in run.trail.points(kind, "step", over) if math.isfinite(step)]
+
+
+def _curves(group: Group, runs: Sequence[Numbered]) -> list[tuple[str, str, list[Drawn]]]:
+    metric = curve_metric(group)
+    found = [(over, axis_title(over), run_curves(runs, metric, over)) for over in OVER]
+    return [part for part in found if part[2]]
+
+
+def _pareto(group: Group, runs: Sequence[Numbered]) -> list[Drawn]:
+    """Score against latency where at least two runs were priced; else against what a run costs: parameters and time."""
+    priced = [
+        (numbered, of.p50, of.score or numbered.run.scores.get(group.metric), of.format)
+        for numbered in runs for of in numbered.run.priced if of.p50
+    ]  # fmt: skip
+    if len({numbered.number for numbered, *_ in priced}) > 1:
+        return _front(group, say_in("latency", "延迟"), say_in("p50 latency, ms", "p50 延迟（毫秒）"), priced)
+    costs: list[tuple[str, str, list[Any]]] = [
+        (say_in("parameters", "参数量"), say_in("parameters", "参数量"), [(n, n.run.parameters, n.run.scores.get(group.metric), "") for n in runs]),
+        (say_in("training time", "训练用时"), say_in("training time, seconds", "训练用时（秒）"), [(n, n.run.seconds, n.run.scores.get(group.metric), "") for n in runs]),
+    ]  # fmt: skip
+    return [drawn for title, label, points in costs for drawn in _front(group, title, label, points)]
+
+
+def _front(group: Group, cost: str, label: str, points: Sequence[tuple[Numbered, float | None, Any, str]]) -> list[Drawn]:
+    known = [(n, x, of, form) for n, x, of, form in points if x and x > 0 and of is not None]
+    if len(known) < 2:
+        return []
+    best = set(front([(x, of.value) for _, x, of, _ in known], better(group.metric)))
+    marks = [
+        charts.Mark(n.number, f"{n.name}{f' · {form}' if form else ''}: {of.value:.3f}, {x:.4g}", x, of.value, of.low, of.high, i in best)
+        for i, (n, x, of, form) in enumerate(known)
+    ]  # fmt: skip
+    names = [f"{known[i][0].number + 1} {known[i][0].name}{f' ({known[i][3]})' if known[i][3] else ''}" for i in sorted(best)]
+    title = say_in(f"{group.metric} against {cost}", f"{group.metric} 与{cost}")
+    note = say_in("Nobody beats on both: ", "两方面均无人能及：") + say_in(", ", "，").join(names) + say_in(".", "。")
+    machines = sorted({n.run.machine for n, *_ in known if n.run.machine and form_of(known)})
+    note += "".join(say_in(f" Priced on: {m}.", f"测于：{m}。") for m in machines)
+    return [Drawn(title, Markup(charts.scatter(f"{title}. {note}", marks, label)), note)]  # noqa: S704 - drawn by us, texts escaped
+
+
+def form_of(known: Sequence[tuple[Any, ...]]) -> bool:
+    """Are these points formats that were priced?"""
+    return any(form for *_, form in known)
