@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zhuji.cli import terminal
-from zhuji.cli.options import Group, Id, Json, Label, MaxDropped, Seed, Sets, Split, Test, Text, Time, Unmoved, Valid, data_options
+from zhuji.cli.options import (
+    Group,
+    Id,
+    Json,
+    Label,
+    MaxDropped,
+    Seed,
+    Sets,
+    Split,
+    Test,
+    Text,
+    Time,
+    Unmoved,
+    Valid,
+    data_options,
+)
 from zhuji.core.log import in_language
 
 if TYPE_CHECKING:
@@ -117,7 +132,9 @@ def _show_comparison(screen: Console, found: Any) -> None:
 
 def studio(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Folder of runs, or one run.")] = Path("runs"),
-    port: Annotated[int | None, typer.Option("--port", help="Port of this machine; 8610 by default, 0 for any that is free.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Port of this machine; 8610 by default, 0 for any that is free.")
+    ] = None,
     as_json: Json = False,
     seed: Unmoved = 0,
     sets: Sets = None,
@@ -127,9 +144,15 @@ def studio(
 
     with terminal.speaking(as_json) as answer:
         told = {"folder": str(folder)}
-        api.studio(folder, port=port, seed=seed, sets=sets or (), ready=lambda at: answer({**told, "address": at}, _show_studio))
+        api.studio(
+            folder, port=port, seed=seed, sets=sets or (), ready=lambda at: answer({**told, "address": at}, _show_studio)
+        )
 
 
 def _show_studio(screen: Console, found: Any) -> None:
     terminal.line(screen, in_language("studio", "工作室"), found["address"])
-    terminal.line(screen, "", in_language("Open it in a browser of this machine; Ctrl-C ends it.", "请在本机浏览器中打开；按 Ctrl-C 结束。"))
+    terminal.line(
+        screen,
+        "",
+        in_language("Open it in a browser of this machine; Ctrl-C ends it.", "请在本机浏览器中打开；按 Ctrl-C 结束。"),
+    )

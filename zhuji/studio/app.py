@@ -22,7 +22,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 HEADERS = {
     "content-security-policy": POLICY, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin", "cross-origin-resource-policy": "same-origin",
@@ -45,7 +47,10 @@ def build(watch: Watch, every: float) -> Any:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))
     app.add_middleware(_Headers)
     files = {
-        "studio.css": ("text/css", "\n".join((sheet("style.css", "across.css"), (PAGE / "studio.css").read_text(encoding="utf-8")))),
+        "studio.css": (
+            "text/css",
+            "\n".join((sheet("style.css", "across.css"), (PAGE / "studio.css").read_text(encoding="utf-8"))),
+        ),
         "studio.js": ("text/javascript", "\n".join((sheet("across.js"), (PAGE / "studio.js").read_text(encoding="utf-8")))),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 
@@ -33,16 +34,23 @@ def warnings_of(run: RunFacts) -> list[str]:
         found.append(say_in(f"The validation loss has risen {RISING} times in a row: the model may be learning the training rows by heart.",
                             f"验证损失已连续 {RISING} 次上升：模型可能在死记训练数据。"))  # fmt: skip
     if run.trail.damaged:
-        found.append(say_in(f"{run.trail.damaged:,} lines of the log cannot be read.", f"日志中有 {run.trail.damaged:,} 行无法读取。"))
+        found.append(
+            say_in(f"{run.trail.damaged:,} lines of the log cannot be read.", f"日志中有 {run.trail.damaged:,} 行无法读取。")
+        )
     if (quiet := time.time() - run.since) > _QUIET:
-        found.append(say_in(f"No line for {seconds_text(quiet)}; its process is alive.", f"已有 {seconds_text(quiet)} 没有新记录；其进程仍在。"))
+        found.append(
+            say_in(
+                f"No line for {seconds_text(quiet)}; its process is alive.",
+                f"已有 {seconds_text(quiet)} 没有新记录；其进程仍在。",
+            )
+        )
     return found
 
 
 def rising(losses: list[float]) -> bool:
     """Did each of the last `RISING` values exceed the one before it?"""
     last = losses[-RISING - 1 :]
-    return len(last) > RISING and all(a < b for a, b in zip(last, last[1:], strict=False))
+    return len(last) > RISING and all(a < b for a, b in itertools.pairwise(last))
 
 
 def _blown_up(losses: list[float]) -> bool:

@@ -14,11 +14,11 @@ from zhuji.core.errors import language
 from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
 from zhuji.studio.warnings import warnings_of
-from zhuji.tools.pages.across import Drawn, Numbered, across, run_curves, shown_folder
-from zhuji.tools.pages.groups import curve_metric, grouped
+from zhuji.tools.pages.across import Drawn, Numbered, across, run_curves
+from zhuji.tools.pages.groups import logged_metric
 from zhuji.tools.pages.page import render
 from zhuji.tools.pages.plain import is_file, is_folder
-from zhuji.tools.pages.runs import BEGINNING, RUNNING, Reader, RunFacts, is_run, run_folders
+from zhuji.tools.pages.runs import BEGINNING, RUNNING, Reader, RunFacts, is_run, run_folders, shown_folder
 from zhuji.tools.pages.trail import number
 
 PAGE = Path(__file__).parent / "page"
@@ -98,19 +98,19 @@ class Watch:
         if found["groups"]:
             parts["table"] = part("table")
         parts |= {group["key"]: part("group", each=group) for group in found["groups"]}
-        if found["broken"]:
-            parts["broken"] = part("broken")
+        if found["apart"]:
+            parts["apart"] = part("apart")
         return parts
 
     @property
     def title(self) -> str:
-        return shown_folder(self.folder.name)
+        return shown_folder(self.folder)
 
 
 def live(numbered: Numbered) -> Live:
     """The card of a run that is under way."""
     run = numbered.run
-    metric = curve_metric(grouped([run])[0])
+    metric = logged_metric([run], run.metric)
     return Live(
         numbered.number, numbered.name, run.steps, run.planned, _told(run), tuple(_facts(run, metric)), tuple(warnings_of(run)),
         tuple(run_curves([numbered], metric, "step")),

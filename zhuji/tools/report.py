@@ -15,6 +15,7 @@ from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
 from zhuji.tools.pages.commands import EMBEDS, next_commands
 from zhuji.tools.pages.drawing import Picture
+from zhuji.tools.pages.folder_page import folder_facts, folder_page
 from zhuji.tools.pages.found import (
     Found,
     Scores,
@@ -29,11 +30,11 @@ from zhuji.tools.pages.found import (
     samples,
     shown_name,
 )  # fmt: skip
-from zhuji.tools.pages.folder_page import folder_facts, folder_page
 from zhuji.tools.pages.foundation import foundation_facts, foundation_pictures, is_foundation
 from zhuji.tools.pages.page import better, interval, render, score
 from zhuji.tools.pages.run_pictures import run_pictures
 from zhuji.tools.pages.runs import is_run
+
 
 class ReportSettings(Settings):
     """How much a report shows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,9 @@ from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
 from zhuji.data.words import told
 from zhuji.tools.pages import charts
-from zhuji.tools.pages.groups import Group, curve_metric, front, grouped, shown
+from zhuji.tools.pages.groups import Group, front, grouped, logged_metric, shown
 from zhuji.tools.pages.page import better, score
-from zhuji.tools.pages.runs import BEGINNING, BROKEN, DONE, RUNNING, STOPPED, RunFacts
+from zhuji.tools.pages.runs import BEGINNING, BROKEN, DONE, RUNNING, STOPPED, RunFacts, Score
 
 OVER = ("step", "epoch", "seconds")
 """What curves are drawn over; a reader chooses."""
@@ -32,7 +33,7 @@ class Cell:
 
     key: str
     text: str
-    sort: float | None
+    sort: float | str | None
     small: str = ""
 
 
@@ -54,16 +55,15 @@ class Numbered:
 
     @property
     def name(self) -> str:
-        return shown_folder(self.run.name)
+        return self.run.name
 
 
-def shown_folder(name: str) -> str:
-    """A folder's name as text, also where its bytes are none."""
-    return name.encode("utf-8", "replace").decode("utf-8")
+Priceable = tuple[Numbered, float | None, Score | None, str]
+"""A run, a cost of it, its score, and the format that it was priced in."""
 
 
 def across(runs: Sequence[RunFacts], base: str = "") -> dict[str, Any]:
-    """What the templates show: `groups` of comparable runs, `broken` ones, `columns` of the table, and what can be filtered by.
+    """What the templates show: `groups` of comparable runs, those `apart` that cannot be compared, `columns` of the table, and what can be filtered by.
 
     `base` stands before the address of a run's own report, which is relative to the folder of runs.
     """
@@ -72,7 +72,7 @@ def across(runs: Sequence[RunFacts], base: str = "") -> dict[str, Any]:
     known = {cell.key for group in groups for row in group["rows"] for cell in row["cells"] if cell.sort is not None}
     return {
         "groups": groups, "columns": [column for column in _columns() if column[0] in known], "known": known,
-        "broken": [{"name": shown_folder(run.name), "problem": run.problem} for run in runs if run.state == BROKEN],
+        "apart": [{"name": run.name, "told": run.problem or state_text(run)} for run in runs if not run.setting.data],
         "tasks": sorted({group["task"] for group in groups}), "data": sorted({group["data"] for group in groups}),
         "count": len(runs), "verdict": _verdict(runs, groups), "has_energy": "energy" in known, "has_latency": "latency" in known,
     }  # fmt: skip
@@ -95,7 +95,7 @@ def _verdict(runs: Sequence[RunFacts], groups: Sequence[dict[str, Any]]) -> str:
 
 def _columns() -> list[tuple[str, str]]:
     return [
-        ("score", say_in("score", "得分")), ("parameters", say_in("parameters", "参数量")), ("steps", say_in("steps", "步数")),
+        ("score", say_in("score", "得分")), ("model", say_in("model", "模型")), ("parameters", say_in("parameters", "参数量")), ("steps", say_in("steps", "步数")),
         ("time", say_in("time", "用时")), ("energy", say_in("energy", "能耗")), ("size", say_in("bundle", "模型大小")),
         ("latency", say_in("p50 latency", "p50 延迟")),
     ]  # fmt: skip
@@ -105,10 +105,10 @@ def _group(group: Group, numbers: dict[Any, int], base: str) -> dict[str, Any]:
     runs = [Numbered(numbers[run.folder], run) for run in group.runs]
     tie = group.tie
     return {
-        "data": shown_folder(group.data) or "–", "task": group.task or "–", "metric": group.metric or "–", "test_rows": group.rows,
+        "data": group.data or "–", "task": group.task or "–", "metric": group.metric or "–", "test_rows": group.rows,
         "verdict": group.verdict, "rows": [_row(numbered, group, base) for numbered in runs], "pictures": _scores(group, runs),
         "curves": _curves(group, runs), "pareto": _pareto(group, runs), "lower": better(group.metric) < 0,
-        "tie": tuple(shown_folder(run.name) for run in tie) if tie else (), "key": f"g{runs[0].number}",
+        "tie": tuple(run.name for run in tie) if tie else (), "key": f"g{runs[0].number}",
     }  # fmt: skip
 
 
@@ -116,9 +116,10 @@ def _row(numbered: Numbered, group: Group, base: str) -> dict[str, Any]:
     run = numbered.run
     model = run.recipe or run.backbone or "–"
     return {
-        "number": numbered.number, "name": numbered.name, "href": f"{base}{quote(os.fsencode(run.name))}/report.html" if run.report else "", "state": run.state,
-        "model": model, "backbone": run.backbone if run.backbone != model else "", "told": state_text(run), "cells": _cells(run, group),
+        "number": numbered.number, "name": numbered.name, "href": f"{base}{quote(os.fsencode(run.folder.name))}/report.html" if run.report else "", "state": run.state,
+        "model": model, "told": state_text(run), "cells": _cells(run, model, group),
         "words": " ".join([numbered.name, model, run.backbone, group.data, group.task, run.state]).lower(), "hue": numbered.number % charts.COLOURS,
+        "drawn": bool(run.trail.lines),
     }  # fmt: skip
 
 
@@ -134,17 +135,21 @@ def state_text(run: RunFacts) -> str:
         case "beginning":
             found = say_in("beginning: no step yet", "正在开始：尚无任何一步")
         case _:
-            found = ""
+            found = "" if run.setting.data else say_in("on what it was tested is not recorded", "没有记录它在什么数据上测试")
     return say_in("; ", "；").join(part for part in (found, bad) if part)
 
 
-def _cells(run: RunFacts, group: Group) -> list[Cell]:
-    own, priced = run.scores.get(group.metric), min((p for p in run.priced if p.p50 is not None), key=lambda p: p.p50 or 0, default=None)
+def _cells(run: RunFacts, model: str, group: Group) -> list[Cell]:
+    own, priced = (
+        run.scores.get(group.metric),
+        min((p for p in run.priced if p.p50 is not None), key=lambda p: p.p50 or 0, default=None),
+    )
     of = f"/ {run.planned:,.0f}" if run.planned and run.steps is not None and run.planned != run.steps else ""
     kept = say_in(f"kept {run.kept:,.0f}", f"保留 {run.kept:,.0f}") if run.kept and run.kept != run.steps else ""
     interval = shown(own).partition(" ")[2] if own else ""
     return [
         Cell("score", score(own.value) if own else "–", None if own is None else better(group.metric) * own.value, interval),
+        Cell("model", model, model, run.backbone if run.backbone != model else ""),
         _cell("parameters", run.parameters, count_text),
         _cell("steps", run.steps, lambda v: f"{v:,.0f}", " ".join(part for part in (of, kept) if part)),
         _cell("time", run.seconds, seconds_text),
@@ -166,9 +171,13 @@ def _scores(group: Group, runs: Sequence[Numbered]) -> list[Drawn]:
     bars = [charts.Bar(numbers[run.folder].number, numbers[run.folder].name, of.value, of.low, of.high) for run, of in scored]
     note = say_in("Lines are 95 % intervals.", "横线为 95 % 区间。")
     if (rival := group.baseline) is not None:
-        bars.append(charts.Bar(None, say_in("best baseline: ", "最好的基线：") + rival[0], rival[1].value, rival[1].low, rival[1].high))
+        bars.append(
+            charts.Bar(None, say_in("best baseline: ", "最好的基线：") + rival[0], rival[1].value, rival[1].low, rival[1].high)
+        )
     if len(group.scored) > len(scored):
-        note += say_in(f" The best {len(scored)} of {len(group.scored)}.", f"仅画出 {len(group.scored)} 个中最好的 {len(scored)} 个。")
+        note += say_in(
+            f" The best {len(scored)} of {len(group.scored)}.", f"仅画出 {len(group.scored)} 个中最好的 {len(scored)} 个。"
+        )
     title = say_in(f"{group.metric} on the same {group.rows:,} test rows", f"同样 {group.rows:,} 行测试数据上的 {group.metric}")
     if not group.rows:
         title = say_in(f"{group.metric} on what was held out", f"留出数据上的 {group.metric}")
@@ -189,7 +198,9 @@ def curves(title: str, lines: Sequence[charts.Curve], over: str) -> Drawn | None
     values = [point for line in lines for point in line.points]
     gaps = sum(not math.isfinite(y) for _, y in values)
     notes = [say_in("Logarithmic axis.", "对数坐标。")] if charts.is_log(values) else []
-    notes += [say_in(f"{gaps:,} logged values were not finite: gaps.", f"{gaps:,} 个记录值非有限：以空隙表示。")] if gaps else []
+    notes += (
+        [say_in(f"{gaps:,} logged values were not finite: gaps.", f"{gaps:,} 个记录值非有限：以空隙表示。")] if gaps else []
+    )
     return Drawn(title, Markup(svg), say_in(" ", "").join(notes))  # noqa: S704 - drawn by us, texts escaped
 
 
@@ -216,27 +227,36 @@ def _pairs(run: RunFacts, kind: str, over: str) -> list[tuple[float, float]]:
 
 
 def _curves(group: Group, runs: Sequence[Numbered]) -> list[tuple[str, str, list[Drawn]]]:
-    metric = curve_metric(group)
+    metric = logged_metric(group.runs, group.metric)
     found = [(over, axis_title(over), run_curves(runs, metric, over)) for over in OVER]
     return [part for part in found if part[2]]
 
 
 def _pareto(group: Group, runs: Sequence[Numbered]) -> list[Drawn]:
     """Score against latency where at least two runs were priced; else against what a run costs: parameters and time."""
+    machine = Counter(n.run.machine for n in runs if n.run.priced).most_common(1)
     priced = [
-        (numbered, of.p50, of.score or numbered.run.scores.get(group.metric), of.format)
-        for numbered in runs for of in numbered.run.priced if of.p50
+        (n, of.p50, of.score or n.run.scores.get(group.metric), of.format)
+        for n in runs if machine and n.run.machine == machine[0][0] for of in n.run.priced if of.p50
     ]  # fmt: skip
-    if len({numbered.number for numbered, *_ in priced}) > 1:
-        return _front(group, say_in("latency", "延迟"), say_in("p50 latency, ms", "p50 延迟（毫秒）"), priced)
-    costs: list[tuple[str, str, list[Any]]] = [
+    if len({n.number for n, *_ in priced}) > 1:
+        others = sum(bool(n.run.priced) and n.run.machine != machine[0][0] for n in runs)
+        notes = say_in(f" Priced on: {machine[0][0]}.", f"测于：{machine[0][0]}。") if machine[0][0] else ""
+        notes += (
+            say_in(f" {others} priced on another machine are left out.", f"另有 {others} 个测于其他机器，未画出。")
+            if others
+            else ""
+        )
+        return _front(group, (say_in("latency", "延迟"), say_in("p50 latency, ms", "p50 延迟（毫秒）")), priced, notes)
+    costs: list[tuple[str, str, list[Priceable]]] = [
         (say_in("parameters", "参数量"), say_in("parameters", "参数量"), [(n, n.run.parameters, n.run.scores.get(group.metric), "") for n in runs]),
         (say_in("training time", "训练用时"), say_in("training time, seconds", "训练用时（秒）"), [(n, n.run.seconds, n.run.scores.get(group.metric), "") for n in runs]),
     ]  # fmt: skip
-    return [drawn for title, label, points in costs for drawn in _front(group, title, label, points)]
+    return [drawn for title, label, points in costs for drawn in _front(group, (title, label), points)]
 
 
-def _front(group: Group, cost: str, label: str, points: Sequence[tuple[Numbered, float | None, Any, str]]) -> list[Drawn]:
+def _front(group: Group, titles: tuple[str, str], points: Sequence[Priceable], notes: str = "") -> list[Drawn]:
+    """`titles`: of the cost in the heading and on the axis."""
     known = [(n, x, of, form) for n, x, of, form in points if x and x > 0 and of is not None]
     if len(known) < 2:
         return []
@@ -246,13 +266,6 @@ def _front(group: Group, cost: str, label: str, points: Sequence[tuple[Numbered,
         for i, (n, x, of, form) in enumerate(known)
     ]  # fmt: skip
     names = [f"{known[i][0].number + 1} {known[i][0].name}{f' ({known[i][3]})' if known[i][3] else ''}" for i in sorted(best)]
-    title = say_in(f"{group.metric} against {cost}", f"{group.metric} 与{cost}")
+    title = say_in(f"{group.metric} against {titles[0]}", f"{group.metric} 与{titles[0]}")
     note = say_in("Nobody beats on both: ", "两方面均无人能及：") + say_in(", ", "，").join(names) + say_in(".", "。")
-    machines = sorted({n.run.machine for n, *_ in known if n.run.machine and form_of(known)})
-    note += "".join(say_in(f" Priced on: {m}.", f"测于：{m}。") for m in machines)
-    return [Drawn(title, Markup(charts.scatter(f"{title}. {note}", marks, label)), note)]  # noqa: S704 - drawn by us, texts escaped
-
-
-def form_of(known: Sequence[tuple[Any, ...]]) -> bool:
-    """Are these points formats that were priced?"""
-    return any(form for *_, form in known)
+    return [Drawn(title, Markup(charts.scatter(f"{title}. {note}", marks, titles[1])), note + notes)]  # noqa: S704 - drawn by us, texts escaped

@@ -13,7 +13,7 @@ from html import escape
 
 Points = Sequence[tuple[float, float]]
 
-WIDTH, HEIGHT = 400.0, 236.0
+WIDTH, HEIGHT = 380.0, 230.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 36.0
 COLOURS = 8
 _MOST = 160
@@ -176,7 +176,9 @@ def _axes(across: Scale, up: Scale, x_label: str, x_text: str) -> str:
     for x in x_ticks:
         anchor = "end" if across(x) > right - 12 else "middle"
         parts.append(f'<text x="{min(across(x), right):.1f}" y="{low + 16:.0f}" text-anchor="{anchor}">{told(x)}</text>')
-    parts.append(f'<text class="label" x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 3:.0f}" text-anchor="middle">{escape(x_label)}</text>')
+    parts.append(
+        f'<text class="label" x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 3:.0f}" text-anchor="middle">{escape(x_label)}</text>'
+    )
     return "".join(parts)
 
 
@@ -205,7 +207,9 @@ def intervals(alt: str, bars: Sequence[Bar], x_label: str) -> str:
     across = scale(ends, 8.0, WIDTH - 12.0)
     low = height - BOTTOM
     parts = [f'<path class="grid" d="M{across(x):.1f} {top:.0f}V{low:.0f}"/>' for x in across.ticks()]
-    parts += [f'<text x="{across(x):.1f}" y="{low + 16:.0f}" text-anchor="middle">{tick_text(x)}</text>' for x in across.ticks()]
+    parts += [
+        f'<text x="{across(x):.1f}" y="{low + 16:.0f}" text-anchor="middle">{tick_text(x)}</text>' for x in across.ticks()
+    ]
     parts.append(f'<text class="label" x="{WIDTH / 2:.0f}" y="{height - 3:.0f}" text-anchor="middle">{escape(x_label)}</text>')
     for i, bar in enumerate(bars):
         y = top + row * i + 26
@@ -213,7 +217,9 @@ def intervals(alt: str, bars: Sequence[Bar], x_label: str) -> str:
         whose = 'class="bar base"' if bar.run is None else f'class="bar {_hue(bar.run)}" data-run="{bar.run}"'
         name = f'<text class="name" x="8" y="{y - 11}">{escape(short(bar.name))}</text>'
         value = f'<text class="value" x="{WIDTH - 12:.0f}" y="{y - 11}" text-anchor="end">{bar.value:.3f}</text>'
-        parts.append(f'<g {whose}><title>{escape(bar.name)}</title>{name}{value}{span}<circle cx="{across(bar.value):.1f}" cy="{y}" r="5"/></g>')
+        parts.append(
+            f'<g {whose}><title>{escape(bar.name)}</title>{name}{value}{span}<circle cx="{across(bar.value):.1f}" cy="{y}" r="5"/></g>'
+        )
     return _svg(alt, height, parts)
 
 
@@ -223,7 +229,9 @@ def scatter(alt: str, marks: Sequence[Mark], x_label: str, x_text: str = "number
     ends = [end for m in marks for end in (m.y, m.low, m.high) if end is not None]
     up = scale(ends, HEIGHT - BOTTOM, TOP)
     best = sorted((m for m in marks if m.front), key=lambda m: m.x)
-    path = "".join(f"{'H' if i else 'M'}{across(m.x):.1f}{f'V{up(m.y):.1f}' if i else f' {up(m.y):.1f}'}" for i, m in enumerate(best))
+    path = "".join(
+        f"{'H' if i else 'M'}{across(m.x):.1f}{f'V{up(m.y):.1f}' if i else f' {up(m.y):.1f}'}" for i, m in enumerate(best)
+    )
     parts = [_axes(across, up, x_label, x_text if not across.log else "number"), f'<path class="front" d="{path}"/>']
     for m in marks:
         x, y = across(m.x), up(m.y)

@@ -53,7 +53,8 @@ class Group:
             return say_in(", its interval apart from those of all other runs.", "，其区间与其他运行均不相交。")
         names = ", ".join(rival.name for rival in rivals[:3]) + (" …" if len(rivals) > 3 else "")
         return say_in(
-            f"; its interval meets that of {names}, so that alone proves nothing.", f"；其区间与 {names} 相交，仅凭此尚不能下结论。"
+            f"; its interval meets that of {names}, so that alone proves nothing.",
+            f"；其区间与 {names} 相交，仅凭此尚不能下结论。",
         )
 
     def _against_baseline(self, own: Score) -> str:
@@ -66,7 +67,10 @@ class Group:
             told = say_in("it beats", "它优于")
         else:
             told = say_in("it is worse than", "它不如")
-        return say_in(f" {told[0].upper()}{told[1:]} the best baseline, {name}, with {shown(best)}.", f"与基线相比：{told}其中最好的 {name}：{shown(best)}。")
+        return say_in(
+            f" {told[0].upper()}{told[1:]} the best baseline, {name}, with {shown(best)}.",
+            f"与基线相比：{told}其中最好的 {name}：{shown(best)}。",
+        )
 
     @property
     def tie(self) -> tuple[RunFacts, RunFacts] | None:
@@ -90,10 +94,10 @@ def apart(a: Score, b: Score) -> bool:
 
 
 def grouped(runs: Sequence[RunFacts]) -> list[Group]:
-    """Groups of comparable runs, the one with most runs first; unreadable runs are in none."""
+    """Groups of comparable runs, the one with most runs first; in none are unreadable runs, and those whose data nobody knows yet."""
     alike: dict[object, list[RunFacts]] = {}
     for run in runs:
-        if not run.problem:
+        if run.setting.data:
             alike.setdefault(run.setting, []).append(run)
     groups = [_group(members) for members in alike.values()]
     return sorted(groups, key=lambda group: (-len(group.runs), group.data, group.task))
@@ -129,10 +133,10 @@ def front(points: Sequence[tuple[float, float]], sign: int = 1) -> list[int]:
 _NO_METRIC = frozenset({"kind", "step", "epoch", "seconds", "loss"})
 
 
-def curve_metric(group: Group) -> str:
-    """The metric that validation curves show: the group's where it was logged, else the one that most runs logged first."""
-    logged = [[name for name in run.trail.last("valid") if name not in _NO_METRIC] for run in group.runs]
-    if any(group.metric in names for names in logged):
-        return group.metric
+def logged_metric(runs: Sequence[RunFacts], wanted: str) -> str:
+    """The metric that validation curves show: the wanted one where it was logged, else the one that most runs logged first."""
+    logged = [[name for name in run.trail.last("valid") if name not in _NO_METRIC] for run in runs]
+    if any(wanted in names for names in logged):
+        return wanted
     first = Counter(names[0] for names in logged if names).most_common(1)
     return first[0][0] if first else ""

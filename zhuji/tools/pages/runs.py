@@ -20,9 +20,7 @@ import psutil
 from zhuji.core.config import read_yaml
 from zhuji.core.errors import ZhujiError
 from zhuji.core.files import PARTIAL
-from zhuji.core.log import in_language
 from zhuji.tools.pages import plain
-from zhuji.tools.pages.page import better
 from zhuji.tools.pages.trail import Trail, number
 
 DONE, RUNNING, BEGINNING, STOPPED, BROKEN = "done", "running", "beginning", "stopped", "broken"
@@ -66,7 +64,7 @@ class Setting:
     """On what a run is judged: two runs stand beside each other only where all of this is the same."""
 
     data: tuple[str, ...]
-    """SHA-256 of the files, or the fingerprint of the corpus."""
+    """SHA-256 of the files, or the fingerprint of the corpus; empty where nobody knows yet."""
     rows: str
     """Digest of which rows are the test split."""
     task: str
@@ -105,7 +103,12 @@ class RunFacts:
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        return shown_folder(self.folder)
+
+
+def shown_folder(folder: Path) -> str:
+    """A folder's name as text, also where its bytes are none."""
+    return folder.name.encode("utf-8", "replace").decode("utf-8")
 
 
 def run_folders(folder: Path) -> list[Path]:
@@ -211,10 +214,12 @@ def _setting(run: Mapping[str, Any], start: Mapping[str, Any], results: Mapping[
     corpus = _table(results.get("corpus")).get("fingerprint") or start.get("corpus")
     hashes = sorted(_word(_table(about).get("sha256")) for about in files.values())
     if corpus:
-        held = json.dumps([_table(run.get("corpus")).get("held"), run.get("held"), run.get("seed")], sort_keys=True, default=str)
+        held = json.dumps(
+            [_table(run.get("corpus")).get("held"), run.get("held"), run.get("seed")], sort_keys=True, default=str
+        )
         hashes, rows = [_word(corpus)], hashlib.sha256(held.encode()).hexdigest()
     task = _word(_table(results.get("model")).get("task")) or _word(_table(run.get("task")).get("name"))
-    return Setting(tuple(hashes) or (_data(run),), rows, task, _word(str(_table(run.get("data")).get("label") or "")))
+    return Setting(tuple(hashes), rows, task, _word(str(_table(run.get("data")).get("label") or "")))
 
 
 def _judged(results: Mapping[str, Any], trail: Trail, plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,7 +261,11 @@ def _priced(benchmark: Mapping[str, Any]) -> tuple[Priced, ...]:
 
 def _machine(benchmark: Mapping[str, Any]) -> str:
     machine = benchmark.get("machine")
-    return ", ".join(_word(v) for v in machine.values() if _word(v))[:_LONGEST_TEXT] if isinstance(machine, dict) else _word(machine)
+    return (
+        ", ".join(_word(v) for v in machine.values() if _word(v))[:_LONGEST_TEXT]
+        if isinstance(machine, dict)
+        else _word(machine)
+    )
 
 
 def _last_sign(folder: Path) -> float:

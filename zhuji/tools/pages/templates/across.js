@@ -46,7 +46,7 @@ const runsPage = (() => {
       const text = `${before}${shown.size}${between}${all("#runs tr[data-run]").length}${after}`;
       if (told.textContent !== text) told.textContent = text;
     }
-    for (const mark of all("svg.chart [data-run]")) {
+    for (const mark of all("svg.chart [data-run], .legend [data-run]")) {
       mark.classList.toggle("off", state.off.has(mark.dataset.run) || !shown.has(mark.dataset.run));
     }
   }
@@ -96,7 +96,7 @@ const runsPage = (() => {
   document.addEventListener("submit", (event) => event.preventDefault());
   for (const [kind, on] of [["pointerover", true], ["pointerout", false], ["focusin", true], ["focusout", false]]) {
     document.addEventListener(kind, (event) => {
-      const row = event.target.closest && event.target.closest("#runs tr[data-run], svg.chart [data-run]");
+      const row = event.target.closest && event.target.closest("#runs tr[data-run], svg.chart [data-run], .legend [data-run]");
       if (row) light(on ? row.dataset.run : null);
     });
   }
