@@ -50,5 +50,6 @@ def serve(
     except SystemExit:  # what uvicorn makes of a port that is taken
         rule = in_language("must be a port that no other program has", "必须是没有被其他程序占用的端口")
         raise BadSetting(key="studio.port", rule=rule, value=settings.port) from None
+    door.listen()  # so that nobody who is told the address comes too early
     ready(f"http://{HOST}:{door.getsockname()[1]}/")
     uvicorn.Server(config).run(sockets=[door])

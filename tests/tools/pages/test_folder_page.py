@@ -87,6 +87,15 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert not [attrs for _, attrs in tags.seen if any(key.startswith("on") for key in attrs)]
 
 
+def test_half_characters_do_not_keep_a_page_from_being_written(tmp_path: Path) -> None:
+    half = "\ud800"
+    folder = many_runs.write(tmp_path, "1", data=half, metric=half)
+    many_runs.dump(folder / "run.yaml", {"recipe": half, "data": {"path": half}})
+    many_runs.dump(folder / "benchmark.json", {"formats": [{"format": half, "p50_ms": 1.0}], "machine": half})
+    (many_runs.write(tmp_path, "2") / "run.yaml").write_text('"\\ud800": [')
+    assert "1 unreadable" in page(tmp_path)
+
+
 def test_a_broken_run_does_not_break_the_page(tmp_path: Path) -> None:
     many_runs.write(tmp_path, "001-good")
     (many_runs.write(tmp_path, "002-bad") / "results.json").write_text('{"half')

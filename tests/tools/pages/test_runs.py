@@ -113,13 +113,15 @@ def test_values_of_another_shape_break_nothing(tmp_path: Path, value: object) ->
     results = read_json(folder / "results.json")
     for key in results:
         many_runs.dump(folder / "results.json", {**results, key: value})
+        many_runs.dump(folder / "start.json", {"data": value, "corpus": value})
         many_runs.dump(folder / "benchmark.json", {"formats": value, "machine": value})
         many_runs.dump(folder / "plan.json", {"steps": value, "metric": value})
         many_runs.dump(folder / "process.json", {"pid": value, "host": value, "started": value})
         assert Reader(folder).look().state == DONE
     for key in ("data", "corpus", "task", "backbone", "recipe"):
-        many_runs.dump(folder / "run.yaml", {key: value})
-        Reader(folder).look()
+        for inner in (value, {"sources": value, "path": value, "name": value, "label": value, "held": value}):
+            many_runs.dump(folder / "run.yaml", {key: inner})
+            assert Reader(folder).look().state == DONE
 
 
 def test_links_are_no_runs_and_a_linked_file_is_not_followed(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ def better(metric: str) -> int:
 
 def render(template: str, *, beside: Path | None = None, **facts: Any) -> str:
     """The HTML of a template in this package, or in the folder `beside` it; texts in `facts` are data and cannot become markup."""
+    return writable(_environment(beside, "zh-CN" if language() == "zh" else "en").get_template(template).render(**facts))
+
+
+@cache
+def _environment(beside: Path | None, lang: str) -> Any:
+    """Templates are compiled once a process: the studio fills them every second."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folders = [FOLDER] if beside is None else [beside, FOLDER]
@@ -35,11 +42,14 @@ def render(template: str, *, beside: Path | None = None, **facts: Any) -> str:
         loader=FileSystemLoader(folders, encoding="utf-8"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals.update(
-        t=in_language, lang="zh-CN" if language() == "zh" else "en", version=__version__, picture=_picture
-    )
+    environment.globals.update(t=in_language, lang=lang, version=__version__, picture=_picture)
     environment.filters.update(score=score, count=count, interval=interval, percent=percent, told=told)
-    return environment.get_template(template).render(**facts)
+    return environment
+
+
+def writable(text: str) -> str:
+    """JSON and file names may hold halves of characters, which no page can."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def sheet(*names: str) -> str:

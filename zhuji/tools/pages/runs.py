@@ -21,6 +21,7 @@ from zhuji.core.config import read_yaml
 from zhuji.core.errors import ZhujiError
 from zhuji.core.files import PARTIAL
 from zhuji.tools.pages import plain
+from zhuji.tools.pages.page import writable
 from zhuji.tools.pages.trail import Trail, number
 
 DONE, RUNNING, BEGINNING, STOPPED, BROKEN = "done", "running", "beginning", "stopped", "broken"
@@ -108,7 +109,7 @@ class RunFacts:
 
 def shown_folder(folder: Path) -> str:
     """A folder's name as text, also where its bytes are none."""
-    return folder.name.encode("utf-8", "replace").decode("utf-8")
+    return writable(folder.name)
 
 
 def run_folders(folder: Path) -> list[Path]:
@@ -205,19 +206,20 @@ def _test_rows(path: Path) -> tuple[str, int]:
 
 
 def _data(run: Mapping[str, Any]) -> str:
-    sources = [_table(run.get("data")), *(_table(s) for s in _table(run.get("corpus")).get("sources") or [])]
-    return ", ".join(Path(str(source["path"])).name for source in sources if source.get("path"))[:_LONGEST_TEXT]
+    corpora = _table(run.get("corpus")).get("sources")
+    sources = [_table(run.get("data")), *(_table(source) for source in (corpora if isinstance(corpora, list) else []))]
+    return _word(", ".join(Path(str(source["path"])).name for source in sources if source.get("path")))
 
 
 def _setting(run: Mapping[str, Any], start: Mapping[str, Any], results: Mapping[str, Any], rows: str) -> Setting:
     files = _table(results.get("fingerprint")) or _table(start.get("data"))
-    corpus = _table(results.get("corpus")).get("fingerprint") or start.get("corpus")
-    hashes = sorted(_word(_table(about).get("sha256")) for about in files.values())
+    corpus = _word(_table(results.get("corpus")).get("fingerprint")) or _word(start.get("corpus"))
+    hashes = sorted(sha for about in files.values() if (sha := _word(_table(about).get("sha256"))))
     if corpus:
         held = json.dumps(
             [_table(run.get("corpus")).get("held"), run.get("held"), run.get("seed")], sort_keys=True, default=str
         )
-        hashes, rows = [_word(corpus)], hashlib.sha256(held.encode()).hexdigest()
+        hashes, rows = [corpus], hashlib.sha256(held.encode()).hexdigest()
     task = _word(_table(results.get("model")).get("task")) or _word(_table(run.get("task")).get("name"))
     return Setting(tuple(hashes), rows, task, _word(str(_table(run.get("data")).get("label") or "")))
 
