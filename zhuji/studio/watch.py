@@ -31,6 +31,7 @@ class Live:
     """A run under way: how far it is, what it does, and what is worth worrying about."""
 
     number: int
+    label: str
     name: str
     steps: float | None
     planned: float | None
@@ -112,7 +113,7 @@ def live(numbered: Numbered) -> Live:
     run = numbered.run
     metric = logged_metric([run], run.metric)
     return Live(
-        numbered.number, numbered.name, run.steps, run.planned, _told(run), tuple(_facts(run, metric)), tuple(warnings_of(run)),
+        numbered.number, numbered.label, numbered.name, run.steps, run.planned, _told(run), tuple(_facts(run, metric)), tuple(warnings_of(run)),
         tuple(run_curves([numbered], metric, "step")),
     )  # fmt: skip
 

@@ -35,6 +35,13 @@ def test_rows_hold_the_numbers_of_their_runs(tmp_path: Path) -> None:
     assert "2 runs: 1 finished, 1 running" in facts["verdict"] and (group["data"], group["test_rows"]) == ("reviews.csv", 3)
 
 
+def test_marks_bear_the_number_of_the_folder(tmp_path: Path) -> None:
+    for name in ("007-a", "120-b", "plain", "1234-c"):
+        many_runs.write(tmp_path, name)
+    [group] = found(tmp_path)["groups"]
+    assert {row["name"]: row["label"] for row in group["rows"]} == {"007-a": "7", "120-b": "120", "1234-c": "3", "plain": "4"}
+
+
 def test_less_is_better_sorts_the_other_way(tmp_path: Path) -> None:
     many_runs.write(tmp_path, "1", (2.0, 1.0, 3.0), metric="rmse")
     [group] = found(tmp_path)["groups"]

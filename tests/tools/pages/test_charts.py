@@ -62,7 +62,7 @@ def test_a_value_that_is_not_finite_is_a_gap() -> None:
 def test_names_are_text_and_marks_say_whose_they_are() -> None:
     curve = Curve(9, EVIL, [(0, 1.0), (1, 2.0)], dots=True, kept=1)
     bars = [Bar(9, EVIL, 0.5, 0.4, 0.6), Bar(None, EVIL, 0.3)]
-    marks = [Mark(9, EVIL, 10, 0.5, 0.4, 0.6, True), Mark(1, "b", 1000, 0.6)]
+    marks = [Mark(9, "<b>", EVIL, 10, 0.5, 0.4, 0.6, True), Mark(1, "1", "b", 1000, 0.6)]
     for svg in (lines(EVIL, [curve], EVIL), intervals(EVIL, bars, EVIL), scatter(EVIL, marks, EVIL)):
         page = drawn(svg)
         assert not page.getElementsByTagName("script") and 'style="' not in (svg or "")

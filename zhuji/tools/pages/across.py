@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -56,6 +57,12 @@ class Numbered:
     @property
     def name(self) -> str:
         return self.run.name
+
+    @property
+    def label(self) -> str:
+        """What stands in its marks: the number that its folder begins with, else that on the page."""
+        found = re.match(r"0*(\d{1,3})-", self.run.folder.name)
+        return found[1] if found else str(self.number + 1)
 
 
 Priceable = tuple[Numbered, float | None, Score | None, str]
@@ -116,7 +123,7 @@ def _row(numbered: Numbered, group: Group, base: str) -> dict[str, Any]:
     run = numbered.run
     model = run.recipe or run.backbone or "–"
     return {
-        "number": numbered.number, "name": numbered.name, "href": f"{base}{quote(os.fsencode(run.folder.name))}/report.html" if run.report else "", "state": run.state,
+        "number": numbered.number, "label": numbered.label, "name": numbered.name, "href": f"{base}{quote(os.fsencode(run.folder.name))}/report.html" if run.report else "", "state": run.state,
         "model": model, "told": state_text(run), "cells": _cells(run, model, group),
         "words": " ".join([numbered.name, model, run.backbone, group.data, group.task, run.state]).lower(), "hue": numbered.number % charts.COLOURS,
         "drawn": bool(run.trail.lines),
@@ -262,10 +269,10 @@ def _front(group: Group, titles: tuple[str, str], points: Sequence[Priceable], n
         return []
     best = set(front([(x, of.value) for _, x, of, _ in known], better(group.metric)))
     marks = [
-        charts.Mark(n.number, f"{n.name}{f' · {form}' if form else ''}: {of.value:.3f}, {x:.4g}", x, of.value, of.low, of.high, i in best)
+        charts.Mark(n.number, n.label, f"{n.name}{f' · {form}' if form else ''}: {of.value:.3f}, {x:.4g}", x, of.value, of.low, of.high, i in best)
         for i, (n, x, of, form) in enumerate(known)
     ]  # fmt: skip
-    names = [f"{known[i][0].number + 1} {known[i][0].name}{f' ({known[i][3]})' if known[i][3] else ''}" for i in sorted(best)]
+    names = [f"{known[i][0].name}{f' ({known[i][3]})' if known[i][3] else ''}" for i in sorted(best)]
     title = say_in(f"{group.metric} against {titles[0]}", f"{group.metric} 与{titles[0]}")
     note = say_in("Nobody beats on both: ", "两方面均无人能及：") + say_in(", ", "，").join(names) + say_in(".", "。")
     return [Drawn(title, Markup(charts.scatter(f"{title}. {note}", marks, titles[1])), note + notes)]  # noqa: S704 - drawn by us, texts escaped

@@ -35,9 +35,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of a scatter: `x` a cost, `y` a score with the ends of its interval; `front`: nobody beats it."""
+    """A point of a scatter: `x` a cost, `y` a score with the ends of its interval; `label`: up to three signs; `front`: nobody beats it."""
 
     run: int
+    label: str
     name: str
     x: float
     y: float
@@ -239,7 +240,7 @@ def scatter(alt: str, marks: Sequence[Mark], x_label: str, x_text: str = "number
         look = f"mark {_hue(m.run)}" + (" best" if m.front else "")
         parts.append(
             f'<g class="{look}" data-run="{m.run}"><title>{escape(m.name)}</title>{span}<circle cx="{x:.1f}" cy="{y:.1f}" r="8.5"/>'
-            f'<text x="{x:.1f}" y="{y + 3.8:.1f}" text-anchor="middle">{m.run + 1}</text></g>'
+            f'<text x="{x:.1f}" y="{y + 3.8:.1f}" text-anchor="middle">{escape(m.label)}</text></g>'
         )
     return _svg(alt, HEIGHT, parts)
 
