@@ -360,6 +360,13 @@ class DiskFull(RunError):
     zh = ("磁盘必须有空间保存运行内容（{why}）；上一个完好的检查点未受影响", "请释放磁盘空间，然后：zhuji resume {run}")
 
 
+class ScratchFull(RunError):
+    en = ("temporary files must have room for what is remembered of the texts ({why})",
+          "free some space there, name another folder by TMPDIR, or remember less: corpus.duplicates=exact or keep")  # fmt: skip
+    zh = ("临时文件必须有空间记录已读过的文本（{why}）",
+          "请在该处释放空间，或用 TMPDIR 指定其他文件夹，或减少记录：corpus.duplicates=exact 或 keep")  # fmt: skip
+
+
 def catalogue() -> dict[str, type[ZhujiError]]:
     """Every concrete error by its code: the leaves of the tree, sorted."""
 
