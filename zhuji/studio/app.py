@@ -109,6 +109,7 @@ async def changes(watch: Watch, lang: str | None, every: float) -> AsyncIterator
     sent: dict[str, str] = {}
     spoke = time.monotonic()
     while True:
+        begun = time.monotonic()
         parts = await asyncio.to_thread(_parts, watch, lang)
         if parts != sent or list(parts) != list(sent):
             changed = {name: html for name, html in parts.items() if sent.get(name) != html}
@@ -117,7 +118,7 @@ async def changes(watch: Watch, lang: str | None, every: float) -> AsyncIterator
         elif time.monotonic() - spoke > _STILL_HERE:
             yield ": still here\n\n"
             spoke = time.monotonic()
-        await asyncio.sleep(every)
+        await asyncio.sleep(max(every, 2 * (time.monotonic() - begun)))  # many runs are looked at less often
 
 
 def _parts(watch: Watch, lang: str | None) -> dict[str, str]:

@@ -87,7 +87,7 @@ def test_the_pictures_tell_of_baselines_gaps_and_axes(tmp_path: Path) -> None:
     assert "best baseline: TF-IDF + linear SVM" in group["pictures"][0].svg and group["pareto"] == []
     assert [over for over, _, _ in group["curves"]] == ["step", "epoch", "seconds"]
     loss, metric = group["curves"][0][2]
-    assert loss.note == "Logarithmic axis. 1 logged values were not finite: gaps." and metric.title == "Validation accuracy"
+    assert loss.note == "Logarithmic axis. Gaps: values that are not finite." and metric.title == "Validation accuracy"
     assert metric.svg.count('class="kept"') == 1
 
 

@@ -8,7 +8,7 @@ from xml.dom import minidom
 import pytest
 
 from zhuji.tools.pages import charts
-from zhuji.tools.pages.charts import Bar, Curve, Mark, Scale, intervals, is_log, lines, scale, scatter, thinned, tick_text
+from zhuji.tools.pages.charts import Bar, Curve, Mark, Scale, intervals, is_log, lines, scale, scatter, tick_text
 
 EVIL = '"><script>alert(1)</script>'
 
@@ -33,16 +33,6 @@ def test_a_wide_range_of_positive_values_has_a_logarithmic_axis() -> None:
     up = scale([0.1, 1000.0], 100, 0, log=True)
     assert up(10.0) == pytest.approx((up(0.1) + up(1000.0)) / 2) and up.ticks()[0] == pytest.approx(0.1)
     assert is_log([]) is False and scale([2.0], 0, 1)(2.0) == pytest.approx(0.5)
-
-
-def test_thinning_keeps_the_shape() -> None:
-    points = [(float(i), math.sin(i / 50)) for i in range(5000)]
-    points[1234] = (1234.0, 99.0)
-    points[4000] = (4000.0, math.nan)
-    kept = thinned(points)
-    assert len(kept) <= 170 and set(kept) - {points[4000]} <= set(points) and kept == sorted(kept)
-    assert points[1234] in kept and points[0] in kept and points[-1] in kept
-    assert thinned(points[:50]) == points[:50]
 
 
 def test_points_lie_where_their_values_say() -> None:

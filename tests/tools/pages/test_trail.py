@@ -9,7 +9,7 @@ import pytest
 
 from tests.many_runs import train_line
 from zhuji.tools.pages import trail
-from zhuji.tools.pages.trail import Trail, number
+from zhuji.tools.pages.trail import Trail, number, thinned
 
 
 def line(step: int, loss: float = 1.0) -> str:
@@ -93,3 +93,29 @@ def test_points_keep_gaps_and_take_any_axis(tmp_path: Path) -> None:
 
 def test_numbers_are_finite_numbers() -> None:
     assert [number(x) for x in (1, 2.5, True, "3", None, math.nan, math.inf, 10**400, [])] == [1.0, 2.5, *[None] * 7]
+
+
+def test_thinning_keeps_the_shape() -> None:
+    points = [(float(i), math.sin(i / 50)) for i in range(5000)]
+    points[1234] = (1234.0, 99.0)
+    points[4000] = (4000.0, math.nan)
+    kept = thinned(points)
+    assert len(kept) <= 170 and [x for x, _ in kept] == sorted({x for x, _ in kept})
+    assert points[4000] in kept and all(points[int(x)] is point for point in kept for x in point[:1])
+    assert points[1234] in kept and points[0] in kept and points[-1] in kept
+    assert thinned(points[:50]) == points[:50]
+
+
+def test_what_is_drawn_follows_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(line(1, 0.5) + '{"kind": "valid", "step": 1, "epoch": 0.2, "seconds": 0.75}\n')
+    found = Trail(path)
+    found.look()
+    assert found.drawn("train", "loss") == [(1, 0.5)] and found.drawn("train", "loss") is found.drawn("train", "loss")
+    assert (
+        found.validated(1, "seconds") == 0.75 and found.validated(2, "step") is None and found.validated(None, "step") is None
+    )
+    with open(path, "a") as file:
+        file.write(line(2, 0.25) + '{"kind": "valid", "step": 2, "epoch": 0.4, "seconds": 1.5}\n')
+    found.look()
+    assert found.drawn("train", "loss") == [(1, 0.5), (2, 0.25)] and found.validated(2, "step") == 2

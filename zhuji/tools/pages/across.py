@@ -203,11 +203,9 @@ def curves(title: str, lines: Sequence[charts.Curve], over: str) -> Drawn | None
     if svg is None:
         return None
     values = [point for line in lines for point in line.points]
-    gaps = sum(not math.isfinite(y) for _, y in values)
     notes = [say_in("Logarithmic axis.", "对数坐标。")] if charts.is_log(values) else []
-    notes += (
-        [say_in(f"{gaps:,} logged values were not finite: gaps.", f"{gaps:,} 个记录值非有限：以空隙表示。")] if gaps else []
-    )
+    if not all(math.isfinite(y) for _, y in values):
+        notes.append(say_in("Gaps: values that are not finite.", "空隙：非有限值。"))
     return Drawn(title, Markup(svg), say_in(" ", "").join(notes))  # noqa: S704 - drawn by us, texts escaped
 
 
@@ -217,8 +215,8 @@ def run_curves(runs: Sequence[Numbered], metric: str, over: str) -> list[Drawn]:
     def of(kind: str, key: str, dots: bool) -> list[charts.Curve]:
         found = []
         for numbered in runs:
-            points = numbered.run.trail.points(kind, key, over)
-            kept = next((x for x, s in _pairs(numbered.run, kind, over) if s == numbered.run.kept), None) if dots else None
+            trail = numbered.run.trail
+            points, kept = trail.drawn(kind, key, over), trail.validated(numbered.run.kept, over) if dots else None
             found += [charts.Curve(numbered.number, numbered.name, points, dots, kept)] if points else []
         return found
 
@@ -226,11 +224,6 @@ def run_curves(runs: Sequence[Numbered], metric: str, over: str) -> list[Drawn]:
     if metric and metric != "loss":
         drawn.append(curves(say_in(f"Validation {metric}", f"验证集 {metric}"), of("valid", metric, True), over))
     return [picture for picture in drawn if picture is not None]
-
-
-def _pairs(run: RunFacts, kind: str, over: str) -> list[tuple[float, float]]:
-    """`(x, step)` of the lines of a kind."""
-    return [(x, step) for (x, step) in run.trail.points(kind, "step", over) if math.isfinite(step)]
 
 
 def _curves(group: Group, runs: Sequence[Numbered]) -> list[tuple[str, str, list[Drawn]]]:

@@ -16,8 +16,6 @@ Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 380.0, 230.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 36.0
 COLOURS = 8
-_MOST = 160
-"""Points of a line that are drawn: the extremes of as many stretches as fit."""
 _WIDE_RANGE = 50.0
 """Above this ratio of the largest value to the smallest an axis is logarithmic."""
 
@@ -113,24 +111,8 @@ def tick_text(value: float) -> str:
     return f"{round(value, 10):.6g}"
 
 
-def thinned(points: Points, most: int = _MOST) -> list[tuple[float, float]]:
-    """Of many points those that shape the line: the lowest and the highest of each stretch, as they are, and both ends."""
-    if len(points) <= most:
-        return list(points)
-    width = len(points) / (most // 2)
-    kept: list[int] = [0, len(points) - 1]
-    for k in range(most // 2):
-        stretch = [i for i in range(int(k * width), int((k + 1) * width)) if math.isfinite(points[i][1])]
-        if stretch:
-            kept += [min(stretch, key=lambda i: points[i][1]), max(stretch, key=lambda i: points[i][1])]
-        else:
-            kept.append(int(k * width))  # a gap stays a gap
-    return [points[i] for i in sorted(set(kept))]
-
-
 def lines(alt: str, curves: Sequence[Curve], x_label: str, x_text: str = "number") -> str | None:
     """Lines over one axis; None where no point is finite. `x_text`: `number`, or `time` for seconds."""
-    curves = [Curve(c.run, c.name, thinned(c.points), c.dots, c.kept) for c in curves]
     finite = [(x, y) for curve in curves for x, y in curve.points if math.isfinite(y)]
     if not finite:
         return None

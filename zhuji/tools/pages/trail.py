@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ _MOST = 2**23
 """Bytes that are read at one look; of a longer log the rest comes at the next."""
 _LONGEST = 2**20
 """Bytes after which what has no end of line is no line of a log."""
-AXES = ("step", "epoch", "seconds")
-"""What a curve can be drawn over."""
+DRAWN = 160
+"""Points of a line that are drawn: the extremes of as many stretches as fit."""
 
 
 class Trail:
@@ -36,6 +36,7 @@ class Trail:
         self._rest = b""
         self.lines: list[dict[str, Any]] = []
         self.damaged = 0
+        self._known: dict[tuple[object, ...], tuple[int, Any]] = {}
 
     def look(self) -> bool:
         """Read on; True if anything was added. Raises OSError where the file cannot be read as a plain file."""
@@ -77,6 +78,24 @@ class Trail:
         found = [(number(line.get(over)), line.get(key)) for line in self.lines if line["kind"] == kind and key in line]
         return [(x, math.nan if (y := number(value)) is None else y) for x, value in found if x is not None]
 
+    def drawn(self, kind: str, key: str, over: str = "step") -> Points:
+        """The same, `thinned`."""
+        return self._once((kind, key, over), lambda: thinned(self.points(kind, key, over)))
+
+    def validated(self, step: float | None, over: str) -> float | None:
+        """Where on an axis the validation of this step stands; None if there was none."""
+
+        def found() -> float | None:
+            return next((number(x.get(over)) for x in self.lines if x["kind"] == "valid" and x["step"] == step), None)
+
+        return self._once((step, over), found)
+
+    def _once(self, asked: tuple[object, ...], work: Callable[[], Any]) -> Any:
+        """Worked out again only after the log has grown: the studio draws a hundred runs of which one goes on."""
+        if asked not in self._known or self._known[asked][0] != len(self.lines):
+            self._known[asked] = len(self.lines), work()
+        return self._known[asked][1]
+
 
 def number(value: object) -> float | None:
     """A finite number, or None for whatever else a file may hold."""
@@ -87,3 +106,19 @@ def number(value: object) -> float | None:
     except OverflowError:
         return None
     return found if math.isfinite(found) else None
+
+
+def thinned(points: Points, most: int = DRAWN) -> Points:
+    """Of many points those that shape the line: the lowest and the highest of each stretch, as they are, and both ends."""
+    if len(points) <= most:
+        return list(points)
+    width = len(points) / (most // 2)
+    kept: list[int] = [0, len(points) - 1]
+    for k in range(most // 2):
+        stretch = range(int(k * width), int((k + 1) * width))
+        finite = [i for i in stretch if math.isfinite(points[i][1])]
+        if finite:
+            kept += [min(finite, key=lambda i: points[i][1]), max(finite, key=lambda i: points[i][1])]
+        if len(finite) < len(stretch):
+            kept.append(next(i for i in stretch if not math.isfinite(points[i][1])))  # a gap stays a gap
+    return [points[i] for i in sorted(set(kept))]
