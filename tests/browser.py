@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,3 +34,13 @@ def opened(**settings: Any) -> Iterator[tuple[Any, list[str], list[str]]]:
             yield page, asked, wrong
         finally:
             browser.close()
+
+
+def violations(page: Any) -> list[tuple[str, str]]:
+    """What axe finds wrong in an open page: the rule, and the first element that breaks it. The page must have been opened with
+    `bypass_csp=True`, for its own policy lets no foreign program in."""
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")
+    assert found["passes"]
+    return [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]]

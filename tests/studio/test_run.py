@@ -88,3 +88,13 @@ def test_a_browser_sees_a_run_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         page.wait_for_url("**/runs/001-done/report.html")
         assert page.title() == "its own report" and not wrong
         assert asked and all(url.startswith((address, "data:,")) for url in asked)
+
+
+@pytest.mark.enable_socket
+def test_axe_finds_nothing_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many_runs.write(tmp_path, "001-done")
+    many_runs.write(tmp_path, "002-live", None, steps=4, planned=40)
+    with served(tmp_path, monkeypatch) as address, browser.opened(bypass_csp=True) as (page, _, _wrong):
+        page.goto(address)
+        page.get_by_text("live", exact=True).wait_for()
+        assert not browser.violations(page)

@@ -74,3 +74,11 @@ def test_it_fits_a_phone_and_needs_no_program(report: str) -> None:
         assert page.locator("svg.chart").first.is_visible() and asked == [report]
         width = page.locator("body").bounding_box()["width"]
         assert width <= 360 and all(box.bounding_box()["width"] <= 360 for box in page.locator("section").all())
+
+
+def test_axe_finds_nothing_wrong(report: str) -> None:
+    with browser.opened(bypass_csp=True) as (page, _, _wrong):
+        page.goto(report)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            assert not browser.violations(page)
