@@ -34,7 +34,8 @@ def explain(  # noqa: PLR0917 - the options of a verb
         typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of rows, or - for lines of standard input."),
     ] = None,
     about: Annotated[
-        str | None, typer.Option("--for", metavar="CLASS", help="What to explain in place of the answer: a class; of tags a word.")
+        str | None,
+        typer.Option("--for", metavar="CLASS", help="What to explain in place of the answer: a class; of tags a word."),
     ] = None,
     text: Text = None,
     as_json: Json = False,
@@ -84,6 +85,11 @@ def _show_one(screen: Console, one: Explained) -> None:
         screen.print(f"  {part.weight:+.3f}  {terminal.printable(part.text)}", soft_wrap=True)
     if abs(one.rest) >= _WEAK * top:
         screen.print(in_language(f"  {one.rest:+.3f}  (nothing shown)", f"  {one.rest:+.3f}  （不对应任何文字）"))
+    if not one.complete:
+        text = in_language(
+            "these weights are rough: {:+.3g} of the number is not told apart", "这些权重较粗略：有 {:+.3g} 未能归到具体的词"
+        )
+        screen.print(text.format(one.gap), soft_wrap=True)
     if one.cut:
         screen.print(in_language(f"{one.cut:,} units at the end were not read", f"末尾 {one.cut:,} 个单元未被读取"))
 

@@ -178,9 +178,9 @@ class Text(Modality):
     def shown(self, raw: Any) -> Shown:
         """Parts are words; of scripts without blanks, what a token holds. A run of tokens stands for all of their words."""
         if isinstance(raw, str):
-            text = raw
-            found = self._tokenizer.encode(_printable(raw), add_special_tokens=False)
-            parts, word = _words.gathered(text, found.offsets)
+            text, written = raw, _printable(raw)
+            found = self._tokenizer.encode(written, add_special_tokens=False)
+            parts, word = _words.gathered(written, found.offsets)
         else:
             text, parts = "".join(_words.spaced(raw)), _words.placed(raw)
             split = _words.spaced([_printable(word) for word in raw])

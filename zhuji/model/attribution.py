@@ -19,6 +19,7 @@ from zhuji.core.contracts import About, Corrupt
 from zhuji.core.units import Batch, Features, Units
 from zhuji.model.assembly import Model, StemAndBody
 from zhuji.model.predictor import BATCH_UNITS, evaluating
+from zhuji.nn.layers import zeroed
 from zhuji.nn.wide import WideLinear
 
 FEWEST, MOST = 16, 256
@@ -46,12 +47,13 @@ class Attribution:
     def complete(self) -> bool:
         return abs(self.gap) <= TOLERANCE * max(abs(self.value - self.base), 1.0)
 
+
 def attributed(model: Model, units: Units, about: About) -> Attribution:
     """What each unit of one row adds to the number that stands for `about`. Runs of units that a head reads by itself are added to the
     units that they consist of."""
     with evaluating(model):
         states = model.encoder.stem(units).states
-        path = _Path(model, units, about, states, torch.zeros_like(states))
+        path = _Path(model, units, about, states, _base(model, units, states))
         base, value = path.values(torch.tensor([0.0, 1.0], device=states.device))
         points = FEWEST
         while True:
@@ -59,6 +61,13 @@ def attributed(model: Model, units: Units, about: About) -> Attribution:
             if found.complete or points >= MOST:
                 return found
             points *= 2
+
+
+def _base(model: Model, units: Units, states: Tensor) -> Tensor:
+    """The state of a unit that says nothing: the mean of all vectors of the stem, or zero where units have no ids. A norm between backbone and
+    stem knows no length of a state: on the way from zero all would happen within the first thousandth."""
+    table = model.encoder.table()
+    return torch.zeros_like(states) if table is None else zeroed(table.mean(0).to(states.dtype).expand_as(states), units.mask)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from zhuji.core.contracts import About, Prediction, Shown, unexplained
+from zhuji.core.contracts import Prediction, Shown, unexplained
 from zhuji.data.aligned import aligned
 from zhuji.data.cells import joined
 from zhuji.model.assembly import collate
-from zhuji.model.attribution import METHOD, Attribution, attributed
+from zhuji.model.attribution import METHOD, attributed
 from zhuji.model.predictor import Predictor, padded
 
 
@@ -35,7 +35,7 @@ class Explained:
 
     `about`: the class, number or tag that is explained; `of`: of a tag, the words that bear it. `value`: the number that stands for it (log-odds of
     a class or tag, or the number itself), `base` what that is of an input that says nothing; `parts` and `rest`, which belongs to units that
-    stand for nothing shown, add up to their difference but for `gap`. `cut`: units that were not read because the input is too long.
+    stand for nothing shown, add up to their difference but for `gap`, which is small where the explanation is `complete`. `cut`: units that were not read because the input is too long.
     """
 
     prediction: Prediction
@@ -46,6 +46,7 @@ class Explained:
     value: float
     base: float
     gap: float
+    complete: bool
     cut: int
     method: str
     steps: int
@@ -60,7 +61,7 @@ class Explained:
         return {
             "prediction": list(answer) if isinstance(answer, tuple) else answer, "score": self.prediction.score, "about": self.about,
             "of": self.of, "parts": [part.as_dict() for part in self.parts], "rest": self.rest, "value": self.value,
-            "base": self.base, "gap": self.gap, "cut": self.cut, "method": self.method, "steps": self.steps,
+            "base": self.base, "gap": self.gap, "complete": self.complete, "cut": self.cut, "method": self.method, "steps": self.steps,
         }  # fmt: skip
 
 
@@ -79,18 +80,15 @@ def explain(predictor: Predictor, raw: Any, about: str | None = None) -> Iterato
     (row,) = model.modality.encode([clean])
     assert len(shown.units) == row.length, "a modality shows every unit that it encodes"
     units = collate(model, [row], None, padded(row.length)).to(predictor.device).units
+    text = raw if isinstance(raw, str) else shown.text
     for one in asked:
         found = attributed(model, units, one)
+        weights, rest = by_part(found.weights, shown)
         of = joined(words[one.first : one.last + 1]) if words else ""
-        yield _told(found, shown, raw if isinstance(raw, str) else shown.text, prediction, one, of, row.cut)
-
-
-def _told(found: Attribution, shown: Shown, text: str, prediction: Prediction, about: About, of: str, cut: int) -> Explained:
-    weights, rest = by_part(found.weights, shown)
-    return Explained(
-        prediction, about.name, of, tuple(_parts(shown, weights, text)), rest, found.value, found.base, found.gap, cut, METHOD,
-        found.points,
-    )  # fmt: skip
+        yield Explained(
+            prediction, one.name, of, tuple(_parts(shown, weights, text)), rest, found.value, found.base, found.gap,
+            found.complete, row.cut, METHOD, found.points,
+        )  # fmt: skip
 
 
 def by_part(weights: np.ndarray, shown: Shown) -> tuple[np.ndarray, float]:
