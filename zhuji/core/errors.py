@@ -118,6 +118,15 @@ class ImpossiblePair(UsageError):
     zh = ("{first}与{second}必须相容：{rule}", "{advice}")
 
 
+class CannotExplain(UsageError):
+    en = ("an explained answer must be a class, several classes, a number or tags, of an input that can be shown; {kind} '{name}' has none",
+          "take a model that was trained to answer so, such as one of zhuji train FILE.csv")  # fmt: skip
+    zh = (
+        "可解释的回答必须是可展示输入的类别、多个类别、数值或标签；{kind}「{name}」没有这样的回答",
+        "请使用能这样回答的模型，例如 zhuji train FILE.csv 训练的模型",
+    )
+
+
 class MissingExtra(UsageError):
     en = ("{what} needs the package '{package}', which must be installed", 'pip install "zhuji[{extra}]"')
     zh = ("{what} 需要安装软件包「{package}」", 'pip install "zhuji[{extra}]"')

@@ -65,7 +65,7 @@ class Predictor:
         """One answer per raw input, in order; at most `LARGEST_WINDOW` inputs are held at once."""
         seen = 0
         for window in windows(inputs):
-            cleaned = [self._cleaned(raw) for raw in window]
+            cleaned = [self.cleaned(raw) for raw in window]
             found: dict[int, Prediction] = {}
             for places, outputs, _ in self._forward(self.model.modality.encode(cleaned), None, batch_units, seen):
                 found.update(zip(places, self._answers(outputs, [cleaned[place] for place in places]), strict=True))
@@ -123,9 +123,9 @@ class Predictor:
 
     def words(self, raw: Any) -> tuple[str, ...]:
         """The words of one input that a model of tags answers for, one by one; none of another model."""
-        return self._cleaned(raw) if self.model.task.needs == "tags" else ()
+        return self.cleaned(raw) if self.model.task.needs == "tags" else ()
 
-    def _cleaned(self, raw: Any) -> Any:
+    def cleaned(self, raw: Any) -> Any:
         if isinstance(raw, tuple | list):
             return self._cleaner.words([str(word) for word in cast(Sequence[Any], raw)])[0]
         text = self._cleaner(raw)[0] if isinstance(raw, str) else raw

@@ -34,6 +34,7 @@ from zhuji.tools.pages.foundation import foundation_facts, foundation_pictures, 
 from zhuji.tools.pages.page import better, interval, render, score
 from zhuji.tools.pages.run_pictures import run_pictures
 from zhuji.tools.pages.runs import is_run
+from zhuji.tools.pages.spoken import spoken
 
 
 class ReportSettings(Settings):
@@ -177,7 +178,7 @@ def _rows(found: Found, settings: ReportSettings, seed: int) -> dict[str, Any]:
     task = (found.results.get("model") or {}).get("task")
     writes = task == "translate"
     rows = samples(found, settings.mistakes, seed) if writes else mistakes(found, settings.mistakes, seed)
-    rows = [] if task in EMBEDS else rows
+    rows = spoken(found, [] if task in EMBEDS else rows)
     sure, off = say_in("confidence", "置信度"), say_in("off by", "误差")
     titles = ("Samples", "样例") if writes else ("Worst mistakes", "最严重的错误")
     return {
