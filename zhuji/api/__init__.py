@@ -7,6 +7,7 @@ from zhuji.api.foundation import tokenizer as tokenizer
 from zhuji.api.models import convert as convert
 from zhuji.api.models import embed as embed
 from zhuji.api.models import export as export
+from zhuji.api.models import explain as explain
 from zhuji.api.models import generate as generate
 from zhuji.api.models import index as index
 from zhuji.api.models import nearest as nearest
@@ -31,3 +32,4 @@ from zhuji.api.runs import report as report
 from zhuji.api.runs import resume as resume
 from zhuji.api.runs import schema as schema
 from zhuji.api.runs import train as train
+from zhuji.api.watching import studio as studio

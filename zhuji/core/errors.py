@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import locale
 import os
+from functools import partial
 from typing import Any, ClassVar
+
+from zhuji.core.log import asked_language
 
 LANGUAGES = ("en", "zh")
 
 
 def language() -> str:
-    """`zh` or `en`: from ZHUJI_LANG, else from the locale."""
-    asked = os.environ.get("ZHUJI_LANG") or locale.getlocale()[0] or os.environ.get("LANG") or "en"
+    """`zh` or `en`: as `speaking` was told, else from ZHUJI_LANG, else from the locale."""
+    asked = asked_language() or os.environ.get("ZHUJI_LANG") or locale.getlocale()[0] or os.environ.get("LANG") or "en"
     return "zh" if asked.lower().startswith(("zh", "chinese")) else "en"
 
 
@@ -81,6 +84,11 @@ class ZhujiError(Exception):
     def __str__(self) -> str:
         return self.message()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between our own processes it travels whole."""
+        place = {"file": self.file, "row": self.row, "column": self.column, "value": self.value}
+        return partial(type(self), **self.facts, **place), ()
+
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
         return {
@@ -119,6 +127,15 @@ class ImpossiblePair(UsageError):
 class CannotExport(UsageError):
     en = ("format '{format}' must be able to hold the model ({why})", "choose another format: {choices}")
     zh = ("格式「{format}」必须能容纳该模型（{why}）", "请换用其他格式：{choices}")
+
+
+class CannotExplain(UsageError):
+    en = ("an explained answer must be a class, several classes, a number or tags, of an input that can be shown; {kind} '{name}' has none",
+          "take a model that was trained to answer so, such as one of zhuji train FILE.csv")  # fmt: skip
+    zh = (
+        "可解释的回答必须是可展示输入的类别、多个类别、数值或标签；{kind}「{name}」没有这样的回答",
+        "请使用能这样回答的模型，例如 zhuji train FILE.csv 训练的模型",
+    )
 
 
 class MissingExtra(UsageError):

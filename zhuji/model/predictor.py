@@ -69,7 +69,7 @@ class Predictor:
     def predict(self, inputs: Iterable[Any], batch_units: int = BATCH_UNITS) -> Iterator[Prediction]:
         """One answer per raw input, in order; at most `LARGEST_WINDOW` inputs are held at once."""
         for window in windows(inputs):
-            cleaned = self.cleaned(window)
+            cleaned = [self.cleaned(raw) for raw in window]
             found: dict[int, Prediction] = {}
             for places, batch in self._batches(self.model.modality.encode(cleaned), None, batch_units):
                 told = self._told(self.run_network(batch.units), [cleaned[place] for place in places])
@@ -127,13 +127,10 @@ class Predictor:
 
     def words(self, raw: Any) -> tuple[str, ...]:
         """The words of one input that a model of tags answers for, one by one; none of another model."""
-        return self._cleaned(raw) if self.model.task.needs == "tags" else ()
+        return self.cleaned(raw) if self.model.task.needs == "tags" else ()
 
-    def cleaned(self, inputs: Iterable[Any]) -> list[Any]:
-        """Raw inputs as the modality encodes them."""
-        return [self._cleaned(raw) for raw in inputs]
-
-    def _cleaned(self, raw: Any) -> Any:
+    def cleaned(self, raw: Any) -> Any:
+        """A raw input as the modality encodes it."""
         if isinstance(raw, tuple | list):
             return self._cleaner.words([str(word) for word in cast(Sequence[Any], raw)])[0]
         text = self._cleaner(raw)[0] if isinstance(raw, str) else raw
