@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import string
 from pathlib import Path
@@ -9,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.core.provocations_of_runs import PROVOCATIONS
-from zhuji.core.errors import LANGUAGES, BundleError, DataError, RunError, UsageError, ZhujiError, catalogue, language, shown
+from zhuji.core.errors import (
+    LANGUAGES,
+    BadSetting,
+    BundleError,
+    DataError,
+    RunError,
+    UsageError,
+    ZhujiError,
+    catalogue,
+    language,
+    shown,
+)
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -102,3 +114,9 @@ def test_a_value_is_shown_on_one_line(value: object, text: str) -> None:
 def test_language(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, lang: str) -> None:
     monkeypatch.setenv(variable, value)
     assert language() == lang
+
+
+def test_an_error_travels_between_processes() -> None:
+    error = BadSetting(key="x", rule="must be small", value=3, file="a.csv", row=2)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error) and again.message() == error.message() and again.as_dict() == error.as_dict()

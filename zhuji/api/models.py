@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from zhuji.model.predictor import Predictor
     from zhuji.tools.convert import Conversion
     from zhuji.tools.embed import Embedded
-    from zhuji.tools.export import Exported
     from zhuji.tools.explain import ExplainedRow
+    from zhuji.tools.export import Exported
     from zhuji.tools.generate import Written
     from zhuji.tools.nearest import Built, Hit, Retrieval
     from zhuji.tools.perplexity import Foreseen

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zhuji.cli import terminal
-from zhuji.cli.inputs import given
+from zhuji.cli.inputs import counts, dropped_text, given
 from zhuji.cli.options import Json, Sets, Text, Unmoved, data_options
 from zhuji.cli.writing import json_rows
-from zhuji.core.log import in_language
+from zhuji.core.log import in_language, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,18 +44,22 @@ def explain(  # noqa: PLR0917 - the options of a verb
 ) -> None:
     """Show which words speak for and against an answer; rows of files go out as JSON lines."""
     from zhuji import api
+    from zhuji.data.ledger import Ledger
 
+    ledger = Ledger()
     with terminal.speaking(as_json) as answer:
         sources = [*given(inputs or ["-"])]
-        rows = api.explain(model, sources, about, sets=sets or (), **data_options(text=text))
+        rows = api.explain(model, sources, ledger, about=about, sets=sets or (), **data_options(text=text))
         if as_json:
-            answer({"explanations": [row.as_dict() for row in rows]}, _never)
+            answer({"explanations": [row.as_dict() for row in rows], "rows": counts(ledger)}, _never)
         elif any(isinstance(source, Path) for source in sources):
             write = json_rows(sys.stdout)
             for row in rows:
                 write(row.as_dict())
         else:
             _show(terminal.console(), rows)
+        if ledger.total("dropped") and not as_json:
+            say(dropped_text(counts(ledger)))
 
 
 def _never(screen: Console, found: Any) -> None:

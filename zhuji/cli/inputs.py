@@ -1,13 +1,18 @@
-"""What a verb was given to read: texts, files of rows, lines of standard input."""
+"""What a verb was given to read: texts, files of rows, lines of standard input; and what became of it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zhuji.core.errors import MissingFile
+from zhuji.core.log import in_language
+from zhuji.data.words import counted
+
+if TYPE_CHECKING:
+    from zhuji.data.ledger import Ledger
 
 _ROWS = (".csv", ".tsv", ".jsonl", ".parquet", ".gz")
 """What the names of files of rows end in."""
@@ -32,3 +37,22 @@ def _exists(one: str) -> bool:
         return Path(one).exists()
     except (OSError, ValueError):  # too long for a path, or with a NUL in it: a text
         return False
+
+
+def counts(ledger: Ledger) -> dict[str, Any]:
+    """Rows read, answered and dropped, and why."""
+    return {
+        "read": ledger.read,
+        "answered": ledger.total("used"),
+        "dropped": ledger.total("dropped"),
+        "causes": dict(ledger.causes("dropped")),
+    }
+
+
+def dropped_text(counts: Mapping[str, Any]) -> str:
+    """One line about what was dropped."""
+    causes = counted(counts["causes"])
+    return in_language(
+        f"{counts['dropped']} of {counts['read']} rows have no answer ({causes})",
+        f"{counts['read']} 行中有 {counts['dropped']} 行没有答案（{causes}）",
+    )

@@ -13,11 +13,10 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from zhuji.cli import terminal
-from zhuji.cli.inputs import given
+from zhuji.cli.inputs import counts, dropped_text, given
 from zhuji.cli.options import Group, Id, Json, Label, Sets, Target, Text, Unmoved, data_options
 from zhuji.cli.writing import csv_rows, json_rows, writer
 from zhuji.core.log import in_language, say
-from zhuji.data.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,13 +90,13 @@ def predict(  # noqa: PLR0917 - the options of a verb
             with writer(out) as write:
                 for row in rows:
                     write(_cells(row, out.suffix.lower()))
-            answer({"out": str(out), "rows": _counts(ledger)}, _show_counts)
+            answer({"out": str(out), "rows": counts(ledger)}, _show_counts)
         elif as_json:
             _one_object(answer.out, rows, ledger)
         else:
             _stream(rows, any(isinstance(source, Path) for source in sources))
             if ledger.total("dropped"):
-                say(_dropped_text(_counts(ledger)))
+                say(dropped_text(counts(ledger)))
 
 
 def _stream(rows: Iterable[Answered], files: bool) -> None:
@@ -136,7 +135,7 @@ def _one_object(out: IO[str], rows: Iterable[Answered], ledger: Any) -> None:
     """One JSON object, however many rows: they wait in a file, so that memory stays flat and an error leaves no half object."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as waiting:
         _write_list(waiting, rows)
-        tail = json.dumps({"rows": _counts(ledger)}, ensure_ascii=False)
+        tail = json.dumps({"rows": counts(ledger)}, ensure_ascii=False)
         waiting.seek(0)
         out.write('{"predictions": [')
         shutil.copyfileobj(waiting, out)
@@ -151,36 +150,19 @@ def _write_list(file: IO[str], rows: Iterable[Answered]) -> None:
         write(row.as_dict())
 
 
-def _counts(ledger: Any) -> dict[str, Any]:
-    return {
-        "read": ledger.read,
-        "answered": ledger.total("used"),
-        "dropped": ledger.total("dropped"),
-        "causes": dict(ledger.causes("dropped")),
-    }
-
-
-def _dropped_text(counts: Any) -> str:
-    causes = counted(counts["causes"])
-    return in_language(
-        f"{counts['dropped']} of {counts['read']} rows have no answer ({causes})",
-        f"{counts['read']} 行中有 {counts['dropped']} 行没有答案（{causes}）",
-    )
-
-
 def _show_counts(screen: Console, data: Any) -> None:
-    counts = data["rows"]
+    found = data["rows"]
     terminal.line(screen, in_language("written", "已写入"), data["out"])
     terminal.line(
         screen,
         in_language("rows", "行"),
         in_language(
-            f"read {counts['read']:,} = answered {counts['answered']:,} + dropped {counts['dropped']:,}",
-            f"读取 {counts['read']:,} = 回答 {counts['answered']:,} + 丢弃 {counts['dropped']:,}",
+            f"read {found['read']:,} = answered {found['answered']:,} + dropped {found['dropped']:,}",
+            f"读取 {found['read']:,} = 回答 {found['answered']:,} + 丢弃 {found['dropped']:,}",
         ),
     )
-    if counts["dropped"]:
-        say(_dropped_text(counts))
+    if found["dropped"]:
+        say(dropped_text(found))
 
 
 def convert(

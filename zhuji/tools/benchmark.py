@@ -24,6 +24,7 @@ from zhuji.core.records import Record
 from zhuji.data.ledger import Ledger
 from zhuji.formats._format import Format
 from zhuji.model import parity
+from zhuji.model.parity import Hop
 from zhuji.model.predictor import Predictor
 from zhuji.tools._own_rows import own_test_rows
 from zhuji.tools._pricing import Guest
@@ -67,6 +68,14 @@ class Price:
 
 
 @dataclass(frozen=True)
+class Written:
+    """The model in a format, and what that did to the golden rows."""
+
+    folder: Path
+    hop: Hop
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """`skipped`: formats that were not priced, and why; `files`: where the table and the picture lie, of a run."""
 
@@ -95,7 +104,8 @@ def benchmark(
     own test split; a bundle without data is asked its golden rows and not scored. Of a run, `benchmark.json` and a picture are written
     beside its results.
 
-    Raises UnknownName, and what opening and reading raise; CannotExport, MissingExtra, UnwritableModel only of formats that were named."""
+    Raises UnknownName, and what opening and reading raise; CannotExport, MissingExtra, UnwritableModel and AnswersDiffer only of formats
+    that were named."""
     threads.use(None)
     model = Path(model)
     predictor = formats.open_model(model)
@@ -119,32 +129,38 @@ def _records(
     return own_test_rows(model, predictor.model.task.needs, others)[1]
 
 
-def _written(predictor: Predictor, place: Path, to: Sequence[str]) -> tuple[dict[str, tuple[Format, Path]], dict[str, str]]:
+def _written(predictor: Predictor, place: Path, to: Sequence[str]) -> tuple[dict[str, Written], dict[str, str]]:
     """The model in each format, and why not in others."""
-    written: dict[str, tuple[Format, Path]] = {}
+    written: dict[str, Written] = {}
     skipped: dict[str, str] = {}
     for name in to or formats.names():
         each = formats.find(name)
         try:
-            each.write(predictor, place / name)
+            each.write(predictor, place / name, _limit(each))
         except (CannotExport, MissingExtra, UnwritableModel) as reason:
             if to:
                 raise
             skipped[name] = reason.message()
+            continue
+        hop = _hop(predictor, each, place / name)
+        if hop.passed:
+            written[name] = Written(place / name, hop)
+        elif to:
+            hop.require(place / name)
         else:
-            written[name] = each, place / name
+            skipped[name] = hop.why
     return written, skipped
 
 
 def _measured(
     predictor: Predictor,
-    written: Mapping[str, tuple[Format, Path]],
+    written: Mapping[str, Written],
     records: Sequence[Record],
     settings: BenchmarkSettings,
     seed: int,
 ) -> tuple[Price, ...]:
     with contextlib.ExitStack() as open_ones:
-        guests = {name: open_ones.enter_context(Guest(folder)) for name, (_, folder) in written.items()}
+        guests = {name: open_ones.enter_context(Guest(found.folder)) for name, found in written.items()}
         waits: dict[str, list[float]] = {name: [] for name in guests}
         rates: dict[str, list[float]] = {name: [] for name in guests}
         inputs = _inputs(predictor, records)
@@ -161,12 +177,12 @@ def _measured(
         scores = {name: guest.score(labelled, seed, 1000) if labelled else {} for name, guest in guests.items()}
         return tuple(
             Price(
-                format=name, bytes=_size(folder), load_seconds=round(guests[name].opened.seconds, 4),
+                format=name, bytes=_size(found.folder), load_seconds=round(guests[name].opened.seconds, 4),
                 p50_ms=round(1e3 * statistics.median(waits[name]), 3), p95_ms=round(1e3 * _share(waits[name], 0.95), 3),
                 rows_per_second=round(statistics.median(rates[name]), 1), peak_mb=round(peaks[name] / 2**20, 1),
-                score=scores[name], hop=_hop(predictor, each, folder),
+                score=scores[name], hop=found.hop.as_dict(),
             )
-            for name, (each, folder) in written.items()
+            for name, found in written.items()
         )  # fmt: skip
 
 
@@ -174,11 +190,13 @@ def _inputs(predictor: Predictor, records: Sequence[Record]) -> list[Any]:
     return [record.input for record in records] or [row["input"] for row in predictor.golden]
 
 
-def _hop(predictor: Predictor, each: Format, folder: Path) -> dict[str, Any]:
+def _hop(predictor: Predictor, each: Format, folder: Path) -> Hop:
     opened, _ = each.open(folder, predictor)
-    return parity.hop(
-        each.name(), predictor.golden, opened.predict, parity.QUANTISED if each.coarse else parity.EXACT
-    ).as_dict()
+    return parity.hop(each.name(), predictor.golden, opened.predict, _limit(each))
+
+
+def _limit(each: Format) -> float:
+    return parity.QUANTISED if each.coarse else parity.EXACT
 
 
 def _repeated(inputs: Sequence[Any], count: int) -> list[Any]:
