@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zhuji.data.ledger import Ledger
     from zhuji.model.generate import GenerateSettings
     from zhuji.model.predictor import Predictor
+    from zhuji.tools.benchmark import Benchmark
     from zhuji.tools.convert import Conversion
     from zhuji.tools.embed import Embedded
     from zhuji.tools.explain import ExplainedRow
@@ -197,6 +198,23 @@ def export(model: str | Path, to: str | Sequence[str], out: str | Path | None = 
     from zhuji.tools.export import export as work
 
     return work(model, [to] if isinstance(to, str) else to, out, sets=sets)
+
+
+def benchmark(
+    model: str | Path,
+    data: str | Path | None = None,
+    *,
+    to: str | Sequence[str] = (),
+    seed: int = 0,
+    sets: Sequence[str] = (),
+    **columns: Any,
+) -> Benchmark:
+    """What a run or bundle costs on this machine in each format of `to`, by default in all that can hold it. Inputs and labels are those of
+    `data`, or of a run's own test split. `sets` lays `benchmark.rounds=…` and the like on how long is measured; `seed` draws the bootstrap.
+    Raises UnknownName, and what opening and reading raise; of formats that were named, also why they cannot hold the model."""
+    from zhuji.tools.benchmark import benchmark as work
+
+    return work(model, data, to=[to] if isinstance(to, str) else to, seed=seed, sets=sets, columns=columns_of(columns))
 
 
 def _nothing_to_set(sets: Sequence[str]) -> None:

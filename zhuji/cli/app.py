@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import typer
 
-from zhuji.cli import about, explaining, exporting, generating, looking, pretraining, training, using, vectors
+from zhuji.cli import about, explaining, exporting, generating, looking, pretraining, pricing, training, using, vectors
 from zhuji.cli.terminal import json_text
 from zhuji.core.errors import ZhujiError
 from zhuji.core.log import in_language, say
@@ -31,7 +31,7 @@ app = typer.Typer(
 for _verb in (
     training.train, training.resume, training.distil, using.evaluate, using.predict, explaining.explain,
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity,
-    vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert, exporting.export,
+    vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert, exporting.export, pricing.benchmark,
     looking.check, looking.report, looking.compare, looking.studio, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip
     app.command(_verb.__name__)(_verb)

@@ -51,6 +51,10 @@ class Guest:
             self._process.kill()
             self._process.wait()
 
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
     def latencies(self, inputs: Sequence[Any]) -> list[float]:
         """Seconds for each input, asked one at a time."""
         return self._ask("latencies", inputs)

@@ -112,8 +112,8 @@ def benchmark(
     settings = BenchmarkSettings.parse(assignments(sets).get("benchmark", {}), prefix="benchmark")
     records = _records(model, predictor, data, sets, columns)[: settings.rows]
     with tempfile.TemporaryDirectory() as place:
-        written, skipped = _written(predictor, Path(place), to)
-        prices = _measured(predictor, written, records, settings, seed)
+        candidates, skipped = written(predictor, Path(place), to)
+        prices = _measured(predictor, candidates, records, settings, seed)
     found = Benchmark(str(model), predictor.model.task.name(), len(_inputs(predictor, records)), prices, skipped, _machine())
     return found if not (model / RUN).is_file() else _kept(found, model)
 
@@ -129,9 +129,9 @@ def _records(
     return own_test_rows(model, predictor.model.task.needs, others)[1]
 
 
-def _written(predictor: Predictor, place: Path, to: Sequence[str]) -> tuple[dict[str, Written], dict[str, str]]:
-    """The model in each format, and why not in others."""
-    written: dict[str, Written] = {}
+def written(predictor: Predictor, place: Path, to: Sequence[str]) -> tuple[dict[str, Written], dict[str, str]]:
+    """The model in each format of `to`, or in all, as folders in `place`; and of others why not. Raises what `benchmark` does."""
+    found: dict[str, Written] = {}
     skipped: dict[str, str] = {}
     for name in to or formats.names():
         each = formats.find(name)
@@ -144,12 +144,12 @@ def _written(predictor: Predictor, place: Path, to: Sequence[str]) -> tuple[dict
             continue
         hop = _hop(predictor, each, place / name)
         if hop.passed:
-            written[name] = Written(place / name, hop)
+            found[name] = Written(place / name, hop)
         elif to:
             hop.require(place / name)
         else:
             skipped[name] = hop.why
-    return written, skipped
+    return found, skipped
 
 
 def _measured(
