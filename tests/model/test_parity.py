@@ -79,6 +79,7 @@ def test_of_many_labels_one_may_cross_its_threshold_by_what_scores_may_move():
 
 
 def test_answers_without_scores_must_be_the_same():
+    assert one(row(("O", "B-x"), 0.9), Prediction(("O", "B-x"), 0.9)) == (0, 0, True), "before they travel, answers are tuples"
     before = row(["O", "B-x"], 0.9)
     assert one(before, Prediction(("O", "B-x"), 0.9)) == (0, 0, True)
     assert one(before, Prediction(("O", "O"), 0.9), QUANTISED) == (1, 0, False)

@@ -67,6 +67,11 @@ class Format(ABC):
     def name(cls) -> str:
         return cls.__module__.rpartition(".")[2].replace("_", "-")
 
+    @property
+    def limit(self) -> float:
+        """How far a score may be from the trained model's, where nothing else is asked for."""
+        return parity.QUANTISED if self.coarse else parity.EXACT
+
     def require_packages(self) -> None:
         """Raises MissingExtra."""
         for package, extra in self.packages.items():
@@ -75,9 +80,9 @@ class Format(ABC):
                 raise MissingExtra(what=what, package=package, extra=extra)
 
     @abstractmethod
-    def write(self, predictor: Predictor, folder: Path, gap: float = parity.EXACT) -> None:
-        """A folder, which must not exist yet. `gap`: how far a score of it may be from the trained model's. Raises CannotExport,
-        UnwritableModel."""
+    def write(self, predictor: Predictor, folder: Path, gap: float | None = None) -> None:
+        """A folder, which must not exist yet. `gap`: how far a score of it may be from the trained model's, of a coarse format; `limit` without
+        it. Raises CannotExport, UnwritableModel."""
 
     @abstractmethod
     def open(self, folder: Path, like: Predictor | None = None) -> tuple[Predictor, float]:
@@ -110,12 +115,13 @@ class NetworkFormat(Format):
     def runner(self, opened: Opened) -> Running:
         """What runs the files. Raises BundleError, and whatever its library does."""
 
-    def write(self, predictor: Predictor, folder: Path, gap: float = parity.EXACT) -> None:
+    def write(self, predictor: Predictor, folder: Path, gap: float | None = None) -> None:
         self.require_packages()
         network = Network.of(predictor, self.name())
         files, facts = self.network(network)
         ports = Ports(
-            format=self.name(), task=predictor.model.task.name(), gap=gap, facts={"torch": torch.__version__, **facts},
+            format=self.name(), task=predictor.model.task.name(),
+            gap=gap if self.coarse and gap is not None else self.limit, facts={"torch": torch.__version__, **facts},
             inputs=tuple(Port(**each) for each in network.inputs()), outputs=tuple(Port(**each) for each in network.outputs()),
             before={
                 "modality": predictor.model.modality.described(), "clean": predictor.clean.plain(),

@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 from pathlib import Path
 
-from zhuji.core.errors import UnknownName
+from zhuji.core.errors import DamagedBundle, UnknownName
 from zhuji.core.log import in_language
 from zhuji.formats._format import IO, Format, declared
 from zhuji.model import huggingface, parity
@@ -45,7 +45,10 @@ def open_model(path: Path | str) -> Predictor:
         return huggingface.read(path)
     folder = bundle_folder(Path(path))
     if (folder / IO).is_file():
-        predictor, limit = find(declared(folder)).open(folder)
+        name = declared(folder)
+        if name not in names():
+            raise DamagedBundle(file=folder / IO, why=in_language("its format is unknown", "其格式未知"), value=name)
+        predictor, limit = find(name).open(folder)
     else:
         predictor, limit = open_bundle(folder), parity.EXACT
     parity.hop("reload", predictor.golden, predictor.predict, limit).require(folder)

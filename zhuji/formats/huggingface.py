@@ -14,7 +14,7 @@ from zhuji.model.predictor import Predictor
 class HuggingFace(Format):
     loops = True
 
-    def write(self, predictor: Predictor, folder: Path, gap: float = parity.EXACT) -> None:
+    def write(self, predictor: Predictor, folder: Path, gap: float | None = None) -> None:
         huggingface.write(predictor.model, folder)
 
     def open(self, folder: Path, like: Predictor | None = None) -> tuple[Predictor, float]:

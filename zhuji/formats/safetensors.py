@@ -15,7 +15,7 @@ class Safetensors(Format):
 
     loops = True
 
-    def write(self, predictor: Predictor, folder: Path, gap: float = parity.EXACT) -> None:
+    def write(self, predictor: Predictor, folder: Path, gap: float | None = None) -> None:
         save(
             predictor.model, folder, clean=predictor.clean, roles=predictor.roles, golden=predictor.golden, card=predictor.card,
             run=predictor.run,

@@ -135,7 +135,7 @@ def reopened(predictor: Predictor, name: str = "reload") -> Hop:
 
 def compared(name: str, golden: Sequence[Mapping[str, Any]], answers: Sequence[Prediction], limit: float = EXACT) -> Hop:
     """Golden rows beside the answers of now."""
-    found = differences(golden, answers)
+    found = differences(golden, answers, limit)
     failing = sorted((each for each in found if each.exceeds(limit)), key=lambda each: (not each.flip, -_known(each.gap)))
     flips, gap = sum(each.flip for each in found), max((_known(each.gap) for each in found), default=0.0)
     passed = not failing and len(answers) == len(golden)
@@ -153,22 +153,23 @@ def _why(failing: Sequence[Difference], flips: int, gap: float, limit: float) ->
     return f"{pair}; {told.format(flips, gap, limit)}"
 
 
-def differences(golden: Sequence[Mapping[str, Any]], answers: Sequence[Prediction]) -> list[Difference]:
-    """Row by row, as many as there are answers."""
-    scale = _scale([row["answer"] for row in golden])
+def differences(golden: Sequence[Mapping[str, Any]], answers: Sequence[Prediction], limit: float = EXACT) -> list[Difference]:
+    """Row by row, as many as there are answers. A number is another answer where it moved further than the limit and 0.1 % of its scale."""
+    scale, other = _scale([row["answer"] for row in golden]), max(limit, _OTHER_NUMBER)
     pairs = zip(golden, answers, strict=False)
-    return [_difference(number, row, now, scale) for number, (row, now) in enumerate(pairs, 1)]
+    return [_difference(number, row, now, (scale, other)) for number, (row, now) in enumerate(pairs, 1)]
 
 
-def _difference(number: int, then: Mapping[str, Any], now: Prediction, scale: float) -> Difference:
+def _difference(number: int, then: Mapping[str, Any], now: Prediction, numeric: tuple[float, float]) -> Difference:
     # JSON knows lists only.
-    before, answer = then["answer"], list(now.answer) if isinstance(now.answer, tuple) else now.answer
+    before, answer = (list(each) if isinstance(each, tuple) else each for each in (then["answer"], now.answer))
     earlier, numbers = _numbers(before), _numbers(answer)
     if earlier is not None:
         if numbers is None or len(earlier) != len(numbers):
             return Difference(number, before, answer, True, math.inf, math.inf)
+        scale, other = numeric
         gap = float(np.abs(numbers - earlier).max(initial=0.0)) / scale
-        return Difference(number, before, answer, not gap <= _OTHER_NUMBER, gap, gap)
+        return Difference(number, before, answer, not gap <= other, gap, gap)
     old, new = then["scores"] or {}, now.scores or {}
     if not old and not new and then["score"] is not None and now.score is not None:
         old, new = {"": then["score"]}, {"": now.score}
