@@ -1,0 +1,87 @@
+// A tag for each word: spans stand out in the text, each with its kind in letters, and once more in a table.
+
+import { make } from "../dom.js";
+import { spoken } from "../words.js";
+
+const MARK = /^([BIESLUM])(?:-(.+))?$/s;
+const ENDS = new Set(["E", "S", "L", "U"]);
+const BEGINS = new Set(["B", "S", "U"]);
+
+export function show(prediction, { input }) {
+  const words = wordsOf(prediction, input);
+  const found = spans(prediction.answer);
+  const kinds = [...new Set(found.map(({ kind }) => kind))].sort();
+  const text = make("p", { class: "tagged", dir: "auto", data: { answer: JSON.stringify(prediction.answer) } });
+  const joined = joiner(words, input);
+  let place = 0;
+  for (const { kind, first, last } of found) {
+    text.append(joined(place, first, true), marked(joined(first, last + 1), kind, kinds.indexOf(kind)));
+    place = last + 1;
+  }
+  text.append(joined(place, words.length, true));
+  return [text, found.length ? table(found, joined) : spoken("p", "no_span", {}, { class: "quiet" }), meaning(prediction.score)];
+}
+
+export function told(prediction) {
+  const found = spans(prediction.answer);
+  return found.length ? { key: "told_spans", count: found.length } : { key: "no_span" };
+}
+
+export function cell(prediction) {
+  const words = prediction.words ?? [];
+  return spans(prediction.answer).map(({ kind, first, last }) => `${kind}: ${words.slice(first, last + 1).join(" ")}`).join("; ");
+}
+
+/** Runs of words that tags mark: `{kind, first, last}`. Tags of no scheme stand each for itself; `O` marks nothing. */
+export function spans(tags) {
+  const marks = tags.some((tag) => MARK.test(tag) && tag.includes("-")) && tags.every((tag) => tag === "O" || MARK.test(tag));
+  const found = [];
+  let open = null;
+  for (const [place, tag] of tags.entries()) {
+    if (tag === "O") { open = null; continue; }
+    const [, letter, kind] = marks ? MARK.exec(tag) : [null, "S", tag];
+    if (open && open.kind === (kind ?? "") && !BEGINS.has(letter)) open.last = place;
+    else found.push((open = { kind: kind ?? "", first: place, last: place }));
+    if (ENDS.has(letter)) open = null;
+  }
+  return found;
+}
+
+const wordsOf = (prediction, input) => prediction.words ?? (Array.isArray(input) ? input : String(input).split(/\s+/).filter(Boolean));
+
+/** Words `first` to `last` as the input writes them, blanks (or none, as in Chinese) included; `around` with the blanks outside too. */
+function joiner(words, input) {
+  const raw = Array.isArray(input) ? input.join(" ") : String(input);
+  const places = [];
+  let from = 0;
+  for (const word of words) {
+    const at = raw.indexOf(word, from);
+    // Cleaning may have changed a word: then the words themselves are shown, with blanks.
+    if (at < 0) return (first, last, around = false) => blank(words, first, last, around);
+    places.push([at, at + word.length]);
+    from = at + word.length;
+  }
+  return (first, last, around = false) => {
+    const begin = around ? (first ? places[first - 1][1] : 0) : places[first][0];
+    const end = around ? (last < words.length ? places[last][0] : raw.length) : places[last - 1][1];
+    return raw.slice(begin, end);
+  };
+}
+
+function blank(words, first, last, around) {
+  const inside = words.slice(first, last).join(" ");
+  if (!around) return inside;
+  return `${first ? " " : ""}${inside}${inside && last < words.length ? " " : ""}`;
+}
+
+const marked = (text, kind, hue) => make("mark", { class: `hue-${hue % 6}`, data: { kind } }, text, make("span", { class: "kind" }, kind));
+
+function table(found, joined) {
+  const rows = found.map(({ kind, first, last }) => make("tr", {}, make("th", { scope: "row" }, kind), make("td", { dir: "auto" }, joined(first, last + 1))));
+  const head = make("tr", {}, spoken("th", "kind", {}, { scope: "col" }), spoken("th", "words", {}, { scope: "col" }));
+  return make("details", {}, spoken("summary", "as_table"), make("table", { class: "rows" }, make("thead", {}, head), make("tbody", {}, rows)));
+}
+
+function meaning(score) {
+  return score === null || score === undefined ? null : spoken("p", "mean_sure", { score }, { class: "quiet", "data-score": String(score) });
+}

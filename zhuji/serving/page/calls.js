@@ -1,0 +1,84 @@
+// The same request from a terminal and from Python, quoted so that whatever stands in the input survives.
+
+import { copier } from "./copy.js";
+import { chosen, fill, fresh, make } from "./dom.js";
+import { hasKey, home } from "./server.js";
+import { spoken } from "./words.js";
+
+const KEY = "ZHUJI_KEY";
+
+/** Draws into `place` what does the same as the last request: `path` and `body`, or `file` (its name) and `fields` of a form. */
+export function calls(place, request) {
+  const code = make("code");
+  const pre = make("pre", { tabindex: "0", role: "region", "aria-labelledby": "calls-title" }, code);
+  const name = fresh("way");
+  const way = (value, title) => make("label", {}, make("input", { type: "radio", name, value, checked: value === "curl" }), make("span", {}, title));
+  const ways = make("fieldset", { class: "segments" }, spoken("legend", "calls_how", {}, { class: "hidden" }), way("curl", "curl"), way("python", "Python"));
+  const write = () => { code.textContent = chosen(ways) === "python" ? python(request) : curl(request); };
+  ways.addEventListener("change", write);
+  write();
+  fill(place, make("div", { class: "row between" }, ways, copier(() => code.textContent)), pre,
+    hasKey() ? spoken("p", "calls_key", {}, { class: "quiet" }) : null);
+}
+
+/** For a POSIX shell: between single quotes nothing has a meaning but the single quote itself. */
+const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** For the value of a curl form field, in which only these have a meaning. */
+const field = (text) => `"${text.replace(/["\\]/g, "\\$&")}"`;
+
+export function curl({ path, body, file, fields = {} }) {
+  const lines = [`curl ${quoted(new URL(path, home).href)}`];
+  // In double quotes, so that the shell puts the key in.
+  if (hasKey()) lines.push(`-H "Authorization: Bearer $${KEY}"`);
+  if (file) {
+    lines.push(`-F ${quoted(`file=@${field(file)}`)}`);
+    for (const [name, value] of Object.entries(fields)) lines.push(`--form-string ${quoted(`${name}=${value}`)}`);
+  } else {
+    if (body.stream) lines.push("-N");
+    lines.push("-H 'Content-Type: application/json'", `--data-raw ${quoted(JSON.stringify(body))}`);
+  }
+  return lines.join(" \\\n  ");
+}
+
+export function python(request) {
+  return request.file ? pythonFile(request) : pythonData(request);
+}
+
+function pythonData({ path, body }) {
+  const imports = hasKey() ? "import json\nimport os\nimport urllib.request" : "import json\nimport urllib.request";
+  const headers = [`"Content-Type": "application/json"`, ...authorization()].join(", ");
+  const read = body.stream
+    ? `    for line in answer:\n        print(line.decode().rstrip())`
+    : `    print(json.load(answer))`;
+  return `${imports}
+
+body = ${literal(body)}
+request = urllib.request.Request(
+    ${literal(new URL(path, home).href)},
+    data=json.dumps(body).encode(),
+    headers={${headers}},
+)
+with urllib.request.urlopen(request) as answer:
+${read}`;
+}
+
+function pythonFile({ path, file, fields = {} }) {
+  const headers = hasKey() ? `, headers={${authorization()}}` : "";
+  return `${hasKey() ? "import os\n\n" : ""}import httpx
+
+with open(${literal(file)}, "rb") as file:
+    answer = httpx.post(${literal(new URL(path, home).href)}, files={"file": file}, data=${literal(fields)}${headers}, timeout=None)
+print(answer.raise_for_status().json())`;
+}
+
+const authorization = () => (hasKey() ? [`"Authorization": "Bearer " + os.environ["${KEY}"]`] : []);
+
+/** Plain data as Python writes it. What JSON writes between quotes Python reads alike. */
+function literal(value) {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+  if (typeof value === "object") return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${literal(each)}`).join(", ")}}`;
+  return JSON.stringify(value);
+}

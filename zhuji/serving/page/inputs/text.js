@@ -1,0 +1,24 @@
+// Text: what a person types. A modality's input is one module of this folder, found by the modality's name.
+
+import { fresh, make } from "../dom.js";
+import { label, say, spoken } from "../words.js";
+
+/** Files whose rows such a model answers. */
+export const files = ".csv,.tsv,.jsonl,.txt";
+
+/** The input of a model. `element` to show; `read` what was given, null where nothing was; `write` puts a value in; `name` says it in a line. */
+export function input(model, changed) {
+  const area = make("textarea", { id: fresh("text"), rows: 5, spellcheck: "false", dir: "auto", oninput: changed });
+  const words = model.answers === "tags" ? "text_tags" : model.generates ? "text_prompt" : "text";
+  const first = make("div", { class: "field" }, spoken("label", words, {}, { for: area.id }), label(area, { placeholder: "text_hint" }));
+  return {
+    element: first,
+    read: () => (area.value.trim() ? area.value : null),
+    write: (value) => { area.value = Array.isArray(value) ? value.join(" ") : String(value ?? ""); },
+    focus: () => area.focus(),
+    rename: (key) => say(first.firstChild, key),
+  };
+}
+
+/** A value in one line. */
+export const name = (value) => String(value).replace(/\s+/g, " ").trim();
