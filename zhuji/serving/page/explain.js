@@ -29,8 +29,8 @@ function tinted({ text, weight }, most) {
 }
 
 function legend(about) {
-  return make("p", { class: "legend" },
-    spoken("span", "against", { about }), make("span", { class: "scale", "aria-hidden": "true" }), spoken("span", "speaks_for", { about }));
+  return make("div", { class: "legend" }, make("div", { class: "scale", "aria-hidden": "true" }),
+    spoken("span", "against", { about }), spoken("span", "speaks_for", { about }));
 }
 
 function table(parts, most) {

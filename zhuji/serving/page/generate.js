@@ -18,13 +18,13 @@ const NUMBERS = [
 ];
 
 /** The settings' part of the form. `read` gives what differs from the server's defaults. */
-export function settings(changed) {
+export function settings() {
   const how = make("select", { id: fresh("how") }, HOW.map((name) => spoken("option", `how_${name}`, {}, { value: name })));
   const numbers = NUMBERS.map((each) => ({ ...each, box: make("input", { ...limits(each), type: "number", id: fresh(each.name), inputmode: "decimal" }) }));
   const stop = make("input", { type: "text", id: fresh("stop"), autocomplete: "off", spellcheck: "false" });
   const follow = () => { for (const each of numbers) each.box.disabled = Boolean(each.sampling) && how.value !== "sample"; };
   const field = (key, box) => make("div", { class: "field small" }, spoken("label", key, {}, { for: box.id }), box);
-  const grid = make("div", { class: "grid", onchange: () => { follow(); changed(); } },
+  const grid = make("div", { class: "grid", onchange: follow },
     field("how", how), numbers.map(({ name, box }) => field(name, box)), field("stop_at", stop));
   follow();
   const read = () => {
@@ -46,7 +46,7 @@ export const request = (model, prompt, given) => ({ model: model.name, prompt, .
 /** Writes on and draws the text into `place` as it grows; gives the text and the seconds. An abort leaves what was written. */
 export async function write(place, body, signal) {
   const text = make("span", { class: "new" });
-  const page = make("p", { class: "written", dir: "auto", "aria-busy": "true" }, make("span", { class: "quiet" }, body.prompt), text);
+  const page = make("p", { class: "written", dir: "auto", "aria-busy": "true" }, make("span", { class: "prompt" }, body.prompt), text);
   const end = make("div", { class: "row" });
   fill(place, page, end);
   const begun = performance.now();
@@ -62,6 +62,6 @@ export async function write(place, body, signal) {
     page.dataset.answer = text.textContent;
   }
   fill(end, copier(() => text.textContent), stopped ? spoken("span", "stopped", {}, { class: "quiet" }) : null);
-  say(find("said"), "told", { answer: text.textContent });
+  say(find("said"), "plain", { value: text.textContent });
   return { text: text.textContent, seconds: (performance.now() - begun) / 1000, stopped };
 }

@@ -19,8 +19,9 @@ let now = null;
 /** The request under way. */
 let asking = null;
 
-const settings = generation.settings(() => {});
-const files = filePlace(takeFile);
+/** Parts of the form that stand once the words are there. */
+let settings = null;
+let files = null;
 const writes = () => Boolean(now?.model.generates) && chosen(find("mode")) === "generate";
 
 async function begin() {
@@ -51,7 +52,7 @@ async function use(model) {
     fill(find("result"), spoken("p", "no_module", { what: modality ? model.answers : model.modality }));
     return;
   }
-  const field = () => modality.input(model, () => {});
+  const field = () => modality.input(model);
   const before = now?.input.read();
   now = { model, kind, modality, input: field(), other: kind.compares ? field() : null };
   now.other?.rename("text_other");
@@ -79,7 +80,7 @@ async function module(folder, name) {
 function follow() {
   const writing = writes();
   say(find("send"), writing ? "write" : now.other ? "embed" : "send");
-  fill(find("settings"), writing ? settings.element : null);
+  find("settings").hidden = !writing;
   files.accept(writing || !now.modality.files ? null : now.modality.files);
 }
 
@@ -125,11 +126,11 @@ async function write(prompt, signal) {
   const { model } = now;
   const body = generation.request(model, prompt, settings.read());
   calls(find("calls-body"), { path: "generate", body });
-  const place = make("div");
+  const place = make("div", { class: "stack" });
   fill(find("result"), place);
   const { text, seconds } = await generation.write(place, body, signal);
   place.append(times({ seconds, version: model.version }));
-  remembered(prompt, null, { key: "told", answer: text });
+  remembered(prompt, null, { key: "plain", value: text });
 }
 
 async function predict(value, other, signal) {
@@ -182,13 +183,18 @@ async function takeFile(file) {
   if (!now) return;
   const { model, kind } = now;
   calls(find("calls-body"), { path: "predict", file: file.name, fields: { model: model.name } });
-  const place = make("div");
+  const place = make("div", { class: "stack" });
   fill(find("result"), place);
   await during(async (signal) => {
     const { count, server, seconds, version } = await answerFile(place, model, kind, file, signal);
     place.append(times({ server, seconds, version }));
     say(find("said"), "file_rows", { name: file.name, count });
   }, place, () => takeFile(file));
+}
+
+function closeKey() {
+  find("key").open = false;
+  find("key").firstElementChild.focus();
 }
 
 function listen() {
@@ -201,6 +207,9 @@ function listen() {
   find("example").addEventListener("click", () => { now.input.write(now.model.example); now.input.focus(); });
   find("clear").addEventListener("click", () => { now.input.write(""); now.other?.write(""); empty(); now.input.focus(); });
   find("key-value").addEventListener("input", ({ target }) => useKey(target.value));
+  find("key-form").addEventListener("submit", (event) => { event.preventDefault(); closeKey(); });
+  find("key").addEventListener("keydown", (event) => { if (event.key === "Escape") closeKey(); });
+  document.addEventListener("pointerdown", ({ target }) => { if (!find("key").contains(target)) find("key").open = false; });
   find("model").addEventListener("change", ({ target }) => {
     remember("model", target.value);
     use(models.find(({ name }) => name === target.value));
@@ -209,8 +218,11 @@ function listen() {
 
 await load(new URL("words.json", import.meta.url));
 look();
-listen();
+settings = generation.settings();
+files = filePlace(takeFile);
+fill(find("settings"), settings.element);
 fill(find("file"), files.element);
+listen();
 draw(find("history-body"));
 await begin();
 document.documentElement.dataset.ready = "true";

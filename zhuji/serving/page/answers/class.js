@@ -12,5 +12,5 @@ export function show(prediction) {
   ];
 }
 
-export const told = ({ answer, score }) => (score === null ? { key: "told", answer } : { key: "told_sure", answer: String(answer), score });
+export const told = ({ answer, score }) => (score === null ? { key: "plain", value: answer } : { key: "told_sure", answer: String(answer), score });
 export const cell = ({ answer }) => String(answer);

@@ -12,5 +12,5 @@ export function show(prediction) {
   return [given, prediction.scores ? bars(prediction.scores, new Set(names), "bars_classes") : null];
 }
 
-export const told = ({ answer }) => (answer.length ? { key: "told", answer: answer.join(", ") } : { key: "no_class" });
+export const told = ({ answer }) => (answer.length ? { key: "plain", value: answer.join(", ") } : { key: "no_class" });
 export const cell = ({ answer }) => answer.join(", ");

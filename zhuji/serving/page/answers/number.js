@@ -10,5 +10,5 @@ export function show({ answer, score }) {
   return [big, likely];
 }
 
-export const told = ({ answer }) => (answer === null ? { key: "no_number" } : { key: "told", answer });
+export const told = ({ answer }) => (answer === null ? { key: "no_number" } : { key: "plain", value: answer });
 export const cell = ({ answer }) => (answer === null ? "" : String(answer));

@@ -7,10 +7,11 @@ const MARK = /^([BIESLUM])(?:-(.+))?$/s;
 const ENDS = new Set(["E", "S", "L", "U"]);
 const BEGINS = new Set(["B", "S", "U"]);
 
-export function show(prediction, { input }) {
+export function show(prediction, { input, model }) {
   const words = wordsOf(prediction, input);
   const found = spans(prediction.answer);
-  const kinds = [...new Set(found.map(({ kind }) => kind))].sort();
+  // A kind keeps its colour from one text to the next.
+  const kinds = [...new Set([...model.labels, ...found.map(({ kind }) => kind)])];
   const text = make("p", { class: "tagged", dir: "auto", data: { answer: JSON.stringify(prediction.answer) } });
   const joined = joiner(words, input);
   let place = 0;
@@ -19,7 +20,8 @@ export function show(prediction, { input }) {
     place = last + 1;
   }
   text.append(joined(place, words.length, true));
-  return [text, found.length ? table(found, joined) : spoken("p", "no_span", {}, { class: "quiet" }), meaning(prediction.score)];
+  const rest = found.length ? table(found, joined) : spoken("p", "no_span", {}, { class: "quiet" });
+  return [text, meaning(prediction.score), rest];
 }
 
 export function told(prediction) {

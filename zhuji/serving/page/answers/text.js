@@ -14,5 +14,5 @@ export function show({ answer, score }) {
   ];
 }
 
-export const told = ({ answer }) => ({ key: "told", answer: String(answer) });
+export const told = ({ answer }) => ({ key: "plain", value: String(answer) });
 export const cell = ({ answer }) => String(answer);

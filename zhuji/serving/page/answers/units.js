@@ -15,7 +15,7 @@ export function show({ answer, score }) {
 
 export function told({ answer, score }) {
   const text = filled(answer);
-  if (text) return { key: "told", answer: text };
+  if (text) return { key: "plain", value: text };
   return score === null || score === undefined ? { key: "nothing_hidden" } : { key: "guessed", score };
 }
 

@@ -38,8 +38,8 @@ export const cell = ({ answer }) => `[${answer.slice(0, 3).map((value) => value.
 function alike(score) {
   const meter = make("div", { class: "meter", "aria-hidden": "true" }, make("span", { class: "fill" }));
   meter.firstChild.style.setProperty("--share", String(Math.max(0, Math.min(1, score))));
-  const big = make("p", { class: "big" }, spoken("span", "alike_is"), spoken("span", "three", { value: score.toFixed(3) }, { class: "sure" }));
-  return make("div", { class: "alike", data: { likeness: String(score) } }, big, meter, spoken("p", "alike_note", {}, { class: "quiet" }));
+  return make("div", { class: "alike", data: { likeness: String(score) } }, spoken("p", "alike_is", {}, { class: "quiet" }),
+    spoken("p", "three", { value: score.toFixed(3) }, { class: "big" }), meter, spoken("p", "alike_note", {}, { class: "quiet" }));
 }
 
 const fact = (name, key, values) => make("div", {}, spoken("dt", name), spoken("dd", key, values, { "data-value": String(values.value) }));

@@ -7,8 +7,8 @@ import { label, say, spoken } from "../words.js";
 export const files = ".csv,.tsv,.jsonl,.txt";
 
 /** The input of a model. `element` to show; `read` what was given, null where nothing was; `write` puts a value in; `name` says it in a line. */
-export function input(model, changed) {
-  const area = make("textarea", { id: fresh("text"), rows: 5, spellcheck: "false", dir: "auto", oninput: changed });
+export function input(model) {
+  const area = make("textarea", { id: fresh("text"), rows: 5, spellcheck: "false", dir: "auto" });
   const words = model.answers === "tags" ? "text_tags" : model.generates ? "text_prompt" : "text";
   const first = make("div", { class: "field" }, spoken("label", words, {}, { for: area.id }), label(area, { placeholder: "text_hint" }));
   return {
