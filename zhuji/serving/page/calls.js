@@ -7,8 +7,9 @@ import { spoken } from "./words.js";
 
 const KEY = "ZHUJI_KEY";
 
-/** Draws into `place` what does the same as the last request: `path` and `body`, or `file` (its name) and `fields` of a form. */
+/** Draws into `place`, and shows its card, what does the same as the last request: `path` and `body`, or `file` (its name) and `fields` of a form. */
 export function calls(place, request) {
+  place.closest("section").hidden = false;
   const code = make("code");
   const pre = make("pre", { tabindex: "0", role: "region", "aria-labelledby": "calls-title" }, code);
   const name = fresh("way");

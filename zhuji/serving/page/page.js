@@ -86,7 +86,7 @@ function follow() {
 
 function empty() {
   fill(find("result"), spoken("p", "empty", {}, { class: "quiet" }));
-  fill(find("calls-body"), spoken("p", "calls_none", {}, { class: "quiet" }));
+  find("calls").hidden = true;
   hush(find("said"));
 }
 

@@ -12,10 +12,11 @@ export function note(place, entry) {
   draw(place);
 }
 
-/** Draws the list. */
+/** Draws the list; its card is not there before there is anything in it. */
 export function draw(place) {
+  place.closest("section").hidden = !past.length;
   if (!past.length) {
-    fill(place, spoken("p", "history_none", {}, { class: "quiet" }));
+    fill(place);
     return;
   }
   const forget = spoken("button", "forget", {}, { type: "button", class: "plain", onclick: () => { past = []; draw(place); } });

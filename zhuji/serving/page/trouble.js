@@ -1,7 +1,7 @@
 // What went wrong, what it means and what one can do: wait, try again, give a key.
 
-import { fill, find, make } from "./dom.js";
-import { hasKey } from "./server.js";
+import { fill, find, fresh, make } from "./dom.js";
+import { hasKey, useKey } from "./server.js";
 import { say, spoken } from "./words.js";
 
 let clock = null;
@@ -11,20 +11,28 @@ export function tell(place, trouble, again) {
   clearInterval(clock);
   if (!trouble.kind) throw trouble;
   const kind = trouble.kind === "key" && hasKey() ? "wrong_key" : trouble.kind;
-  const button = spoken("button", "again", {}, { type: "button", onclick: () => { clearInterval(clock); again(); } });
+  const retry = () => { clearInterval(clock); again(); };
+  const button = spoken("button", "again", {}, { type: "button", onclick: retry });
   const waiting = make("p", { class: "quiet", "aria-hidden": "true" });
   fill(place, make("div", { class: "trouble", role: "alert", data: { trouble: trouble.kind, status: String(trouble.status) } },
     spoken("p", `trouble_${kind}`, {}, { class: "title" }),
     spoken("p", `trouble_${kind}_help`, { wait: trouble.wait ?? 0 }),
     trouble.said ? make("p", { class: "said", dir: "auto" }, trouble.said) : null),
-  make("div", { class: "row" }, trouble.kind === "refused" ? null : button, waiting));
-  if (trouble.kind === "key") openKey();
+  trouble.kind === "key" ? keyForm(retry) : make("div", { class: "row" }, trouble.kind === "refused" ? null : button, waiting));
   if (trouble.kind === "busy") countDown(waiting, trouble.wait);
 }
 
-function openKey() {
-  find("key").open = true;
-  find("key-value").focus();
+/** The key's field where it is missed; it is the one of the page's head. */
+function keyForm(retry) {
+  const box = make("input", { type: "password", id: fresh("key"), autocomplete: "off", spellcheck: "false" });
+  const give = (event) => {
+    event.preventDefault();
+    find("key-value").value = box.value;
+    useKey(box.value);
+    retry();
+  };
+  return make("form", { onsubmit: give }, spoken("label", "key_label", {}, { for: box.id }),
+    make("div", { class: "row" }, box, spoken("button", "again", {}, { type: "submit" })), spoken("p", "key_note", {}, { class: "quiet" }));
 }
 
 function countDown(place, seconds) {

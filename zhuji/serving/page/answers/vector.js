@@ -32,7 +32,7 @@ export function show({ answer }, { other } = {}) {
 }
 
 export const told = ({ answer }, { other } = {}) =>
-  other ? { key: "told_alike", score: likeness(answer, other.answer) } : { key: "told_vector", count: answer.length, norm: norm(answer) };
+  other ? { key: "told_alike", score: likeness(answer, other.answer).toFixed(3) } : { key: "told_vector", count: answer.length, norm: norm(answer) };
 export const cell = ({ answer }) => `[${answer.slice(0, 3).map((value) => value.toFixed(3)).join(", ")}${answer.length > 3 ? ", …" : ""}]`;
 
 function alike(score) {
