@@ -19,9 +19,22 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from zhuji.serving.routes import page
 
-HARD = "it's “quoted” \"twice\"\n$HOME `ls` \\n 中文 100% <b>&amp;</b> !x"
+HARD = 'it\'s “quoted” "twice"\n$HOME `ls` \\n 中文 100% <b>&amp;</b> !x'
 """What breaks careless quoting and careless markup."""
-LABELS = ["positive", "negative", "mixed", "neutral", "请勿打扰", "sports", "politics", "weather", "science", "music", "travel", "food"]
+LABELS = [
+    "positive",
+    "negative",
+    "mixed",
+    "neutral",
+    "请勿打扰",
+    "sports",
+    "politics",
+    "weather",
+    "science",
+    "music",
+    "travel",
+    "food",
+]
 
 
 def model(name: str, answers: str, **more: Any) -> dict[str, Any]:
@@ -73,14 +86,26 @@ def answer(kind: str, text: str) -> dict[str, Any]:
         words = words_of(text)
         tags, open_kind = [], None
         for word in words:
-            kind_now = "LOC" if word in {"London", "北", "京"} else "ORG" if word in {"Royal", "Society"} else "PER" if word.istitle() and word.isascii() else None
+            kind_now = (
+                "LOC"
+                if word in {"London", "北", "京"}
+                else "ORG"
+                if word in {"Royal", "Society"}
+                else "PER"
+                if word.istitle() and word.isascii()
+                else None
+            )
             tags.append("O" if kind_now is None else f"{'I' if kind_now == open_kind else 'B'}-{kind_now}")
             open_kind = kind_now
         return {"answer": tags, "score": 0.9731, "scores": None, "words": words}
     if kind == "text":
         return {"answer": f"图书馆九点开门。〔{text}〕", "score": 0.4312, "scores": None}
     if kind == "vector":
-        return {"answer": [math.sin(hash_of(text) * (place + 1) / 997) / 7 for place in range(96)], "score": None, "scores": None}
+        return {
+            "answer": [math.sin(hash_of(text) * (place + 1) / 997) / 7 for place in range(96)],
+            "score": None,
+            "scores": None,
+        }
     return {"answer": "Paris" if "[MASK]" in text else "", "score": 0.6172, "scores": None}
 
 
@@ -105,7 +130,7 @@ def application(state: State) -> FastAPI:
     @app.middleware("http")
     async def guard(request: Request, call_next: Any) -> Response:
         asked = request.url.path.lstrip("/")
-        if asked in ("", "models") or asked.startswith("page/"):
+        if asked == "" or asked.startswith("page/"):
             return await call_next(request)
         if state.key and request.headers.get("authorization") != f"Bearer {state.key}":
             return refused(401, "a key is needed", "authentication_error")
@@ -140,24 +165,42 @@ def application(state: State) -> FastAPI:
             writer.writerow(["text", "prediction", "score"])
             writer.writerows([text, one["answer"], one["score"]] for text, one in zip(inputs, given))
             return Response(out.getvalue(), media_type="text/csv")
-        return JSONResponse({"model": found["name"], "version": found["version"], "predictions": given, "seconds": time.perf_counter() - begun})
+        return JSONResponse(
+            {"model": found["name"], "version": found["version"], "predictions": given, "seconds": time.perf_counter() - begun}
+        )
 
     @app.post("/explain")
     async def explain(request: Request) -> Any:
         body = await request.json()
         said = answer("class", body["input"])
         parts = [{"text": word, "weight": (hash_of(word) % 200 - 90) / 100} for word in body["input"].split()]
-        return {"model": body["model"], "version": "3f9a1c0b7d2e", "prediction": said, "about": said["answer"], "parts": parts, "seconds": 0.031}
+        return {
+            "model": body["model"],
+            "version": "3f9a1c0b7d2e",
+            "prediction": said,
+            "about": said["answer"],
+            "parts": parts,
+            "seconds": 0.031,
+        }
 
     @app.post("/nearest")
     async def nearest(request: Request) -> Any:
-        texts = ["A story that goes nowhere, slowly, with fine actors.", "Wonderful cast, no ending worth the name.", "故事拖沓，结局令人失望。"]
-        return {"rows": [{"text": text, "label": LABELS[n], "likeness": 0.91 - n / 9} for n, text in enumerate(texts)], "seconds": 0.004}
+        texts = [
+            "A story that goes nowhere, slowly, with fine actors.",
+            "Wonderful cast, no ending worth the name.",
+            "故事拖沓，结局令人失望。",
+        ]
+        return {
+            "rows": [{"text": text, "label": LABELS[n], "likeness": 0.91 - n / 9} for n, text in enumerate(texts)],
+            "seconds": 0.004,
+        }
 
     @app.post("/generate")
     async def generate(request: Request) -> Any:
         body = await request.json()
-        pieces = [f" {word}" for word in "there was a small house by the river , and in it lived 一只 old cat .".split()][: body.get("max_units", 128)]
+        pieces = [f" {word}" for word in "there was a small house by the river , and in it lived 一只 old cat .".split()][
+            : body.get("max_units", 128)
+        ]
         if not body.get("stream"):
             return {"model": "gpt", "version": "3f9a1c0b7d2e", "text": "".join(pieces), "seconds": 0.1}
 

@@ -7,14 +7,16 @@ import { spoken } from "./words.js";
 
 const KEY = "ZHUJI_KEY";
 
-/** Draws into `place`, and shows its card, what does the same as the last request: `path` and `body`, or `file` (its name) and `fields` of a form. */
+/** Draws into `place`, and shows its card, what does the same as a request: `path` and `body`, or `file` (its name) and `fields`. */
 export function calls(place, request) {
   place.closest("section").hidden = false;
   const code = make("code");
   const pre = make("pre", { tabindex: "0", role: "region", "aria-labelledby": "calls-title" }, code);
   const name = fresh("way");
-  const way = (value, title) => make("label", {}, make("input", { type: "radio", name, value, checked: value === "curl" }), make("span", {}, title));
-  const ways = make("fieldset", { class: "segments" }, spoken("legend", "calls_how", {}, { class: "hidden" }), way("curl", "curl"), way("python", "Python"));
+  const way = (value, title) =>
+    make("label", {}, make("input", { type: "radio", name, value, checked: value === "curl" }), make("span", {}, title));
+  const ways = make("fieldset", { class: "segments" },
+    spoken("legend", "calls_how", {}, { class: "hidden" }), way("curl", "curl"), way("python", "Python"));
   const write = () => { code.textContent = chosen(ways) === "python" ? python(request) : curl(request); };
   ways.addEventListener("change", write);
   write();
@@ -80,6 +82,6 @@ function literal(value) {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value === "object") return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${literal(each)}`).join(", ")}}`;
-  return JSON.stringify(value);
+  if (typeof value !== "object") return JSON.stringify(value);
+  return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${literal(each)}`).join(", ")}}`;
 }

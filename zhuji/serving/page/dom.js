@@ -1,6 +1,6 @@
 // Elements out of plain values. Text stays text: nothing here, or anywhere on this page, makes markup out of a string.
 
-/** An element. `attributes`: by name; `data` an object of data attributes, a function listens (`onclick`), true sets, false and null leave out. */
+/** An element. `attributes` by name: `data` is an object of data attributes, a function listens (`onclick`), null and false leave out. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

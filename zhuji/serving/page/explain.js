@@ -1,8 +1,12 @@
 // What the words of an input spoke for: tinted by sign and strength, and once more in a table.
 
 import { fill, make } from "./dom.js";
+import { alternative, numberCell, rowsTable } from "./pieces.js";
 import { data } from "./server.js";
-import { say, spoken } from "./words.js";
+import { spoken } from "./words.js";
+
+/** Share of the largest weight below which a word hardly speaks. */
+const SLIGHT = 0.02;
 
 /** Asks for the explanation of an input and draws it into `place`. */
 export async function explain(place, model, input, signal) {
@@ -11,7 +15,8 @@ export async function explain(place, model, input, signal) {
   const about = String(found.about ?? found.prediction?.answer ?? "");
   fill(place,
     spoken("h3", "explanation"),
-    make("p", { class: "explained", dir: "auto" }, found.parts.flatMap((part, at) => [gap(found.parts, at, input), tinted(part, most)])),
+    make("p", { class: "explained", dir: "auto" },
+      found.parts.flatMap((part, at) => [gap(found.parts, at, input), tinted(part, most)])),
     legend(about),
     table(found.parts, most));
 }
@@ -23,7 +28,8 @@ function gap(parts, at, input) {
 }
 
 function tinted({ text, weight }, most) {
-  const part = make("span", { class: weight < 0 ? "part against" : "part for", title: weight.toPrecision(3), data: { weight: String(weight) } }, text);
+  const side = weight < 0 ? "part against" : "part for";
+  const part = make("span", { class: side, title: weight.toPrecision(3), data: { weight: String(weight) } }, text);
   part.style.setProperty("--strength", String(Math.abs(weight) / most));
   return part;
 }
@@ -34,13 +40,11 @@ function legend(about) {
 }
 
 function table(parts, most) {
-  const sorted = parts.map((part, at) => ({ ...part, at })).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
-  const rows = sorted.filter(({ text }) => text.trim()).map(({ text, weight }) => make("tr", { data: { weight: String(weight) } },
-    make("th", { scope: "row", dir: "auto" }, text.trim()),
-    spoken("td", Math.abs(weight) / most < 0.02 ? "direction_none" : weight < 0 ? "direction_against" : "direction_for"),
-    make("td", { class: "number" }, say(make("span"), "three", { value: weight.toPrecision(3) }))));
-  const head = make("tr", {}, spoken("th", "part", {}, { scope: "col" }), spoken("th", "direction", {}, { scope: "col" }),
-    spoken("th", "weight", {}, { scope: "col", class: "number" }));
-  return make("details", {}, spoken("summary", "as_table"),
-    make("table", { class: "rows" }, make("thead", {}, head), make("tbody", {}, rows)));
+  const words = parts.filter(({ text }) => text.trim()).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+  const rows = words.map(({ text, weight }) =>
+    make("tr", { data: { weight: String(weight) } },
+      make("th", { scope: "row", dir: "auto" }, text.trim()),
+      spoken("td", Math.abs(weight) / most < SLIGHT ? "direction_none" : weight < 0 ? "direction_against" : "direction_for"),
+      numberCell(weight.toPrecision(3), weight)));
+  return alternative(rowsTable(["part", "direction", "-weight"], rows));
 }

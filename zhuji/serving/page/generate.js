@@ -20,7 +20,8 @@ const NUMBERS = [
 /** The settings' part of the form. `read` gives what differs from the server's defaults. */
 export function settings() {
   const how = make("select", { id: fresh("how") }, HOW.map((name) => spoken("option", `how_${name}`, {}, { value: name })));
-  const numbers = NUMBERS.map((each) => ({ ...each, box: make("input", { ...limits(each), type: "number", id: fresh(each.name), inputmode: "decimal" }) }));
+  const boxOf = (each) => make("input", { ...limits(each), type: "number", id: fresh(each.name), inputmode: "decimal" });
+  const numbers = NUMBERS.map((each) => ({ ...each, box: boxOf(each) }));
   const stop = make("input", { type: "text", id: fresh("stop"), autocomplete: "off", spellcheck: "false" });
   const follow = () => { for (const each of numbers) each.box.disabled = Boolean(each.sampling) && how.value !== "sample"; };
   const field = (key, box) => make("div", { class: "field small" }, spoken("label", key, {}, { for: box.id }), box);
@@ -41,15 +42,18 @@ export function settings() {
 const limits = ({ value, min, max, step }) => ({ value: String(value), min: String(min), max: String(max), step: String(step) });
 
 /** What a request of these settings is. A beam search knows its text at the end and cannot be streamed. */
-export const request = (model, prompt, given) => ({ model: model.name, prompt, ...given, ...(given.how === "beam" ? {} : { stream: true }) });
+export function request(model, prompt, given) {
+  return { model: model.name, prompt, ...given, ...(given.how === "beam" ? {} : { stream: true }) };
+}
 
 /** Writes on and draws the text into `place` as it grows; gives the text and the seconds. An abort leaves what was written. */
 export async function write(place, body, signal) {
   const text = make("span", { class: "new" });
-  const page = make("p", { class: "written", dir: "auto", "aria-busy": "true" }, make("span", { class: "prompt" }, body.prompt), text);
+  const begun = make("span", { class: "prompt" }, body.prompt);
+  const page = make("p", { class: "written", dir: "auto", "aria-busy": "true" }, begun, text);
   const end = make("div", { class: "row" });
   fill(place, page, end);
-  const begun = performance.now();
+  const from = performance.now();
   let stopped = false;
   try {
     if (body.stream) for await (const event of events("generate", body, { signal })) text.textContent += event.text ?? "";
@@ -63,5 +67,5 @@ export async function write(place, body, signal) {
   }
   fill(end, copier(() => text.textContent), stopped ? spoken("span", "stopped", {}, { class: "quiet" }) : null);
   say(find("said"), "plain", { value: text.textContent });
-  return { text: text.textContent, seconds: (performance.now() - begun) / 1000, stopped };
+  return { text: text.textContent, seconds: (performance.now() - from) / 1000, stopped };
 }

@@ -1,4 +1,4 @@
-// Language and theme: what the browser prefers until a person chooses. A choice stands in the address, so nothing needs to be stored.
+// Language and theme: what the browser prefers until a person chooses. A choice stands in the address: nothing needs to be stored.
 
 import { find } from "./dom.js";
 import { speak } from "./words.js";

@@ -1,5 +1,5 @@
-// The playground: one page over the server's public routes. What an input is and how an answer looks are modules of their own, found by
-// the model's modality (`inputs/`) and by the kind of its answers (`answers/`).
+// The playground: one page over the server's public routes. What an input is and how an answer looks are modules of their own, found
+// by the model's modality (`inputs/`) and by the kind of its answers (`answers/`).
 
 import { calls } from "./calls.js";
 import { chosen, fill, find, make } from "./dom.js";
@@ -58,7 +58,7 @@ async function use(model) {
   now.other?.rename("text_other");
   if (before && now.modality.name(before)) now.input.write(before);
   fill(find("input"), now.input.element, now.other?.element);
-  say(find("about"), "about", { task: model.task, modality: model.modality, version: model.version, count: (model.labels ?? []).length });
+  say(find("about"), "about", { task: model.task, modality: model.modality, version: model.version });
   find("mode").hidden = !model.generates;
   find("example").hidden = model.example === null || model.example === undefined;
   follow();

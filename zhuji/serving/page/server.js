@@ -11,7 +11,7 @@ let key = "";
 export const useKey = (value) => { key = value.trim(); };
 export const hasKey = () => key !== "";
 
-/** What went wrong. `kind`: away, busy, key, refused or broken; `wait`: seconds after which asking again makes sense; `said`: the server's words. */
+/** What went wrong. `kind`: away, busy, key, refused or broken; `wait`: seconds until asking again makes sense; `said` by the server. */
 export class Trouble extends Error {
   constructor(kind, { said = "", status = 0, wait = null } = {}) {
     super(said || kind);

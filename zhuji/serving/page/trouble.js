@@ -32,7 +32,8 @@ function keyForm(retry) {
     retry();
   };
   return make("form", { onsubmit: give }, spoken("label", "key_label", {}, { for: box.id }),
-    make("div", { class: "row" }, box, spoken("button", "again", {}, { type: "submit" })), spoken("p", "key_note", {}, { class: "quiet" }));
+    make("div", { class: "row" }, box, spoken("button", "again", {}, { type: "submit" })),
+    spoken("p", "key_note", {}, { class: "quiet" }));
 }
 
 function countDown(place, seconds) {

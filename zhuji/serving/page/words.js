@@ -1,4 +1,4 @@
-// What a person reads, in two languages. An element remembers by key what it says, so that a change of language says all of it anew.
+// What a person reads, in two languages. An element remembers by key what it says: a change of language says all of it anew.
 
 import { make } from "./dom.js";
 
@@ -30,13 +30,11 @@ export function text(key, values = {}) {
   return found.replace(/\{(\w+)(?::(\w+))?\}/g, (_, name, how) => shown(values[name], how));
 }
 
-/** A value as a person reads it: a number in this language's way, as `percent`, `time` (of seconds), `size` (of bytes) or `exact`. */
+/** A value as a person reads it: a number in this language's way, as `percent` or as `time` (of seconds). */
 export function shown(value, how) {
   if (typeof value !== "number") return String(value ?? "");
   if (how === "percent") return percent(value);
   if (how === "time") return value < 1 ? `${digits(value * 1000, value < 0.0995 ? 1 : 0)} ms` : `${digits(value, 2)} s`;
-  if (how === "size") return value < 1e6 ? `${digits(value / 1e3, 1)} kB` : `${digits(value / 1e6, 1)} MB`;
-  if (how === "exact") return String(value);
   return new Intl.NumberFormat(locale(), { maximumSignificantDigits: 6 }).format(value);
 }
 

@@ -1,8 +1,8 @@
-// One class. An answer's kind is one module of this folder, found by its name: `show` draws it, `told` says it in a sentence (a key of
-// words.json and its values), `cell` in a cell of a table.
+// One class. An answer's kind is one module of this folder, found by its name: `show` draws it, `told` says it in a sentence (a key
+// of words.json and its values), `cell` in a cell of a table.
 
-import { bars, sure } from "../bars.js";
 import { make } from "../dom.js";
+import { bars, sure } from "../pieces.js";
 
 export function show(prediction) {
   const name = String(prediction.answer);
@@ -12,5 +12,5 @@ export function show(prediction) {
   ];
 }
 
-export const told = ({ answer, score }) => (score === null ? { key: "plain", value: answer } : { key: "told_sure", answer: String(answer), score });
+export const told = ({ answer, score }) => ({ key: "told_sure", answer: String(answer), score });
 export const cell = ({ answer }) => String(answer);

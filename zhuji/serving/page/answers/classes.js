@@ -1,7 +1,7 @@
 // Several classes at once, or none.
 
-import { bars } from "../bars.js";
 import { make } from "../dom.js";
+import { bars } from "../pieces.js";
 import { spoken } from "../words.js";
 
 export function show(prediction) {

@@ -1,6 +1,7 @@
 // A tag for each word: spans stand out in the text, each with its kind in letters, and once more in a table.
 
 import { make } from "../dom.js";
+import { alternative, rowsTable, scored } from "../pieces.js";
 import { spoken } from "../words.js";
 
 const MARK = /^([BIESLUM])(?:-(.+))?$/s;
@@ -21,7 +22,7 @@ export function show(prediction, { input, model }) {
   }
   text.append(joined(place, words.length, true));
   const rest = found.length ? table(found, joined) : spoken("p", "no_span", {}, { class: "quiet" });
-  return [text, meaning(prediction.score), rest];
+  return [text, scored(prediction.score, "mean_sure"), rest];
 }
 
 export function told(prediction) {
@@ -49,9 +50,9 @@ export function spans(tags) {
   return found;
 }
 
-const wordsOf = (prediction, input) => prediction.words ?? (Array.isArray(input) ? input : String(input).split(/\s+/).filter(Boolean));
+const wordsOf = ({ words }, input) => words ?? (Array.isArray(input) ? input : String(input).split(/\s+/).filter(Boolean));
 
-/** Words `first` to `last` as the input writes them, blanks (or none, as in Chinese) included; `around` with the blanks outside too. */
+/** Gives words `first` up to `last` as the input writes them, with its blanks or, as in Chinese, none; `around` with those outside. */
 function joiner(words, input) {
   const raw = Array.isArray(input) ? input.join(" ") : String(input);
   const places = [];
@@ -76,14 +77,12 @@ function blank(words, first, last, around) {
   return `${first ? " " : ""}${inside}${inside && last < words.length ? " " : ""}`;
 }
 
-const marked = (text, kind, hue) => make("mark", { class: `hue-${hue % 6}`, data: { kind } }, text, make("span", { class: "kind" }, kind));
-
-function table(found, joined) {
-  const rows = found.map(({ kind, first, last }) => make("tr", {}, make("th", { scope: "row" }, kind), make("td", { dir: "auto" }, joined(first, last + 1))));
-  const head = make("tr", {}, spoken("th", "kind", {}, { scope: "col" }), spoken("th", "words", {}, { scope: "col" }));
-  return make("details", {}, spoken("summary", "as_table"), make("table", { class: "rows" }, make("thead", {}, head), make("tbody", {}, rows)));
+function marked(text, kind, hue) {
+  return make("mark", { class: `hue-${hue % 6}`, data: { kind } }, text, make("span", { class: "kind" }, kind));
 }
 
-function meaning(score) {
-  return score === null || score === undefined ? null : spoken("p", "mean_sure", { score }, { class: "quiet", "data-score": String(score) });
+function table(found, joined) {
+  const rows = found.map(({ kind, first, last }) =>
+    make("tr", {}, make("th", { scope: "row" }, kind), make("td", { dir: "auto" }, joined(first, last + 1))));
+  return alternative(rowsTable(["kind", "words"], rows));
 }

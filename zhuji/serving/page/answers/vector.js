@@ -23,7 +23,7 @@ export function show({ answer }, { other } = {}) {
   return [
     other ? alike(likeness(answer, other.answer)) : null,
     make("dl", { class: "facts", data: { answer: JSON.stringify(answer) } },
-      fact("dimensions", "plain", { value: answer.length }), fact("norm", "plain", { value: norm(answer) })),
+      fact("dimensions", answer.length), fact("norm", norm(answer))),
     strip(answer),
     spoken("p", "first_numbers", { count: Math.min(FIRST, answer.length) }, { class: "quiet" }),
     make("ol", { class: "numbers" }, first),
@@ -31,18 +31,24 @@ export function show({ answer }, { other } = {}) {
   ];
 }
 
-export const told = ({ answer }, { other } = {}) =>
-  other ? { key: "told_alike", score: likeness(answer, other.answer).toFixed(3) } : { key: "told_vector", count: answer.length, norm: norm(answer) };
-export const cell = ({ answer }) => `[${answer.slice(0, 3).map((value) => value.toFixed(3)).join(", ")}${answer.length > 3 ? ", …" : ""}]`;
+export function told({ answer }, { other } = {}) {
+  if (other) return { key: "told_alike", score: likeness(answer, other.answer).toFixed(3) };
+  return { key: "told_vector", count: answer.length, norm: norm(answer) };
+}
+
+export function cell({ answer }) {
+  const first = answer.slice(0, 3).map((value) => value.toFixed(3));
+  return `[${[...first, ...(answer.length > 3 ? ["…"] : [])].join(", ")}]`;
+}
 
 function alike(score) {
   const meter = make("div", { class: "meter", "aria-hidden": "true" }, make("span", { class: "fill" }));
   meter.firstChild.style.setProperty("--share", String(Math.max(0, Math.min(1, score))));
   return make("div", { class: "alike", data: { likeness: String(score) } }, spoken("p", "alike_is", {}, { class: "quiet" }),
-    spoken("p", "three", { value: score.toFixed(3) }, { class: "big" }), meter, spoken("p", "alike_note", {}, { class: "quiet" }));
+    spoken("p", "plain", { value: score.toFixed(3) }, { class: "big" }), meter, spoken("p", "alike_note", {}, { class: "quiet" }));
 }
 
-const fact = (name, key, values) => make("div", {}, spoken("dt", name), spoken("dd", key, values, { "data-value": String(values.value) }));
+const fact = (name, value) => make("div", {}, spoken("dt", name), spoken("dd", "plain", { value }, { "data-value": String(value) }));
 
 /** All numbers side by side: upwards and in the accent above zero, downwards below. */
 function strip(vector) {

@@ -6,17 +6,16 @@ import { label, say, spoken } from "../words.js";
 /** Files whose rows such a model answers. */
 export const files = ".csv,.tsv,.jsonl,.txt";
 
-/** The input of a model. `element` to show; `read` what was given, null where nothing was; `write` puts a value in; `name` says it in a line. */
+/** The input of a model: `element` to show, `read` gives what is in it, or null, `write` puts a value in, `rename` says what it is. */
 export function input(model) {
   const area = make("textarea", { id: fresh("text"), rows: 5, spellcheck: "false", dir: "auto" });
-  const words = model.answers === "tags" ? "text_tags" : model.generates ? "text_prompt" : "text";
-  const first = make("div", { class: "field" }, spoken("label", words, {}, { for: area.id }), label(area, { placeholder: "text_hint" }));
+  const title = spoken("label", model.answers === "tags" ? "text_tags" : model.generates ? "text_prompt" : "text", {}, { for: area.id });
   return {
-    element: first,
+    element: make("div", { class: "field" }, title, label(area, { placeholder: "text_hint" })),
     read: () => (area.value.trim() ? area.value : null),
     write: (value) => { area.value = Array.isArray(value) ? value.join(" ") : String(value ?? ""); },
     focus: () => area.focus(),
-    rename: (key) => say(first.firstChild, key),
+    rename: (key) => say(title, key),
   };
 }
 
