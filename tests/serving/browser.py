@@ -65,7 +65,7 @@ class Watched:
     def close(self) -> None:
         """Raises where the page did what it should not."""
         self.context.close()
-        assert (self.foreign, self.faults) == ([], [])
+        assert not self.foreign + self.faults, str(self.foreign + self.faults)
 
 
 @contextmanager

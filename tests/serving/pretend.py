@@ -21,6 +21,7 @@ from zhuji.serving.routes import page
 
 HARD = 'it\'s “quoted” "twice"\n$HOME `ls` \\n 中文 100% <b>&amp;</b> !x'
 """What breaks careless quoting and careless markup."""
+STORY = ["there", "was", "a", "small", "house", "by", "the", "river", "，", "住", "着", "一只", "old", "cat", "."]
 LABELS = [
     "positive",
     "negative",
@@ -149,11 +150,12 @@ def application(state: State) -> FastAPI:
     async def predict(request: Request) -> Response:
         begun = time.perf_counter()
         if request.headers["content-type"].startswith("multipart/"):
-            form = await request.form()
-            found = find(str(form["model"]))
+            async with request.form() as form:
+                found, file = find(str(form["model"])), form["file"]
+                body = await file.read()  # type: ignore[union-attr]
             try:
-                inputs = rows(form["file"].filename, (await form["file"].read()).decode())  # type: ignore[union-attr]
-            except (UnicodeDecodeError, KeyError):
+                inputs = rows(file.filename, body.decode())  # type: ignore[union-attr]
+            except UnicodeDecodeError:
                 return refused(422, "rows.bin: this is not a file of rows: bytes that are no text at position 3")
         else:
             body = await request.json()
@@ -198,9 +200,7 @@ def application(state: State) -> FastAPI:
     @app.post("/generate")
     async def generate(request: Request) -> Any:
         body = await request.json()
-        pieces = [f" {word}" for word in "there was a small house by the river , and in it lived 一只 old cat .".split()][
-            : body.get("max_units", 128)
-        ]
+        pieces = [f" {word}" for word in STORY][: body.get("max_units", 128)]
         if not body.get("stream"):
             return {"model": "gpt", "version": "3f9a1c0b7d2e", "text": "".join(pieces), "seconds": 0.1}
 

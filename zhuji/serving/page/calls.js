@@ -3,7 +3,7 @@
 import { copier } from "./copy.js";
 import { chosen, fill, fresh, make } from "./dom.js";
 import { hasKey, home } from "./server.js";
-import { spoken } from "./words.js";
+import { label, spoken } from "./words.js";
 
 const KEY = "ZHUJI_KEY";
 
@@ -11,7 +11,8 @@ const KEY = "ZHUJI_KEY";
 export function calls(place, request) {
   place.closest("section").hidden = false;
   const code = make("code");
-  const pre = make("pre", { tabindex: "0", role: "region", "aria-labelledby": "calls-title" }, code);
+  const pre = make("pre", { tabindex: "0", role: "region" }, code);
+  label(pre, { "aria-label": "calls_code" });
   const name = fresh("way");
   const way = (value, title) =>
     make("label", {}, make("input", { type: "radio", name, value, checked: value === "curl" }), make("span", {}, title));

@@ -8,7 +8,7 @@ import { label, say, spoken } from "./words.js";
 const SHOWN = 200;
 const LONGEST = 240;
 
-/** Where files are taken: `element` to show, `accept` says which (null: none). `take` gets each file, wherever on the page it is dropped. */
+/** Where files are taken: `element` to show, `accept` says which (null: none). `take` gets a file, wherever on the page it is dropped. */
 export function filePlace(take) {
   const input = make("input", { type: "file", id: fresh("file"), class: "hidden" });
   const element = make("div", {}, input, make("label", { class: "drop", for: input.id },
