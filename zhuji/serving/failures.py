@@ -27,6 +27,11 @@ SHAPE = {
 }  # fmt: skip
 """JSON schema of an error."""
 
+_SAID = {
+    404: ("there is nothing here; /openapi.json says what there is", "这里没有内容；/openapi.json 列出了所有接口"),
+    405: ("this must be asked for by another method; see the header Allow", "须使用其他请求方法；参见响应头 Allow"),
+}
+
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """NaN and infinity, which JSON lacks, become null."""
@@ -36,7 +41,7 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
 def failure(error: Exception) -> Response:
     """What a client is told. Of an error that nobody foresaw it learns nothing but that there was one."""
     if isinstance(error, ServingError):
-        return _told(error.status, error.message(), error.kind, _snake(error.code), error.param, _headers(error))
+        return _told(error.status, error.message(), _snake(error.code), error.param, kind=error.kind, headers=_headers(error))
     if isinstance(error, UsageError | DataError):
         param = error.facts.get("key") if isinstance(error, BadSetting | UnknownKey) else error.column
         # A path in an error is ours: of a file that was sent, it names a folder for passing use.
@@ -51,15 +56,16 @@ def failure(error: Exception) -> Response:
         return _invalid(error)
     if isinstance(error, HTTPException):
         phrase = HTTPStatus(error.status_code).phrase
-        detail = error.detail if isinstance(error.detail, str) else phrase
-        return _told(error.status_code, detail, "invalid_request_error", _snake(phrase), None, error.headers)
+        detail = in_language(*_SAID.get(error.status_code, (str(error.detail), str(error.detail))))
+        return _told(error.status_code, detail, _snake(phrase), headers=error.headers)
     said = in_language("something went wrong here; it was logged", "服务器内部出错，已记录")
-    return _told(500, said, "server_error", "internal_error", None)
+    return _told(500, said, "internal_error", kind="server_error")
 
 
 def _told(
-    status: int, message: str, kind: str, code: str, param: str | None, headers: Mapping[str, str] | None = None
-) -> Response:
+    status: int, message: str, code: str, param: str | None = None, *, kind: str = "invalid_request_error",
+    headers: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
     error = {"message": message, "type": kind, "code": code, "param": param}
     return json_response({"error": error}, status, headers)
 
@@ -68,12 +74,10 @@ def _invalid(error: RequestValidationError) -> Response:
     first = error.errors()[0]
     place = [part for part in first["loc"] if part not in ("body", "query", "path", "header")]
     if first["type"] == "json_invalid":
-        return _told(
-            400, in_language("the body must be valid JSON", "请求体须为有效的 JSON"), "invalid_request_error", "bad_json", None
-        )
+        return _told(400, in_language("the body must be valid JSON", "请求体须为有效的 JSON"), "bad_json")
     param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".") or None
     message = f"{param}: {first['msg']}" if param else str(first["msg"])
-    return _told(422, message, "invalid_request_error", "invalid_value", param)
+    return _told(422, message, "invalid_value", param)
 
 
 def _headers(error: ServingError) -> dict[str, str]:
