@@ -40,7 +40,7 @@ class Watched:
 
     def __init__(self, browser: Any, address: str, **options: Any) -> None:
         self.context = browser.new_context(reduced_motion="reduce", **options)
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(30_000)
         self.page, self.address = self.context.new_page(), address
         self.foreign: list[str] = []
         self.faults: list[str] = []

@@ -22,6 +22,7 @@ from zhuji.serving.routes import page
 HARD = 'it\'s “quoted” "twice"\n$HOME `ls` \\n 中文 100% <b>&amp;</b> !x'
 """What breaks careless quoting and careless markup."""
 STORY = ["there", "was", "a", "small", "house", "by", "the", "river", "，", "住", "着", "一只", "old", "cat", "."]
+KINDS = {"text/csv": ".csv", "application/jsonl": ".jsonl", "text/plain": ".txt"}
 LABELS = [
     "positive",
     "negative",
@@ -149,7 +150,11 @@ def application(state: State) -> FastAPI:
     @app.post("/predict")
     async def predict(request: Request) -> Response:
         begun = time.perf_counter()
-        if request.headers["content-type"].startswith("multipart/"):
+        kind = request.headers["content-type"].partition(";")[0]
+        if kind in KINDS:
+            found = find(request.query_params["model"])
+            inputs = rows(KINDS[kind], (await request.body()).decode())
+        elif kind == "multipart/form-data":
             async with request.form() as form:
                 found, file = find(str(form["model"])), form["file"]
                 body = await file.read()  # type: ignore[union-attr]
@@ -208,7 +213,8 @@ def application(state: State) -> FastAPI:
             for piece in pieces:
                 yield f"data: {json.dumps({'text': piece}, ensure_ascii=False)}\n\n"
                 await asyncio.sleep(state.pause)
-            yield "data: [DONE]\n\n"
+            whole = {"model": "gpt", "version": "3f9a1c0b7d2e", "text": "".join(pieces), "seconds": 0.1}
+            yield f"event: done\ndata: {json.dumps(whole)}\n\n"
 
         return StreamingResponse(stream(), media_type="text/event-stream")
 

@@ -55,7 +55,8 @@ def _kind(predictor: Predictor) -> Answers:
         return "tags"
     answer = predictor.golden[0]["answer"] if predictor.golden else next(iter(predictor.predict([""]))).answer
     if isinstance(answer, str):
-        return "text" if task.writes else "class"
+        # What learns without a target and writes fills in what is hidden.
+        return ("units" if task.needs == "nothing" else "text") if task.writes else "class"
     if isinstance(answer, list | tuple):
         parts = cast(Sequence[Any], answer)
         if parts and all(isinstance(part, float) for part in parts):

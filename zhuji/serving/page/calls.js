@@ -6,8 +6,9 @@ import { hasKey, home } from "./server.js";
 import { label, spoken } from "./words.js";
 
 const KEY = "ZHUJI_KEY";
+const KINDS = { csv: "text/csv", tsv: "text/tab-separated-values", jsonl: "application/jsonl" };
 
-/** Draws into `place`, and shows its card, what does the same as a request: `path` and `body`, or `file` (its name) and `fields`. */
+/** Draws into `place`, and shows its card, what does the same as a request: `path` and `body`, or `file` (its name) and `model`. */
 export function calls(place, request) {
   place.closest("section").hidden = false;
   const code = make("code");
@@ -31,13 +32,12 @@ const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 /** For the value of a curl form field, in which only these have a meaning. */
 const field = (text) => `"${text.replace(/["\\]/g, "\\$&")}"`;
 
-export function curl({ path, body, file, fields = {} }) {
+export function curl({ path, body, file, model }) {
   const lines = [`curl ${quoted(new URL(path, home).href)}`];
   // In double quotes, so that the shell puts the key in.
   if (hasKey()) lines.push(`-H "Authorization: Bearer $${KEY}"`);
   if (file) {
-    lines.push(`-F ${quoted(`file=@${field(file)}`)}`);
-    for (const [name, value] of Object.entries(fields)) lines.push(`--form-string ${quoted(`${name}=${value}`)}`);
+    lines.push(`-F ${quoted(`file=@${field(file)}`)}`, `--form-string ${quoted(`model=${model}`)}`);
   } else {
     if (body.stream) lines.push("-N");
     lines.push("-H 'Content-Type: application/json'", `--data-raw ${quoted(JSON.stringify(body))}`);
@@ -45,38 +45,26 @@ export function curl({ path, body, file, fields = {} }) {
   return lines.join(" \\\n  ");
 }
 
-export function python(request) {
-  return request.file ? pythonFile(request) : pythonData(request);
-}
+export function python({ path, body, file, model }) {
+  const address = new URL(path, home);
+  if (file) address.searchParams.set("model", model);
+  const key = hasKey() ? [`"Authorization": "Bearer " + os.environ["${KEY}"]`] : [];
+  const headers = [`"Content-Type": ${literal(file ? kindOf(file) : "application/json")}`, ...key].join(", ");
+  const given = file
+    ? `with open(${literal(file)}, "rb") as file:\n    body = file.read()`
+    : `body = json.dumps(${literal(body)}).encode()`;
+  const read = body?.stream ? "    for line in answer:\n        print(line.decode().rstrip())" : "    print(json.load(answer))";
+  return `import json
+${hasKey() ? "import os\n" : ""}import urllib.request
 
-function pythonData({ path, body }) {
-  const imports = hasKey() ? "import json\nimport os\nimport urllib.request" : "import json\nimport urllib.request";
-  const headers = [`"Content-Type": "application/json"`, ...authorization()].join(", ");
-  const read = body.stream
-    ? `    for line in answer:\n        print(line.decode().rstrip())`
-    : `    print(json.load(answer))`;
-  return `${imports}
-
-body = ${literal(body)}
-request = urllib.request.Request(
-    ${literal(new URL(path, home).href)},
-    data=json.dumps(body).encode(),
-    headers={${headers}},
-)
+${given}
+request = urllib.request.Request(${literal(address.href)}, body, {${headers}})
 with urllib.request.urlopen(request) as answer:
 ${read}`;
 }
 
-function pythonFile({ path, file, fields = {} }) {
-  const headers = hasKey() ? `, headers={${authorization()}}` : "";
-  return `${hasKey() ? "import os\n\n" : ""}import httpx
-
-with open(${literal(file)}, "rb") as file:
-    answer = httpx.post(${literal(new URL(path, home).href)}, files={"file": file}, data=${literal(fields)}${headers}, timeout=None)
-print(answer.raise_for_status().json())`;
-}
-
-const authorization = () => (hasKey() ? [`"Authorization": "Bearer " + os.environ["${KEY}"]`] : []);
+/** A file's media type by its ending: how the server knows a kind of rows that comes as a body. */
+const kindOf = (file) => KINDS[file.toLowerCase().split(".").pop()] ?? "text/plain";
 
 /** Plain data as Python writes it. What JSON writes between quotes Python reads alike. */
 function literal(value) {

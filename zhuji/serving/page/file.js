@@ -55,13 +55,13 @@ export async function answerFile(place, model, kind, file, signal) {
 }
 
 function row(prediction, at, kind, scored) {
-  const { answer, score } = prediction;
+  const { row: number = at + 1, answer, error, score } = prediction;
   const given = asText(prediction.input);
   const short = given.length > LONGEST ? `${given.slice(0, LONGEST)}…` : given;
-  return make("tr", { data: { answer: JSON.stringify(answer), score: String(score) } },
-    make("td", { class: "number" }, String(at + 1)),
+  return make("tr", { data: error ? { error } : { answer: JSON.stringify(answer), score: String(score) } },
+    make("td", { class: "number" }, String(number)),
     make("td", { class: "given", dir: "auto", title: short === given ? null : given }, short),
-    make("td", { dir: "auto" }, kind.cell(prediction)),
+    error ? make("td", { class: "error" }, error) : make("td", { dir: "auto" }, kind.cell(prediction)),
     !scored ? null : typeof score === "number" ? numberCell(score, score, "percent") : make("td"));
 }
 

@@ -1,9 +1,9 @@
 // Text that a model goes on with: the settings that matter, and the text as it grows.
 
 import { copier } from "./copy.js";
-import { fill, find, fresh, make } from "./dom.js";
-import { data, events } from "./server.js";
-import { say, spoken } from "./words.js";
+import { fill, fresh, make } from "./dom.js";
+import { Trouble, data, events } from "./server.js";
+import { spoken } from "./words.js";
 
 const HOW = ["sample", "greedy", "beam"];
 
@@ -46,7 +46,7 @@ export function request(model, prompt, given) {
   return { model: model.name, prompt, ...given, ...(given.how === "beam" ? {} : { stream: true }) };
 }
 
-/** Writes on and draws the text into `place` as it grows; gives the text and the seconds. An abort leaves what was written. */
+/** Writes on and draws the text into `place` as it grows; gives the text, the version and the times. An abort leaves what was written. */
 export async function write(place, body, signal) {
   const text = make("span", { class: "new" });
   const begun = make("span", { class: "prompt" }, body.prompt);
@@ -54,18 +54,28 @@ export async function write(place, body, signal) {
   const end = make("div", { class: "row" });
   fill(place, page, end);
   const from = performance.now();
-  let stopped = false;
+  let done = null;
   try {
-    if (body.stream) for await (const event of events("generate", body, { signal })) text.textContent += event.text ?? "";
-    else text.textContent = (await data("generate", body, { signal })).found.text;
+    if (body.stream) done = await streamed(text, body, signal);
+    else {
+      done = (await data("generate", body, { signal })).found;
+      text.textContent = done.text;
+    }
   } catch (trouble) {
     if (trouble.name !== "AbortError") throw trouble;
-    stopped = true;
   } finally {
     page.removeAttribute("aria-busy");
     page.dataset.answer = text.textContent;
   }
-  fill(end, copier(() => text.textContent), stopped ? spoken("span", "stopped", {}, { class: "quiet" }) : null);
-  say(find("said"), "plain", { value: text.textContent });
-  return { text: text.textContent, seconds: (performance.now() - from) / 1000, stopped };
+  fill(end, copier(() => text.textContent), done ? null : spoken("span", "stopped", {}, { class: "quiet" }));
+  return { text: text.textContent, server: done?.seconds, version: done?.version, seconds: (performance.now() - from) / 1000 };
+}
+
+/** Adds pieces to `text` as they come; gives what the server says at the end. Without an end it went away. */
+async function streamed(text, body, signal) {
+  for await (const { name, data: told } of events("generate", body, { signal })) {
+    if (name === "done") return told;
+    text.textContent += told.text;
+  }
+  throw new Trouble("away");
 }

@@ -128,8 +128,9 @@ async function write(prompt, signal) {
   calls(find("calls-body"), { path: "generate", body });
   const place = make("div", { class: "stack" });
   fill(find("result"), place);
-  const { text, seconds } = await generation.write(place, body, signal);
-  place.append(times({ seconds, version: model.version }));
+  const { text, ...took } = await generation.write(place, body, signal);
+  place.append(times(took));
+  say(find("said"), "plain", { value: text });
   remembered(prompt, null, { key: "plain", value: text });
 }
 
@@ -182,7 +183,7 @@ function times({ server, seconds, version }) {
 async function takeFile(file) {
   if (!now) return;
   const { model, kind } = now;
-  calls(find("calls-body"), { path: "predict", file: file.name, fields: { model: model.name } });
+  calls(find("calls-body"), { path: "predict", file: file.name, model: model.name });
   const place = make("div", { class: "stack" });
   fill(find("result"), place);
   await during(async (signal) => {

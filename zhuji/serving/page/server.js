@@ -47,7 +47,7 @@ export async function data(path, body, options) {
   return { found, seconds: (performance.now() - begun) / 1000 };
 }
 
-/** Server-sent events of a route, each as data, until `[DONE]`. */
+/** Server-sent events of a route, `{name, data}` each; `name` is empty where the server gives none. */
 export async function* events(path, body, { signal } = {}) {
   const answer = await ask(path, body, { signal, accept: "text/event-stream" });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -58,16 +58,11 @@ export async function* events(path, body, { signal } = {}) {
     const parts = (waiting + value).replace(/\r\n?/g, "\n").split("\n\n");
     waiting = parts.pop();
     for (const part of parts) {
-      const line = part.split("\n").filter((each) => each.startsWith("data:")).map((each) => each.slice(5).trim()).join("\n");
-      if (line === "[DONE]") return;
-      if (line) yield checked(JSON.parse(line));
+      const lines = part.split("\n");
+      const said = (field) => lines.filter((line) => line.startsWith(`${field}:`)).map((line) => line.slice(field.length + 1).trim());
+      if (said("data").length) yield { name: said("event").join(""), data: JSON.parse(said("data").join("\n")) };
     }
   }
-}
-
-function checked(event) {
-  if (event.error) throw new Trouble("broken", { said: event.error.message });
-  return event;
 }
 
 /** An answer that breaks off is a server that went away. */
