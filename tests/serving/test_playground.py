@@ -22,18 +22,9 @@ TEXT = "The actors were wonderful, but the story never got anywhere."
 
 
 @pytest.fixture(scope="module")
-def browser(socket_enabled_for_module):
+def browser():
     with browsing() as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def socket_enabled_for_module():
-    from pytest_socket import disable_socket, enable_socket
-
-    enable_socket()
-    yield
-    disable_socket(allow_unix_socket=True)
 
 
 @pytest.fixture(scope="module")
