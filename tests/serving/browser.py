@@ -88,6 +88,12 @@ def send(page: Any, text: str | None = None, *more: str) -> None:
     page.wait_for_selector("#result .times")
 
 
+def choose(page: Any, model: str) -> None:
+    """Another model, and what belongs to it."""
+    page.locator("#model").select_option(model)
+    page.wait_for_selector(f"[data-model='{model}']")
+
+
 def violations(page: Any) -> list[str]:
     """What axe-core finds against WCAG 2.1 A and AA and its own best practices."""
     from axe_playwright_python.sync_playwright import Axe

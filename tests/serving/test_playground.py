@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving import pretend
-from tests.serving.browser import browsing, send, violations, watched
+from tests.serving.browser import browsing, choose, send, violations, watched
 from zhuji.data.tags import spans
 
 pytestmark = pytest.mark.enable_socket
@@ -58,7 +58,7 @@ def scores(page):
 def test_answers_of_every_kind_are_those_of_the_server(view):
     page, names = view.open(), ["reviews", "topics", "stars", "names", "en-zh", "bert"]
     for name, text in itertools.product(names, (TEXT, pretend.HARD, "The capital is [MASK] in London .")):
-        page.locator("#model").select_option(name)
+        choose(page, name)
         send(page, text)
         told = pretend.answer(pretend.find(name)["answers"], text)
         raw = shown(page)
@@ -265,8 +265,9 @@ def test_the_page_keeps_nothing_and_brings_back_what_was_asked(view):
     page = view.open()
     send(page, TEXT)
     send(page, pretend.HARD)
-    page.locator("#model").select_option("stars")
+    choose(page, "stars")
     page.locator("#history-body .past button").nth(1).click()
+    page.wait_for_selector("[data-model=reviews]")
     assert (page.locator("#model").input_value(), page.locator("#input textarea").input_value()) == ("reviews", TEXT)
     kept = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
     assert json.loads(page.evaluate(kept)) == [{}, {}, ""]
@@ -331,7 +332,6 @@ def test_a_key_is_asked_for_and_stays_in_memory(view, state, tmp_path):
             page.locator("#result input[type=password]").fill(given)
             page.keyboard.press("Enter")
             page.wait_for_timeout(50)
-        page.wait_for_selector("#input textarea")
         send(page, TEXT)
         assert shown(page) == pretend.answer("class", TEXT)["answer"]
         assert "s3cret" not in page.content() and "s3cret" not in page.url

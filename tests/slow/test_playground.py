@@ -13,7 +13,7 @@ import torch
 
 from tests import trained
 from tests.serving import house
-from tests.serving.browser import browsing, send, violations, watched
+from tests.serving.browser import browsing, choose, send, violations, watched
 from tests.serving.pretend import HARD
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.lookup import find, names
@@ -134,8 +134,7 @@ def test_every_kind_is_clean_in_both_languages_and_themes(view, predictors, lang
     page.locator(f"#language [value={language}]").check()
     page.locator(f"#theme [value={theme}]").check()
     for name in [*names(Task), SEVERAL]:
-        page.locator("#model").select_option(name)
-        page.wait_for_selector("#input textarea")
+        choose(page, name)
         send(page, "the cat sat on the mat")
         assert violations(page) == [], name
         assert "undefined" not in page.locator("body").inner_text()
@@ -147,7 +146,7 @@ def test_nothing_sticks_out_on_any_screen(browser, address, size):
     with watched(browser, address, viewport={"width": size[0], "height": size[1]}) as view:
         page = view.open("lang=en")
         for name in [*names(Task), SEVERAL]:
-            page.locator("#model").select_option(name)
+            choose(page, name)
             page.wait_for_selector("#input textarea")
             send(page, "https://" + "a" * 200 + " the cat " * 5)
             assert page.evaluate("document.documentElement.scrollWidth") <= size[0], name

@@ -13,6 +13,9 @@ import { data, useKey } from "./server.js";
 import { tell } from "./trouble.js";
 import { hush, load, say, spoken } from "./words.js";
 
+/** Milliseconds after which a request can be stopped. */
+const SLOW = 300;
+
 let models = [];
 /** What is in use now: the model, the modules of its input and its answers, the input and what it is compared with. */
 let now = null;
@@ -40,27 +43,34 @@ async function begin() {
   await use(models.find(({ name }) => name === asked("model")) ?? models[0]);
 }
 
-/** Loads what a model needs. A kind that this page has no module for is said so; the calls beside it still work. */
+/** Loads what a model needs. Where this page has no module for its kind, that is said. */
 async function use(model) {
   asking?.abort();
   find("model").value = model.name;
   const kind = await module("answers", model.answers);
   const modality = await module("inputs", model.modality);
+  // Another one was chosen while this one's modules came.
+  if (find("model").value !== model.name) return;
+  say(find("about"), "about", { task: model.task, modality: model.modality, version: model.version });
+  for (const id of ["send", "example", "clear"]) find(id).disabled = !kind || !modality;
   if (!kind || !modality) {
     now = null;
+    empty();
     fill(find("input"));
+    find("mode").hidden = find("settings").hidden = true;
+    files.accept(null);
     fill(find("result"), spoken("p", "no_module", { what: modality ? model.answers : model.modality }));
     return;
   }
   const field = () => modality.input(model);
-  const before = now?.input.read();
+  const before = now?.modality === modality ? now.input.read() : null;
   now = { model, kind, modality, input: field(), other: kind.compares ? field() : null };
   now.other?.rename("text_other");
-  if (before && now.modality.name(before)) now.input.write(before);
+  if (before !== null) now.input.write(before);
   fill(find("input"), now.input.element, now.other?.element);
-  say(find("about"), "about", { task: model.task, modality: model.modality, version: model.version });
   find("mode").hidden = !model.generates;
   find("example").hidden = model.example === null || model.example === undefined;
+  find("ask").dataset.model = model.name;
   follow();
   empty();
 }
@@ -95,13 +105,15 @@ async function during(work, place, again) {
   asking?.abort();
   const mine = (asking = new AbortController());
   find("answer").classList.add("busy");
-  find("stop").hidden = false;
+  // What is quick needs no button to stop it.
+  const slow = setTimeout(() => { find("stop").hidden = false; }, SLOW);
   try {
     await work(mine.signal);
   } catch (trouble) {
     if (trouble.name !== "AbortError") tell(place, trouble, again);
     else if (asking === mine) fill(place, spoken("p", "stopped", {}, { class: "quiet" }));
   } finally {
+    clearTimeout(slow);
     if (asking === mine) {
       asking = null;
       find("answer").classList.remove("busy");
