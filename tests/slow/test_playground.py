@@ -92,6 +92,13 @@ def same(shown: Any, answer: Any) -> bool:
     return (shown or "") == (answer or "")
 
 
+def judge(page: Any, name: str) -> None:
+    """Choose a model, one that writes so that it judges a text."""
+    choose(page, name)
+    if page.locator("#mode").is_visible():
+        page.get_by_label("Judge the text").check()
+
+
 def answer_shown(page: Any, answer: Any) -> Any:
     raw = page.locator("#result [data-answer]").first.get_attribute("data-answer")
     return json.loads(raw) if isinstance(answer, list | tuple) and raw else raw
@@ -104,9 +111,8 @@ def told(prediction: Any) -> Any:
 
 @pytest.mark.parametrize("name", [*names(Task), SEVERAL])
 def test_the_page_shows_what_python_answers(view, predictors, name):
-    page = view.open(f"lang=en&theme=light&model={name}")
-    if page.locator("#mode").is_visible():
-        page.get_by_label("Judge the text").check()
+    page = view.open("lang=en&theme=light")
+    judge(page, name)
     for text in TEXTS:
         (expected,) = predictors[name].predict([text])
         send(page, text)
