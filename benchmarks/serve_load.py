@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,12 +38,13 @@ GROWTH = 0.10
 
 @dataclass
 class Found:
-    """What clients saw. `lost`: requests that were sent whole and got no answer, with the second in which that happened."""
+    """What clients saw. `lost`: requests that were sent whole and got no answer: when, whether
+    they were sound, and the error."""
 
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    lost: list[tuple[float, str]] = field(default_factory=list)
+    lost: list[tuple[float, bool, str]] = field(default_factory=list)
     refused: int = 0
     rows: int = 0
     memory: list[tuple[float, float]] = field(default_factory=list)
@@ -175,6 +175,8 @@ async def _raw(kind: str, client: httpx.AsyncClient, rng: random.Random) -> int:
                 await asyncio.sleep(0.05 if rng.random() < 0.9 else 0.3)
         line = await asyncio.wait_for(reader.readline(), 30)
         return int(line.split()[1]) if line else 0
+    except ConnectionError:  # it was closed while bytes dripped in
+        return 0
     finally:
         writer.close()
 
@@ -188,18 +190,14 @@ async def client(number: int, url: str, questions: Questions, found: Found, garb
     while not found.stopped:
         async with httpx.AsyncClient(base_url=url, timeout=60) as session:
             for _ in range(rng.randrange(1, 40)):
-                work: Callable[[], Awaitable[None]] = (
-                    (lambda: spoil(session, found, rng))
-                    if rng.random() < garbage
-                    else (lambda: ask(session, questions, found, rng))
-                )
+                sound = rng.random() >= garbage
                 try:
-                    await work()
+                    await (ask(session, questions, found, rng) if sound else spoil(session, found, rng))
                 except httpx.ConnectError:
                     found.refused += 1
                     await asyncio.sleep(0.05)
                 except (httpx.TransportError, OSError) as error:
-                    found.lost.append((time.monotonic(), type(error).__name__))
+                    found.lost.append((time.monotonic(), sound, repr(error)))
                 if found.stopped:
                     return
 
@@ -248,8 +246,8 @@ async def load(
 def report(found: Found, killed: float, told: float, process: subprocess.Popen, asked: argparse.Namespace) -> bool:
     begun = found.memory[0][0]
     by_kill = [one for one in found.lost if killed <= one[0] < killed + 5]
-    by_stop = [one for one in found.lost if one[0] >= told]
-    others = len(found.lost) - len(by_kill) - len(by_stop)
+    by_stop = [one for one in found.lost if one[0] >= told and one[1]]
+    others = [one for one in found.lost if not killed <= one[0] < killed + 5 and one[0] < told]
     errors = sum(count for (_, status), count in found.statuses.items() if status >= 500 and status != 503)
     fifths = [
         np.mean([mib for at, mib in found.memory if lo <= (at - begun) / asked.seconds < lo + 0.2])
@@ -263,13 +261,14 @@ def report(found: Found, killed: float, told: float, process: subprocess.Popen, 
         ["wrong answers or statuses", len(found.wrong)], ["5xx other than 503", errors],
         ["503", sum(count for (_, status), count in found.statuses.items() if status == 503)],
         ["p50 / p99 of a request", f"{p50:.0f} / {p99:.0f} ms"],
-        ["connections broken by the killed worker", len(by_kill)], ["while stopping", len(by_stop)], ["at any other time", others],
+        ["connections broken by the killed worker", len(by_kill)], ["sound ones broken while stopping", len(by_stop)], ["at any other time", len(others)],
         ["resident memory by fifths of the time", ", ".join(f"{mib:.0f}" for mib in fifths) + " MiB"],
         ["growth from the second fifth to the last", f"{growth:+.1%}"], ["exit code after SIGTERM", process.returncode],
     ]  # fmt: skip
     kinds = [[kind, *(", ".join(f"{status or 'left'}: {count}" for (k, status), count in sorted(found.statuses.items()) if k == kind),)]
              for kind in ("sound", *GARBAGE)]  # fmt: skip
     body = table(["", ""], rows) + "\n\n" + table(["kind of request", "statuses"], kinds)
+    body += "".join(f"\n\nlost {at - told:+.2f} s from SIGTERM: {error}" for at, _, error in (*by_stop, *others)[:8])
     body += "".join(f"\n\nwrong: {one[:300]}" for one in found.wrong[:5])
     command = f"python benchmarks/serve_load.py BUNDLE --seconds {asked.seconds:g} --clients {asked.clients} --workers {asked.workers}"
     record("serve_load", "A server under load and garbage", body, command)

@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
         """Connections that the kernel has taken are accepted, no new ones are; those without a request have a moment to bring it."""
         journal.say("draining", seconds=self.config.timeout_graceful_shutdown)
         self.service.draining = True
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         for server in self.servers:
             server.close()
         until = time.monotonic() + min(LINGER, self.service.settings.drain / 2)
