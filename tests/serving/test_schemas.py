@@ -49,9 +49,11 @@ def fuzzed(told, examples):
                 if isinstance(kwargs.get("data"), bytes | str):
                     kwargs["content"] = kwargs.pop("data")
                 try:
-                    response = await client.request(**kwargs)
-                except (TypeError, ValueError, httpx.InvalidURL):  # the client cannot say it
+                    request = client.build_request(**kwargs)
+                    await request.aread()
+                except (TypeError, ValueError, AttributeError, httpx.InvalidURL):  # the client cannot say it
                     continue
+                response = await client.send(request)
                 found.setdefault(f"{case.method} {case.path}", set()).add(response.status_code)
                 assert response.status_code < 500 or response.status_code == 503, response.text
                 if response.status_code >= 400:
