@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 
 import pytest
 
@@ -94,10 +95,9 @@ def test_a_client_that_leaves_is_worked_for_no_longer():
 
     def slow(app):
         lane = app.state.service.find(None).lane
-        answers = lane.predictor.answers
+        answers, ready = lane.predictor.answers, lane.predictor.ready
         lane.predictor.answers = lambda *asked: computed.set() or answers(*asked)
-        release = threading.Event()
-        app.state.holding = asyncio.ensure_future(lane.run(lambda predictor: release.wait(0.5)))
+        lane.predictor.ready = lambda inputs: time.sleep(0.4) or ready(inputs)
 
     sent = visit(house.settings(), [(b'{"input": "a"}', False), 0.1, "left"], work=slow)
     assert sent == [] and not computed.is_set()

@@ -17,12 +17,14 @@ import locale
 import os
 from typing import Any, ClassVar
 
+from zhuji.core.log import asked_language
+
 LANGUAGES = ("en", "zh")
 
 
 def language() -> str:
-    """`zh` or `en`: from ZHUJI_LANG, else from the locale."""
-    asked = os.environ.get("ZHUJI_LANG") or locale.getlocale()[0] or os.environ.get("LANG") or "en"
+    """`zh` or `en`: as `speaking` was told, else from ZHUJI_LANG, else from the locale."""
+    asked = asked_language() or os.environ.get("ZHUJI_LANG") or locale.getlocale()[0] or os.environ.get("LANG") or "en"
     return "zh" if asked.lower().startswith(("zh", "chinese")) else "en"
 
 
