@@ -3,7 +3,6 @@ of the page's policy, no error."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+from tests.browser import PROGRAM
+
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
@@ -23,12 +23,11 @@ EXPECTED = "the server responded with a status of"
 @contextmanager
 def browsing() -> Iterator[Any]:
     """A browser, until the end. Skips where there is none."""
-    program = next((found for name in NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip(f"no browser here: none of {', '.join(NAMES)} is on PATH (Debian: apt-get install chromium)")
-    api = pytest.importorskip("playwright.sync_api")
+    if PROGRAM is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=list(ARGUMENTS))
         try:
             yield browser
         finally:
@@ -92,11 +91,3 @@ def choose(page: Any, model: str) -> None:
     """Another model, and what belongs to it."""
     page.locator("#model").select_option(model)
     page.wait_for_selector(f"[data-model='{model}']")
-
-
-def violations(page: Any) -> list[str]:
-    """What axe-core finds against WCAG 2.1 A and AA and its own best practices."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html'][:200]} {node['failureSummary'][:300]}" for one in found for node in one["nodes"]]

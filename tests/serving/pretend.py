@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -180,13 +181,16 @@ def application(state: State) -> FastAPI:
     async def explain(request: Request) -> Any:
         body = await request.json()
         said = answer("class", body["input"])
-        parts = [{"text": word, "weight": (hash_of(word) % 200 - 90) / 100} for word in body["input"].split()]
+        texts = re.findall(r"\s+|\S+", body["input"])
+        parts = [{"text": text, "weight": 0.0 if text.isspace() else (hash_of(text) % 200 - 90) / 100} for text in texts]
+        first = {"about": said["answer"], "of": "", "parts": parts, "complete": True}
+        others = [{**first, "about": "negative", "of": "actors", "complete": False}]
         return {
             "model": body["model"],
             "version": "3f9a1c0b7d2e",
             "prediction": said,
-            "about": said["answer"],
-            "parts": parts,
+            **first,
+            "others": others,
             "seconds": 0.031,
         }
 

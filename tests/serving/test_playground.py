@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import violations
 from tests.serving import pretend
-from tests.serving.browser import browsing, choose, send, violations, watched
+from tests.serving.browser import browsing, choose, send, watched
 from zhuji.data.tags import spans
 
 pytestmark = pytest.mark.enable_socket
@@ -170,15 +171,17 @@ def test_words_speak_for_and_against_and_examples_are_near(view):
     page = view.open()
     send(page, TEXT)
     page.get_by_role("button", name="Explain on the words").click()
-    page.wait_for_selector(".explained")
-    assert page.locator(".explained").inner_text() == TEXT
-    signs = page.locator(".part").evaluate_all(
-        "all => all.map(part => Math.sign(part.dataset.weight) < 0 === part.classList.contains('against'))"
-    )
-    assert all(signs) and len(signs) == len(TEXT.split())
-    page.locator("#result").get_by_text("As a table").click()
-    strengths = page.locator(".more .rows tbody tr").evaluate_all("all => all.map(row => Math.abs(row.dataset.weight))")
-    assert strengths == sorted(strengths, reverse=True) and len(strengths) == len(signs)
+    page.locator(".explained").first.wait_for()
+    assert page.locator(".explained").all_inner_texts() == [TEXT, TEXT]
+    assert page.get_by_text("For “actors → negative”").is_visible()
+    assert page.get_by_text("read them with care").is_visible()
+    parts = page.locator(".explained").first.locator(".part")
+    right = parts.evaluate_all("all => all.map(part => part.dataset.weight < 0 === part.classList.contains('against'))")
+    assert all(right) and len(right) == 2 * len(TEXT.split()) - 1
+    page.locator("#result").get_by_text("As a table").first.click()
+    rows = page.locator(".more .rows").first.locator("tbody tr")
+    strengths = rows.evaluate_all("all => all.map(row => Math.abs(row.dataset.weight))")
+    assert strengths == sorted(strengths, reverse=True) and len(strengths) == len(TEXT.split())
     page.get_by_role("button", name="Nearest examples").click()
     page.wait_for_selector(".nearest")
     assert page.locator(".nearest tbody tr").count() == 3
@@ -354,7 +357,7 @@ def test_axe_finds_nothing(view):
     assert violations(page) == []
     send(page, TEXT)
     page.get_by_role("button", name="Explain on the words").click()
-    page.wait_for_selector(".explained")
+    page.locator(".explained").first.wait_for()
     page.locator("#result summary").first.click()
     assert violations(page) == []
 

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from tests import trained
+from tests.browser import violations
 from tests.serving import house
-from tests.serving.browser import browsing, choose, send, violations, watched
+from tests.serving.browser import browsing, choose, send, watched
 from tests.serving.pretend import HARD
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.lookup import find, names

@@ -8,23 +8,22 @@ import { spoken } from "./words.js";
 /** Share of the largest weight below which a word hardly speaks. */
 const SLIGHT = 0.02;
 
-/** Asks for the explanation of an input and draws it into `place`. */
+/** Asks what speaks for each thing that was answered about an input (a class, each of several, the tag of each span), and draws it. */
 export async function explain(place, model, input, signal) {
   const { found } = await data("explain", { model: model.name, input }, { signal });
-  const most = Math.max(...found.parts.map(({ weight }) => Math.abs(weight)), 1e-12);
-  const about = String(found.about ?? found.prediction?.answer ?? "");
-  fill(place,
-    spoken("h3", "explanation"),
-    make("p", { class: "explained", dir: "auto" },
-      found.parts.flatMap((part, at) => [gap(found.parts, at, input), tinted(part, most)])),
-    legend(about),
-    table(found.parts, most));
+  const all = [found, ...found.others].filter(({ parts }) => parts.length);
+  fill(place, spoken("h3", "explanation"), all.length ? all.map(drawn) : spoken("p", "nothing_explained"));
 }
 
-/** The blank between two parts, unless the text has none there, as Chinese has. */
-function gap(parts, at, input) {
-  if (at === 0 || /\s$/.test(parts[at - 1].text) || /^\s/.test(parts[at].text)) return null;
-  return String(input).includes(parts[at - 1].text + parts[at].text) ? null : " ";
+/** One explanation. The texts of its parts joined are the input. */
+function drawn({ about, of, parts, complete }) {
+  const most = Math.max(...parts.map(({ weight }) => Math.abs(weight)), 1e-12);
+  const name = of ? `${of} → ${about}` : String(about);
+  return make("div", { class: "stack", data: { about: name } },
+    make("p", { class: "explained", dir: "auto" }, parts.map((part) => tinted(part, most))),
+    legend(name),
+    complete ? null : spoken("p", "incomplete", {}, { class: "quiet" }),
+    table(parts, most));
 }
 
 function tinted({ text, weight }, most) {
