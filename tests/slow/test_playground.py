@@ -22,6 +22,7 @@ from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.model.assembly import assemble
 from zhuji.model.bundle import open_bundle, save
+from zhuji.model.explain import explain
 from zhuji.model.generate import GenerateSettings
 from zhuji.model.generate import generate as written
 from zhuji.model.predictor import Predictor
@@ -185,3 +186,21 @@ def test_the_nearest_rows_are_those_of_python(view, tmp_path):
     assert page.locator(".nearest tbody tr").count() == 5
     likeness = page.locator(".nearest tbody tr").evaluate_all("rows => rows.map(row => Number(row.dataset.likeness))")
     assert likeness == sorted(likeness, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["classify", SEVERAL, "regress", "tag", "pets"])
+def test_what_the_words_speak_for_is_what_python_says(view, predictors, name):
+    page = view.open("lang=en")
+    choose(page, name)
+    text = "the cat sat\n on the mat 筑基"
+    expected = list(explain(predictors[name], text))
+    send(page, text)
+    page.get_by_role("button", name="Explain on the words").click()
+    page.locator(".more:not(:empty)").first.wait_for()
+    for place, one in enumerate(expected):
+        parts = page.locator(".explained").nth(place).locator(".part")
+        shown = parts.evaluate_all("all => all.map(part => [part.textContent, Number(part.dataset.weight)])")
+        assert [said for said, _ in shown] == [part.text for part in one.parts]
+        assert [weight for _, weight in shown] == pytest.approx([part.weight for part in one.parts], rel=1e-5, abs=1e-5)
+    assert page.locator(".explained").count() == len([one for one in expected if one.parts])
+    assert violations(page) == []
