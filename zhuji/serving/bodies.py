@@ -11,9 +11,9 @@ import orjson
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zhuji.core.errors import Busy, Refused, ServingError, TooLarge
 from zhuji.core.log import in_language
 from zhuji.core.quantity import bytes_text
+from zhuji.core.refusals import Busy, Refused, ServingError, TooLarge
 from zhuji.serving.failures import failure
 from zhuji.serving.outer import ClientLeft
 from zhuji.serving.settings import ServeSettings
@@ -28,6 +28,8 @@ def json_of(request: Request) -> Any:
 
 
 class Bodies:
+    """Reads a body and lets a route answer it while its client waits."""
+
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self.app, self.settings = app, settings
         self.held = 0
