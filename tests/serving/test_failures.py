@@ -5,18 +5,8 @@ import json
 import pytest
 from starlette.exceptions import HTTPException
 
-from zhuji.core.errors import (
-    BadSetting,
-    Busy,
-    DamagedBundle,
-    EmptyData,
-    ImpossiblePair,
-    MissingColumn,
-    NoKey,
-    NoSuchModel,
-    Refused,
-    TooOften,
-)  # fmt: skip
+from zhuji.core.errors import BadSetting, DamagedBundle, EmptyData, ImpossiblePair, MissingColumn
+from zhuji.core.refusals import Busy, NoKey, NoSuchModel, Refused, TooOften
 from zhuji.serving.failures import failure, json_response
 
 

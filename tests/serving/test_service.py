@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.serving import house
-from zhuji.core.errors import NoSuchModel, NotAnswerable, TooLarge
+from zhuji.core.refusals import NoSuchModel, NotAnswerable, TooLarge
 from zhuji.model.pooled import embed
 from zhuji.serving.service import Service
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zhuji.core.errors import BadSetting, Busy, DamagedBundle, NoSuchModel, ZhujiError
+from zhuji.core.errors import BadSetting, DamagedBundle, ZhujiError
 from zhuji.core.log import in_language
 from zhuji.core.quantity import bytes_text
+from zhuji.core.refusals import Busy, NoSuchModel
 from zhuji.model.bundle import HASHES, open_bundle
 from zhuji.model.predictor import Predictor
 from zhuji.serving import journal
