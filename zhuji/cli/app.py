@@ -13,7 +13,19 @@ from collections.abc import Sequence
 
 import typer
 
-from zhuji.cli import about, explaining, exporting, generating, looking, pretraining, pricing, training, using, vectors
+from zhuji.cli import (
+    about,
+    explaining,
+    exporting,
+    generating,
+    looking,
+    pretraining,
+    pricing,
+    serving,
+    training,
+    using,
+    vectors,
+)
 from zhuji.cli.terminal import json_text
 from zhuji.core.errors import ZhujiError
 from zhuji.core.log import in_language, say
@@ -32,7 +44,7 @@ for _verb in (
     training.train, training.resume, training.distil, using.evaluate, using.predict, explaining.explain,
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert, exporting.export, pricing.benchmark,
-    looking.check, looking.report, looking.compare, looking.studio, about.recipes, about.doctor, about.schema,
+    looking.check, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip
     app.command(_verb.__name__)(_verb)
 

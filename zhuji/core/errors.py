@@ -4,7 +4,8 @@
     ├── UsageError      what was asked for cannot be               exit code 2
     ├── DataError       what was read is not what it should be     exit code 3
     ├── BundleError     a model folder that cannot be trusted      exit code 4
-    └── RunError        a run that cannot start, go on or resume   exit code 5
+    ├── RunError        a run that cannot start, go on or resume   exit code 5
+    └── ServingError    what a server does not answer              exit code 6; in `core/refusals.py`
 
 A class is one entry of the catalogue: `en` and `zh` hold (rule, fix). `{name}` in them stands for a fact given when raising.
 `tests/core/test_errors.py` provokes every entry.
@@ -391,6 +392,7 @@ class ScratchFull(RunError):
 
 def catalogue() -> dict[str, type[ZhujiError]]:
     """Every concrete error by its code: the leaves of the tree, sorted."""
+    from zhuji.core import refusals  # noqa: F401 - the branch that has a room of its own
 
     def leaves(root: type[ZhujiError]) -> list[type[ZhujiError]]:
         below = root.__subclasses__()
