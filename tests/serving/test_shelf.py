@@ -10,8 +10,10 @@ import time
 import pytest
 
 from tests.serving import house
-from zhuji.core.errors import BadSetting, DamagedBundle
+from zhuji import formats
+from zhuji.core.errors import AnswersDiffer, BadSetting, DamagedBundle, NoWeights
 from zhuji.core.refusals import Busy, NoSuchModel
+from zhuji.serving.failures import failure
 from zhuji.serving.service import Service
 from zhuji.serving.shelf import looks, memory_of, version_of
 
@@ -45,7 +47,7 @@ def test_a_model_is_known_by_its_hashes_and_says_what_it_is():
 
 
 def test_a_bundle_whose_golden_rows_are_answered_otherwise_is_not_served(tmp_path):
-    with pytest.raises(DamagedBundle, match="golden rows are answered otherwise"):
+    with pytest.raises(AnswersDiffer, match="must answer its golden rows"):
         Service(house.settings(house.write(tmp_path / "b", spoil=True)))
 
 
@@ -183,3 +185,24 @@ def test_looks_change_with_the_folder(tmp_path):
     assert looks(tmp_path / "b") != before
     assert looks(tmp_path / "nothing") == version_of(tmp_path / "nothing") == ""
     assert memory_of(tmp_path / "nothing") == 0
+
+
+def test_a_network_in_another_format_is_served_and_says_what_it_cannot(tmp_path):
+    predictor = house.predictor()
+    formats.find("onnx").write(predictor, tmp_path / "onnx")
+    service = Service(house.settings(tmp_path / "onnx"))
+    texts = [row["input"] for row in predictor.golden]
+
+    async def asked():
+        found = await service.answer(None, texts)
+        with pytest.raises(NoWeights) as refused:
+            await service.embed(None, texts)
+        await service.close()
+        return found.predictions, refused.value
+
+    (one,) = service.models()
+    assert not one.facts.explains and not one.facts.nearest
+    found, refused = asyncio.run(asked())
+    for mine, theirs in zip(found, predictor.predict(texts), strict=True):
+        assert mine.answer == theirs.answer and mine.scores == pytest.approx(theirs.scores, abs=1e-5)
+    assert failure(refused).status_code == 400

@@ -12,8 +12,8 @@ import typer
 from zhuji.cli import terminal
 from zhuji.cli.inputs import counts, dropped_text, given
 from zhuji.cli.options import Json, Sets, Text, Unmoved, data_options
-from zhuji.cli.writing import json_rows
 from zhuji.core.log import in_language, say
+from zhuji.data.writing import json_rows
 
 if TYPE_CHECKING:
     from rich.console import Console

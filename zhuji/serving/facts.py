@@ -45,13 +45,15 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
     return Facts(
         task=model.task.name(), modality=model.modality.name(), answers=_kind(predictor), labels=model.task.classes,
         example=example, width=pooling_of(model).width, parameters=sum(p.numel() for p in model.parameters()),
-        explains=_explains(predictor), generates=writes(model), nearest=index_hash is not None and digest(model) == index_hash,
+        explains=_explains(predictor), generates=writes(model), nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
 
 
 def _explains(predictor: Predictor) -> bool:
-    """Whether the task and the modality can both tell what speaks for an answer."""
+    """Whether the task and the modality can both tell what speaks for an answer, and there are weights to ask."""
     model = predictor.model
+    if predictor.runner is not None:
+        return False
     try:
         model.modality.shown(predictor.cleaned(predictor.golden[0]["input"] if predictor.golden else ""))
     except CannotExplain:

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from zhuji.core.errors import BadSetting, DataError, UnknownKey, UsageError, ZhujiError
+from zhuji.core.errors import BadSetting, DataError, NoWeights, UnknownKey, UsageError, ZhujiError
 from zhuji.core.log import in_language
 from zhuji.core.refusals import Busy, ServingError
 
@@ -43,7 +43,7 @@ def failure(error: Exception) -> Response:
     """What a client is told. Of an error that nobody foresaw it learns nothing but that there was one."""
     if isinstance(error, ServingError):
         return _told(error.status, error.message(), _snake(error.code), error.param, kind=error.kind, headers=_headers(error))
-    if isinstance(error, UsageError | DataError):
+    if isinstance(error, UsageError | DataError | NoWeights):
         param = error.facts.get("key") if isinstance(error, BadSetting | UnknownKey) else error.column
         # A path in an error is ours: of a file that was sent, it names a folder for passing use.
         error.file = None

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from zhuji.core.contracts import Prediction
+from zhuji.core.errors import NoWeights
 from zhuji.core.log import in_language
 from zhuji.core.refusals import NotAnswerable, TooLarge
 from zhuji.model.pooled import Vectors
@@ -78,7 +79,9 @@ class Service:
         return Answers(served, found, seconds)
 
     async def embed(self, name: str | None, inputs: Sequence[Any]) -> Vectors:
-        """`(N, W)` float32: what `zhuji.model.pooled.embed` gives. Raises what `answer` raises."""
+        """`(N, W)` float32: what `zhuji.model.pooled.embed` gives. Raises what `answer` raises, and NoWeights of a network in another format."""
+        if (await self._shelf.opened(name)).predictor.runner is not None:
+            raise NoWeights(what=in_language("a vector", "向量"))
         served, found, _ = await self._ask("vector", name, inputs)
         return np.stack(found) if found else np.empty((0, served.facts.width), np.float32)
 

@@ -15,19 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from zhuji import formats
 from zhuji.core.errors import BadSetting, DamagedBundle, ZhujiError
 from zhuji.core.log import in_language
 from zhuji.core.quantity import bytes_text
 from zhuji.core.refusals import Busy, NoSuchModel
-from zhuji.model.bundle import HASHES, open_bundle
+from zhuji.model.bundle import HASHES
 from zhuji.model.predictor import Predictor
 from zhuji.serving import journal
 from zhuji.serving.facts import Facts, facts_of
 from zhuji.serving.lane import Lane
 from zhuji.serving.settings import ServeSettings
-
-CLOSE = 1e-3
-"""Largest difference of a golden row's score from when the model was saved."""
 
 
 @dataclass(frozen=True)
@@ -242,15 +240,10 @@ def looks(path: Path) -> str:
 
 
 def load(path: Path, index_hash: str | None = None) -> _Loaded:
-    """A bundle that was proven. Raises what `open_bundle` raises; DamagedBundle where golden rows are answered otherwise than when the
-    model was saved, or the folder changes meanwhile."""
+    """A bundle or an exported folder that was proven. Raises what `formats.open_model` raises; DamagedBundle where the folder changes
+    meanwhile."""
     version, memory = version_of(path), memory_of(path)
-    predictor = open_bundle(path)
-    flips, gap = predictor.check_golden()
-    if flips or not gap <= CLOSE:
-        told = in_language("{} of {} golden rows are answered otherwise than when it was saved, scores differ by up to {:.2g}",
-                           "{} / {} 条黄金样例的回答与保存时不同，分数最多相差 {:.2g}")  # fmt: skip
-        raise DamagedBundle(file=path, why=told.format(flips, len(predictor.golden), gap))
+    predictor = formats.open_model(path)
     if version_of(path) != version:
         raise DamagedBundle(file=path, why=in_language("it was changed while it was read", "读取时被更改"))
     return _Loaded(predictor, facts_of(predictor, index_hash), version, memory)
