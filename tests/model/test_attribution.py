@@ -75,13 +75,13 @@ def test_what_runs_say_is_weight_times_value_spread_over_their_units(ngrams):
     with torch.no_grad():
         own = wide.weight[:, 0] - wide.weight[:, 1]
         buckets, values = wide.values(units)
-        places = wide.runs(units)[0][0][0].tolist()
+        places, real = (part[0].tolist() for part in wide.runs(units)[0])
         size = units.mask.shape[1]
-        starts = [(at, 1) for at in range(size)] + [(at, 2) for at in range(size - 1)]
+        starts = [(at, length) for length in (1, 2) for at in range(size)]
         by_run = {int(b): float(v) for b, v in zip(buckets[0], values[0], strict=True)}
         expected = np.zeros(size)
-        for bucket, (at, length) in zip(places, starts, strict=True):
-            expected[at : at + length] += float(own[bucket]) * by_run[bucket] / length
+        for bucket, (at, length), counts in zip(places, starts, real, strict=True):
+            expected[at : at + length] += float(own[bucket]) * by_run[bucket] / length if counts else 0.0
         states, deep = model.encoder.stem(units).states[0] - model.encoder.table().mean(0), model.head.deep.out.weight
         expected += ((states @ (deep[0] - deep[1])) / size).numpy()
     found = attributed(model, units, About("a"))

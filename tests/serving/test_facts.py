@@ -12,7 +12,7 @@ from zhuji.training.transfer import digest
 
 KINDS = {
     "classify": "class", "regress": "number", "tag": "tags", "translate": "text", "contrast": "vector", "triplet": "vector",
-    "imitate": "vector", "distill_self": "vector", "masked_units": "text", "next_unit": "number", "replaced_unit": "number",
+    "imitate": "vector", "distill_self": "vector", "masked_units": "units", "next_unit": "number", "replaced_unit": "number",
 }  # fmt: skip
 
 

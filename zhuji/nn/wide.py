@@ -82,13 +82,11 @@ class WideLinear(nn.Module):
             if kind:
                 added += runs.unflatten(1, (added.shape[1], -1)).sum(2)
                 continue
-            for size, of_size in enumerate(runs.split([added.shape[1] - less for less in range(self._sizes(added))], 1), 1):
-                for place in range(size):
-                    added[:, place : place + of_size.shape[1]] += of_size / size
+            width = added.shape[1]
+            for size, of_size in enumerate(runs.split(width, 1), 1):
+                for place in range(min(size, width)):  # runs that reach beyond the row are not real: they add nothing
+                    added[:, place:] += of_size[:, : width - place] / size
         return added
-
-    def _sizes(self, units: Tensor) -> int:
-        return max(min(self.longest, units.shape[1]), 1)
 
     def _valued(self, buckets: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         whole = (1 + count.clamp_min(1).log()) * self.rarity[buckets] * (count > 0)

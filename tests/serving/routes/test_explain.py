@@ -4,12 +4,13 @@ import pytest
 
 from tests.serving import house
 from tests.serving.test_app import is_error
+from zhuji.data.ledger import Ledger
 from zhuji.tools.explain import explain
 
 
 def test_parts_are_those_of_python():
     found = house.post(house.settings(), "/explain", json={"input": "the cat sat"}).json()
-    (row,) = explain(house.predictor(), ["the cat sat"])
+    (row,) = explain(house.predictor(), ["the cat sat"], Ledger())
     assert "".join(part["text"] for part in found["parts"]) == "the cat sat"
     assert [part["weight"] for part in found["parts"]] == pytest.approx(
         [part.weight for part in row.explained[0].parts], abs=1e-5

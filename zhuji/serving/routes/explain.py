@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
+from zhuji.data.ledger import Ledger
 from zhuji.model.predictor import Predictor
 from zhuji.serving import schemas
 from zhuji.serving.failures import json_response
@@ -35,7 +36,7 @@ def router(service: Service) -> APIRouter:
         begun, served = time.perf_counter(), service.find(asked.model)
 
         def work(predictor: Predictor) -> tuple[Any, ExplainedRow]:
-            (row,) = explain(predictor, [asked.input], asked.about)
+            (row,) = explain(predictor, [asked.input], Ledger(), asked.about)
             return next(predictor.predict([asked.input])), row
 
         prediction, row = await service.run(asked.model, work)
