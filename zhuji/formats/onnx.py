@@ -31,6 +31,8 @@ _GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
 
 
 class Onnx(NetworkFormat):
+    """In float32, as trained."""
+
     files = (FILE,)
     client = "onnx"
     packages: ClassVar[Mapping[str, str]] = {"onnx": "export", "onnxscript": "export", "onnxruntime": "export"}
