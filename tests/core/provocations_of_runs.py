@@ -78,12 +78,12 @@ def _(folder: Path, patch: Patch) -> object:
 
 def rewrite(bundle: Path, name: str, text: str) -> None:
     """Another content with a matching hash: what a newer program would have saved."""
-    from zhuji.model.bundle import _json
+    from zhuji.model.bundle import json_bytes
 
     (bundle / name).write_text(text)
     hashes = json.loads((bundle / "hashes.json").read_text())
     hashes[name] = {"bytes": len(text.encode()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-    (bundle / "hashes.json").write_bytes(_json(hashes))
+    (bundle / "hashes.json").write_bytes(json_bytes(hashes))
 
 
 # --------------------------------------------------------------------------------------------------------- run
@@ -131,6 +131,14 @@ def _(folder: Path, patch: Patch) -> object:
     predictor = open_bundle(bundle)
     predictor.model.head.out.bias.data[0] += 1  # pyright: ignore
     return reopened(predictor).require(bundle)
+
+
+@provokes("CannotExport")
+def _(folder: Path, patch: Patch) -> object:
+    from tests.formats.made import predictor
+    from zhuji.formats import find
+
+    return find("onnx").write(predictor("writer"), folder / "onnx")
 
 
 @provokes("NoWeights")

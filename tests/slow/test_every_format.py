@@ -9,6 +9,7 @@ import pytest
 from tests.formats.made import MODELS, exported, predictor
 from zhuji.core.errors import AnswersDiffer
 from zhuji.formats import find, open_model
+from zhuji.modalities.text import Text
 from zhuji.model.parity import hop
 
 pytestmark = pytest.mark.slow
@@ -30,6 +31,21 @@ def test_the_gate(name, format):
     assert hop(format, golden, opened.predict, find(format).limit).passed
     alone = [next(opened.predict([row["input"]])) for row in golden]
     assert hop(format, golden, lambda _: alone, find(format).limit).passed
+
+
+@pytest.mark.parametrize("format", [TORCH, ONNX, INT8, VINO])
+def test_units_that_ask_are_answered(format):
+    """However many there are, and none."""
+    model, opened = predictor("masked").model, open_model(exported("masked", format))
+    assert isinstance(model.modality, Text) and opened.runner is not None
+    for texts in (["the [MASK] sat on the [MASK]", "a dog"], ["good"], ["[MASK]"]):
+        rows = [model.modality.encode_masked(text) for text in texts]
+        units = model.modality.collate(rows, (max(row.length for row in rows) + 1,))
+        ours, theirs = model.task.decode(predictor("masked").run_network(units)), model.task.decode(opened.runner(units))
+        assert [len(answer.answer) for answer in theirs] == [text.count("[MASK]") for text in texts]
+        if format != INT8:
+            assert [answer.answer for answer in theirs] == [answer.answer for answer in ours]
+            assert [answer.score for answer in theirs] == pytest.approx([answer.score for answer in ours], abs=1e-5)
 
 
 @pytest.mark.parametrize("format", [TORCH, ONNX, VINO])

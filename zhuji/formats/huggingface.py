@@ -12,6 +12,8 @@ from zhuji.model.predictor import Predictor
 
 
 class HuggingFace(Format):
+    """Of transformers over text; holds those that write unit by unit as well."""
+
     loops = True
 
     def write(self, predictor: Predictor, folder: Path, gap: float | None = None) -> None:

@@ -31,6 +31,8 @@ _GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
 
 
 class Onnx(NetworkFormat):
+    """In float32, as trained."""
+
     files = (FILE,)
     client = "onnx"
     packages: ClassVar[Mapping[str, str]] = {"onnx": "export", "onnxscript": "export", "onnxruntime": "export"}
@@ -68,7 +70,9 @@ def written(network: Network) -> tuple[bytes, int]:
 
 def _scan() -> Callable[..., Any]:
     """`zhuji.nn.recurrent.scan` in ONNX's own recurrent operations."""
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
+
+    op: Any = opset18
 
     def gates(weight: Any, hidden: int, kind: str) -> Any:
         cut = [op.Slice(weight, [gate * hidden], [(gate + 1) * hidden], [0]) for gate in _GATES[kind]]

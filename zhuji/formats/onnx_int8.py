@@ -13,6 +13,8 @@ from zhuji.formats.onnx import FILE, Onnx, Session, quiet, refuse_foreign, throu
 
 
 class OnnxInt8(NetworkFormat):
+    """Weights of 8 bits, one scale for each output of a product."""
+
     files = (FILE,)
     client = "onnx"
     coarse = True

@@ -18,6 +18,8 @@ GRAPH, WEIGHTS = "model.xml", "model.bin"
 
 
 class OpenVino(NetworkFormat):
+    """In float32, for processors and accelerators of Intel."""
+
     files = (GRAPH, WEIGHTS)
     client = "openvino"
     packages: ClassVar[Mapping[str, str]] = {**Onnx.packages, "openvino": "openvino"}

@@ -43,6 +43,8 @@ _FAILED = re.compile(r"Runtime assertion failed for expression [\w ()+*/<>=.,'-]
 
 
 class TorchExport(NetworkFormat):
+    """In float32, as trained; a file of raw numbers and a graph as JSON."""
+
     files = (FILE,)
     client = "torch"
 

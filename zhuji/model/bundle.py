@@ -203,6 +203,7 @@ def _hash(data: bytes) -> str:
 
 
 def bundle_folder(path: Path) -> Path:
+    """A bundle itself, or the one inside a run. Raises NotABundle, and UnsafeBundle where that is a link."""
     if not path.is_dir():
         raise NotABundle(file=path, why=in_language("it is not a folder", "它不是文件夹"))
     inside = path / "bundle"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -284,7 +284,7 @@ def first_units(units: Units, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Index of the first unit of each word, `(B, W)` int64, and which words there are, `(B, W)` bool. A word between others that has no unit
     shares that of the word before. Without `Units.words` every real unit `mask (B, T)` is a word."""
     words = torch.where(mask, mask.cumsum(1) - 1, -1) if units.words is None else units.words.flatten(1).masked_fill(~mask, -1)
-    size = (words.max() + 1).clamp_min(1).item()
+    size = cast(int, (words.max() + 1).clamp_min(1).item())
     torch._check(size >= 1)  # what an exporter is told of a size that the data decides
     places = torch.arange(words.shape[1], device=words.device).expand_as(words)
     absent = words.shape[1]

@@ -57,7 +57,7 @@ class Rehearsal:
     device: torch.device
     folder: Path
 
-    def __call__(self, model: Model, late: Callable[[Model, Path], None]) -> Forecast:
+    def __call__(self, model: Model, late: Callable[[Model, Path], object]) -> Forecast:
         """Rehearse, say what the run will take, and run `late(model, folder)` in a folder that is then thrown away.
 
         Raises WontFit if memory or disk will not do.
