@@ -30,3 +30,4 @@ from zhuji.api.runs import report as report
 from zhuji.api.runs import resume as resume
 from zhuji.api.runs import schema as schema
 from zhuji.api.runs import train as train
+from zhuji.api.serving import serve as serve

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import typer
 
-from zhuji.cli import about, generating, looking, pretraining, training, using, vectors
+from zhuji.cli import about, generating, looking, pretraining, serving, training, using, vectors
 from zhuji.cli.terminal import json_text
 from zhuji.core.errors import ZhujiError
 from zhuji.core.log import in_language, say
@@ -32,7 +32,7 @@ for _verb in (
     training.train, training.resume, training.distil, using.evaluate, using.predict,
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert,
-    looking.check, looking.report, looking.compare, about.recipes, about.doctor, about.schema,
+    looking.check, looking.report, looking.compare, serving.serve, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip
     app.command(_verb.__name__)(_verb)
 

@@ -217,8 +217,13 @@ class _Begun:
         return Generated(self.prompts[row], self.text(row, found.ids), units, score, ended)
 
 
+def writes(model: Model) -> bool:
+    """Whether it can go on with a text."""
+    return isinstance(model.task, NextUnit) and isinstance(model.modality.decode(()), str)
+
+
 def _refuse_silent(model: Model) -> None:
-    if not isinstance(model.task, NextUnit) or not isinstance(model.modality.decode(()), str):
+    if not writes(model):
         raise ImpossiblePair(
             first=in_language("writing", "书写"),
             second=in_language(

@@ -37,10 +37,14 @@ def embed_rows(model: Model, rows: Sequence[Encoded], batch_units: int = BATCH_U
 
 def embed(predictor: Predictor, inputs: Iterable[Any], batch_units: int = BATCH_UNITS) -> Iterator[Vectors]:
     """A vector `(W,)` for each raw input, in order; holds a few thousand rows at once."""
-    cleaner = Cleaner(predictor.clean)
     for window in windows(inputs):
-        clean = [cleaner(raw)[0] if isinstance(raw, str) else raw for raw in window]
-        yield from embed_rows(predictor.model, predictor.model.modality.encode(clean), batch_units)
+        yield from embed_rows(predictor.model, encoded(predictor, window), batch_units)
+
+
+def encoded(predictor: Predictor, inputs: Sequence[Any]) -> list[Encoded]:
+    """Raw inputs, cleaned and encoded to become vectors."""
+    cleaner = Cleaner(predictor.clean)
+    return predictor.model.modality.encode([cleaner(raw)[0] if isinstance(raw, str) else raw for raw in inputs])
 
 
 def unit_length(vectors: NDArray[Any]) -> NDArray[Any]:

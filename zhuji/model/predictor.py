@@ -42,6 +42,14 @@ class Examined:
     answers: Sequence[Prediction] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An input as the model reads it: cleaned, and encoded."""
+
+    cleaned: Any
+    encoded: Encoded
+
+
 @dataclass
 class Predictor:
     """A model with all that turns a raw input into an answer. `roles` say in which columns of a file the input stands; `golden` are
@@ -65,12 +73,20 @@ class Predictor:
         """One answer per raw input, in order; at most `LARGEST_WINDOW` inputs are held at once."""
         seen = 0
         for window in windows(inputs):
-            cleaned = [self._cleaned(raw) for raw in window]
-            found: dict[int, Prediction] = {}
-            for places, outputs, _ in self._forward(self.model.modality.encode(cleaned), None, batch_units, seen):
-                found.update(zip(places, self._answers(outputs, [cleaned[place] for place in places]), strict=True))
-            yield from (found[place] for place in range(len(window)))
+            yield from self.answers(self.ready(window), batch_units, seen)
             seen += len(window)
+
+    def ready(self, inputs: Sequence[Any]) -> list[Ready]:
+        """Raw inputs, cleaned and encoded; whoever answers rows of many askers together does this first."""
+        cleaned = [self._cleaned(raw) for raw in inputs]
+        return [Ready(raw, row) for raw, row in zip(cleaned, self.model.modality.encode(cleaned), strict=True)]
+
+    def answers(self, rows: Sequence[Ready], batch_units: int = BATCH_UNITS, before: int = 0) -> list[Prediction]:
+        """One answer per row, in order. `before`: rows that came before these."""
+        found: dict[int, Prediction] = {}
+        for places, outputs, _ in self._forward([row.encoded for row in rows], None, batch_units, before):
+            found.update(zip(places, self._answers(outputs, [rows[place].cleaned for place in places]), strict=True))
+        return [found[place] for place in range(len(rows))]
 
     def evidence(self, records: Iterable[Record]) -> tuple[Columns, tuple[str, ...]]:
         """Columns for metrics, and the ids, of records that were cleaned when read (`data.read.read_records` does)."""

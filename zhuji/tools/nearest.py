@@ -157,6 +157,16 @@ class Index:
             keys = np.concatenate([np.empty((0, k), np.int64), *parts])
         return keys, np.einsum("qkw,qw->qk", self.vectors[keys], questions)
 
+    def hits(self, questions: NDArray[Any], k: int) -> list[list[Hit]]:
+        """The rows that `search` finds, with what they say."""
+        return [
+            [
+                Hit(row["id"], row["input"], row["label"], float(score))
+                for row, score in zip(map(self.rows.__getitem__, places), scores)
+            ]
+            for places, scores in zip(*self.search(questions, k), strict=True)
+        ]
+
     def _compare(self, questions: Vectors, k: int) -> NDArray[np.int64]:
         scores = questions @ self.vectors.T
         few = np.argpartition(-scores, k - 1, axis=1)[:, :k] if k < scores.shape[1] else np.tile(np.arange(k), (len(scores), 1))
@@ -230,10 +240,7 @@ def nearest(
     found: list[list[Hit]] = []
     remaining = iter(questions)
     while chunk := list(islice(remaining, _CHUNK)):
-        vectors = np.stack(list(embed(predictor, chunk)))
-        for places, scores in zip(*opened.search(vectors, k), strict=True):
-            rows = (opened.rows[place] for place in places)
-            found.append([Hit(r["id"], r["input"], r["label"], float(s)) for r, s in zip(rows, scores, strict=True)])
+        found += opened.hits(np.stack(list(embed(predictor, chunk))), k)
     return found
 
 

@@ -1,0 +1,64 @@
+"""What clients are told of a model, known without opening it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from zhuji.model.generate import writes
+from zhuji.model.pooled import pooling_of
+from zhuji.model.predictor import Predictor
+from zhuji.training.transfer import digest
+
+Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`answers`: what kind of answer `predict` gives; `labels`: by what its scores are told apart; `example`: an input of the golden
+    rows; `width`: numbers in a vector; `parameters`: numbers that were learned."""
+
+    task: str
+    modality: str
+    answers: Answers
+    labels: tuple[str, ...]
+    example: Any
+    width: int
+    parameters: int
+    explains: bool
+    generates: bool
+    nearest: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "task": self.task, "modality": self.modality, "answers": self.answers, "labels": list(self.labels),
+            "example": self.example, "explains": self.explains, "generates": self.generates, "nearest": self.nearest,
+        }  # fmt: skip
+
+
+def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
+    """`index_hash`: of the model that made the index which is served."""
+    model = predictor.model
+    example = predictor.golden[0]["input"] if predictor.golden else None
+    return Facts(
+        task=model.task.name(), modality=model.modality.name(), answers=_kind(predictor), labels=model.task.classes,
+        example=example, width=pooling_of(model).width, parameters=sum(p.numel() for p in model.parameters()),
+        explains=False, generates=writes(model), nearest=index_hash is not None and digest(model) == index_hash,
+    )  # fmt: skip
+
+
+def _kind(predictor: Predictor) -> Answers:
+    """Told by the task's contract and by an answer that is known."""
+    task = predictor.model.task
+    if task.needs == "tags":
+        return "tags"
+    answer = predictor.golden[0]["answer"] if predictor.golden else next(iter(predictor.predict([""]))).answer
+    if isinstance(answer, str):
+        return "text" if task.writes else "class"
+    if isinstance(answer, list | tuple):
+        parts = cast(Sequence[Any], answer)
+        if parts and all(isinstance(part, float) for part in parts):
+            return "vector"
+        return "classes" if task.classes else "units"
+    return "number"

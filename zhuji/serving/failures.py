@@ -1,0 +1,85 @@
+"""Every error as a response of one shape, that which OpenAI's clients read: `{"error": {"message", "type", "code", "param"}}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from zhuji.core.errors import BadSetting, Busy, DataError, ServingError, UnknownKey, UsageError, ZhujiError
+from zhuji.core.log import in_language
+
+SHAPE = {
+    "type": "object", "required": ["error"],
+    "properties": {"error": {
+        "type": "object", "required": ["message", "type", "code", "param"],
+        "properties": {
+            "message": {"type": "string"}, "type": {"type": "string"}, "code": {"type": "string"},
+            "param": {"type": ["string", "null"]},
+        },
+    }},
+}  # fmt: skip
+"""JSON schema of an error."""
+
+
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """NaN and infinity, which JSON lacks, become null."""
+    return Response(orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS), status, headers, "application/json")
+
+
+def failure(error: Exception) -> Response:
+    """What a client is told. Of an error that nobody foresaw it learns nothing but that there was one."""
+    if isinstance(error, ServingError):
+        return _told(error.status, error.message(), error.kind, _snake(error.code), error.param, _headers(error))
+    if isinstance(error, UsageError | DataError):
+        param = error.facts.get("key") if isinstance(error, BadSetting | UnknownKey) else error.column
+        # A path in an error is ours: of a file that was sent, it names a folder for passing use.
+        error.file = None
+        status = 422 if isinstance(error, DataError) else 400
+        return _told(
+            status, error.message(), "invalid_request_error", _snake(error.code), None if param is None else str(param)
+        )
+    if isinstance(error, ZhujiError):
+        return failure(Busy(why=in_language("its model cannot be used now", "模型目前不可用"), seconds=30))
+    if isinstance(error, RequestValidationError):
+        return _invalid(error)
+    if isinstance(error, HTTPException):
+        phrase = HTTPStatus(error.status_code).phrase
+        detail = error.detail if isinstance(error.detail, str) else phrase
+        return _told(error.status_code, detail, "invalid_request_error", _snake(phrase), None, error.headers)
+    said = in_language("something went wrong here; it was logged", "服务器内部出错，已记录")
+    return _told(500, said, "server_error", "internal_error", None)
+
+
+def _told(
+    status: int, message: str, kind: str, code: str, param: str | None, headers: Mapping[str, str] | None = None
+) -> Response:
+    error = {"message": message, "type": kind, "code": code, "param": param}
+    return json_response({"error": error}, status, headers)
+
+
+def _invalid(error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    place = [part for part in first["loc"] if part not in ("body", "query", "path", "header")]
+    if first["type"] == "json_invalid":
+        return _told(
+            400, in_language("the body must be valid JSON", "请求体须为有效的 JSON"), "invalid_request_error", "bad_json", None
+        )
+    param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".") or None
+    message = f"{param}: {first['msg']}" if param else str(first["msg"])
+    return _told(422, message, "invalid_request_error", "invalid_value", param)
+
+
+def _headers(error: ServingError) -> dict[str, str]:
+    headers = {"Retry-After": str(error.facts["seconds"])} if "seconds" in error.facts else {}
+    return {**headers, "WWW-Authenticate": "Bearer"} if error.status == 401 else headers
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|\W+", "_", name).lower()

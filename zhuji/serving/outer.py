@@ -1,0 +1,90 @@
+"""The outermost door: an id for each request, headers for each response, a line in the journal, and the last word on errors."""
+
+from __future__ import annotations
+
+import re
+import time
+import traceback
+import uuid
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from zhuji.serving import journal
+from zhuji.serving.failures import failure
+from zhuji.serving.service import Service
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin", "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Cache-Control": "no-store",
+}  # fmt: skip
+"""On every response, unless the route set its own."""
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class ClientLeft(Exception):
+    """Nobody waits for this answer any more."""
+
+
+class Outer:
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app, self.service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun, status, name = time.perf_counter(), 0, _id(scope)
+        scope.setdefault("state", {})["request_id"] = name
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for key, value in HEADERS.items():
+                    headers.setdefault(key, value)
+                headers["X-Request-Id"] = name
+                if self.service.draining:
+                    headers["Connection"] = "close"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sent)
+        except ClientLeft:
+            left, status = status, 499
+            if left:
+                raise  # the server closes the connection of a response that has begun
+            await failure(ClientLeft())(scope, receive, send)
+        except Exception as error:
+            journal.say("unforeseen", level="error", id=name, kind=type(error).__name__, where=_where(error))
+            if status:
+                raise
+            await failure(error)(scope, receive, sent)
+        finally:
+            self._tell(scope, name, status, time.perf_counter() - begun)
+
+    def _tell(self, scope: Scope, name: str, status: int, seconds: float) -> None:
+        path = getattr(scope.get("route"), "path", "(none)")
+        self.service.metrics.request(path, status, seconds)
+        told = scope["state"].get("told", {})
+        journal.say(
+            "request", id=name, method=scope["method"], route=path, status=status, seconds=round(seconds, 6), **told
+        )  # fmt: skip
+
+
+def _id(scope: Scope) -> str:
+    """The client's own id where it is harmless, else a new one."""
+    given = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"x-request-id"), "")
+    return given if _ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _where(error: Exception) -> list[str]:
+    """File, line and function of each frame: a traceback without values."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]

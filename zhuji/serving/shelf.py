@@ -1,0 +1,255 @@
+"""Models by name: opened with proof, put away when memory is short, replaced when a new version lies in their folder.
+
+Opening checks every hash and answers the golden rows again. Where the folder's `hashes.json` changes, the new version is opened and proven
+beside the old one and then takes its place; one that fails is refused with its reason in the log, and the old one goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zhuji.core.errors import BadSetting, Busy, DamagedBundle, NoSuchModel, ZhujiError
+from zhuji.core.log import in_language
+from zhuji.core.quantity import bytes_text
+from zhuji.model.bundle import HASHES, open_bundle
+from zhuji.model.predictor import Predictor
+from zhuji.serving import journal
+from zhuji.serving.facts import Facts, facts_of
+from zhuji.serving.lane import Lane
+from zhuji.serving.settings import ServeSettings
+
+CLOSE = 1e-3
+"""Largest difference of a golden row's score from when the model was saved."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """One version of a model. `version`: the first 12 digits of its hashes' SHA-256; `opened`: Unix seconds; `examples`: inputs of its
+    golden rows; `memory`: bytes of its files. `lane` is None while the model is put away; its `facts` stay."""
+
+    name: str
+    version: str
+    facts: Facts
+    examples: tuple[Any, ...]
+    opened: float
+    memory: int
+    lane: Lane | None = None
+
+    @property
+    def predictor(self) -> Predictor:
+        """Only of an open model, as `Service.answer`, `run` and their like see it; whoever lists models reads `facts`."""
+        assert self.lane is not None, "a model that was put away has no predictor"
+        return self.lane.predictor
+
+
+@dataclass
+class _Slot:
+    name: str
+    folder: Path
+    served: Served
+    used: float = 0.0
+    seen: str = ""
+    """What the folder looked like when it was looked at last."""
+    refused: str = ""
+    """What it looked like when a new version was refused."""
+    opening: asyncio.Task[Served] | None = None
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    predictor: Predictor
+    facts: Facts
+    version: str
+    memory: int
+
+
+class Shelf:
+    """The models of one process. `lane_of` makes a lane; opening happens in `workers`, never in the event loop."""
+
+    def __init__(self, settings: ServeSettings, lane_of: Callable[[str, Predictor], Lane], workers: Executor) -> None:
+        self.settings, self._lane_of, self._workers = settings, lane_of, workers
+        self._slots: dict[str, _Slot] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+        self.index_hash: str | None = None
+
+    def open_all(self) -> None:
+        """Open every model once, in order. Raises what opening raises; BadSetting for one that is larger than the budget."""
+        for place in self.settings.models:
+            folder = Path(place.path)
+            self._refuse_large(place.name, memory_of(folder))
+            loaded = load(folder, self.index_hash)
+            self._slots[place.name] = slot = _Slot(place.name, folder, self._served(place.name, loaded), time.monotonic())
+            slot.seen = looks(folder)
+            for other in self._to_put_away(0, slot):
+                assert other.served.lane is not None
+                other.served.lane.close()
+                other.served = replace(other.served, lane=None)
+
+    def all(self) -> list[Served]:
+        return [slot.served for slot in self._slots.values()]
+
+    def find(self, name: str | None) -> Served:
+        """The model of this name, the first one for None; it may be put away. Raises NoSuchModel."""
+        return self._slot(name).served
+
+    async def opened(self, name: str | None) -> Served:
+        """The model, open. Raises NoSuchModel, and Busy where it cannot be opened now."""
+        slot = self._slot(name)
+        slot.used = time.monotonic()
+        if slot.served.lane is None:
+            if slot.opening is None:
+                slot.opening = asyncio.create_task(self._reopen(slot))
+            return await asyncio.shield(slot.opening)
+        return slot.served
+
+    async def look(self, force: bool = False) -> None:
+        """Replace what has a new version. A folder that is still being written is left for the next look, unless `force`."""
+        for slot in self._slots.values():
+            looked = await self._off(lambda slot=slot: looks(slot.folder))
+            settled, slot.seen = looked == slot.seen, looked
+            if slot.served.lane is None or not looked or (not force and (not settled or looked == slot.refused)):
+                continue
+            if await self._off(lambda slot=slot: version_of(slot.folder)) != slot.served.version:
+                await self._replace(slot, looked)
+
+    async def close(self) -> None:
+        """End all lanes; what they accepted is settled first."""
+        lanes = [slot.served.lane for slot in self._slots.values() if slot.served.lane is not None]
+        for lane in lanes:
+            lane.close()
+        await asyncio.gather(*self._retiring, *(self._off(lambda lane=lane: lane.join(self.settings.drain)) for lane in lanes))
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _slot(self, name: str | None) -> _Slot:
+        if name is None:
+            return next(iter(self._slots.values()))
+        if name not in self._slots:
+            raise NoSuchModel(name=name[:128], choices=", ".join(self._slots), param="model")
+        return self._slots[name]
+
+    def _served(self, name: str, loaded: _Loaded) -> Served:
+        examples = tuple(row["input"] for row in loaded.predictor.golden)
+        lane = self._lane_of(name, loaded.predictor)
+        return Served(name, loaded.version, loaded.facts, examples, time.time(), loaded.memory, lane)
+
+    async def _reopen(self, slot: _Slot) -> Served:
+        try:
+            for other in self._to_put_away(memory_of(slot.folder), slot):
+                self._put_away(other)
+            loaded = await self._off(lambda: load(slot.folder, self.index_hash))
+            slot.served = self._served(slot.name, loaded)
+            journal.say("model_opened", model=slot.name, version=loaded.version)
+            return slot.served
+        except ZhujiError as error:
+            journal.say("model_not_opened", level="error", model=slot.name, reason=error.message())
+            why = in_language(f"{slot.name} cannot be opened now", f"{slot.name} 目前无法打开")
+            raise Busy(why=why, seconds=30) from None
+        finally:
+            slot.opening = None
+
+    async def _replace(self, slot: _Slot, looked: str) -> None:
+        try:
+            self._refuse_large(slot.name, memory_of(slot.folder))
+            loaded = await self._off(lambda: load(slot.folder, self.index_hash))
+        except ZhujiError as error:
+            slot.refused = looked
+            journal.say("version_refused", level="error", model=slot.name, kept=slot.served.version, reason=error.message())
+            return
+        old, slot.served = slot.served, self._served(slot.name, loaded)
+        self._retire(old)
+        for other in self._to_put_away(0, slot):
+            self._put_away(other)
+        journal.say("version_replaced", model=slot.name, old=old.version, version=loaded.version)
+
+    def _refuse_large(self, name: str, memory: int) -> None:
+        budget = self.settings.memory
+        if budget is not None and memory > budget:
+            rule = in_language(f"must hold the largest model: {name} takes {bytes_text(memory)}",
+                               f"须容得下最大的模型：{name} 需要 {bytes_text(memory)}")  # fmt: skip
+            raise BadSetting(key="serve.memory", rule=rule, value=budget)
+
+    def _to_put_away(self, needed: int, kept: _Slot) -> list[_Slot]:
+        """The models that were used longest ago, so many that the others, and `needed` more bytes, fit the budget."""
+        if self.settings.memory is None:
+            return []
+        open_ = sorted((slot for slot in self._slots.values() if slot.served.lane is not None), key=lambda slot: slot.used)
+        total, chosen = needed + sum(slot.served.memory for slot in open_), list[_Slot]()
+        for slot in open_:
+            if total > self.settings.memory and slot is not kept:
+                chosen.append(slot)
+                total -= slot.served.memory
+        return chosen
+
+    def _put_away(self, slot: _Slot) -> None:
+        journal.say("model_put_away", model=slot.name)
+        self._retire(slot.served)
+        slot.served = replace(slot.served, lane=None)
+
+    def _retire(self, served: Served) -> None:
+        """Let what the lane accepted be answered, then end it."""
+
+        async def ended(lane: Lane) -> None:
+            while lane.held:
+                await asyncio.sleep(0.02)
+            lane.close()
+
+        assert served.lane is not None
+        task = asyncio.create_task(ended(served.lane))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _off(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+
+
+def bundle_folder(path: Path) -> Path:
+    inside = path / "bundle"
+    return inside if not (path / HASHES).exists() and inside.is_dir() else path
+
+
+def version_of(path: Path) -> str:
+    """The first 12 digits of the SHA-256 of the bundle's hashes; empty where there are none."""
+    try:
+        return hashlib.sha256((bundle_folder(path) / HASHES).read_bytes()).hexdigest()[:12]
+    except OSError:
+        return ""
+
+
+def memory_of(path: Path) -> int:
+    """Bytes of the bundle's files, nearly all of which are weights."""
+    try:
+        return sum(file.stat().st_size for file in bundle_folder(path).iterdir())
+    except OSError:
+        return 0
+
+
+def looks(path: Path) -> str:
+    """Names, sizes and times of the bundle's files: the same while nobody touches them; empty where there is no folder."""
+    try:
+        stats = sorted((file.name, file.stat()) for file in bundle_folder(path).iterdir())
+    except OSError:
+        return ""
+    return ";".join(f"{name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}" for name, stat in stats)
+
+
+def load(path: Path, index_hash: str | None = None) -> _Loaded:
+    """A bundle that was proven. Raises what `open_bundle` raises; DamagedBundle where golden rows are answered otherwise than when the
+    model was saved, or the folder changes meanwhile."""
+    version, memory = version_of(path), memory_of(path)
+    predictor = open_bundle(path)
+    flips, gap = predictor.check_golden()
+    if flips or not gap <= CLOSE:
+        told = in_language("{} of {} golden rows are answered otherwise than when it was saved, scores differ by up to {:.2g}",
+                           "{} / {} 条黄金样例的回答与保存时不同，分数最多相差 {:.2g}")  # fmt: skip
+        raise DamagedBundle(file=path, why=told.format(flips, len(predictor.golden), gap))
+    if version_of(path) != version:
+        raise DamagedBundle(file=path, why=in_language("it was changed while it was read", "读取时被更改"))
+    return _Loaded(predictor, facts_of(predictor, index_hash), version, memory)
