@@ -219,7 +219,7 @@ def tensors(
     of tags, what its tags stand for."""
     columns = {
         "scores": lambda: np.array([[one.scores[name] for name in classes] for one in predictions if one.scores], np.float32),
-        "score": lambda: np.array([one.score for one in predictions], np.float32),
+        "score": lambda: np.array([np.nan if one.score is None else one.score for one in predictions], np.float32),
         "number": lambda: np.array([one.answer for one in predictions], np.float64),
         "vector": lambda: np.array([one.answer for one in predictions], np.float32),
         "words": lambda: [_written(list(row)) for row in words],

@@ -42,7 +42,7 @@ class Entrance:
         try:
             self._admit(scope)
         except ServingError as error:
-            await failure(error)(scope, receive, send)
+            await failure(error, scope["path"])(scope, receive, send)
             return
         self.inside += 1
         try:

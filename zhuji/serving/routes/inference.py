@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from zhuji.core.errors import Refused
+from zhuji.core.errors import NoSuchModel, Refused
 from zhuji.core.log import in_language
 from zhuji.serving._tensors import TEXT, described, read, tensors, write
 from zhuji.serving.service import Service
@@ -89,20 +89,12 @@ def _model_routes(routes: APIRouter, service: Service, suffix: str) -> None:
 def _found(service: Service, name: str, version: str) -> Served:
     served = service.find(name)
     if version and version != served.version:
-        rule = in_language(
-            f"there is no version '{version[:40]}' of {name}, only {served.version}",
-            f"{name} 没有版本「{version[:40]}」，只有 {served.version}",
-        )
-        raise _NoSuchVersion(rule=rule, fix="", param="version")
+        raise NoSuchModel(name=f"{name}/versions/{version[:40]}", choices=f"{name}/versions/{served.version}", param="version")
     return served
 
 
 def _outputs(served: Served) -> list[dict[str, Any]]:
-    return described(served.facts.answers, served.facts.labels, served.facts.width)
-
-
-class _NoSuchVersion(Refused):
-    status = 404
+    return described(served.facts.answers, served.facts.labels, served.facts.answer_width)
 
 
 def _body(service: Service) -> dict[str, Any]:
