@@ -77,9 +77,9 @@ class Bodies:
                 f"a body must come within {self.settings.body_timeout:g} s",
                 f"请求体须在 {self.settings.body_timeout:g} 秒内到达",
             )
-            error = Refused(rule=rule, fix=in_language("send it faster, or in smaller pieces", "请加快发送，或分批发送"))
-            error.status = 408  # type: ignore[misc]
-            raise error from None
+            raise Refused(
+                rule=rule, fix=in_language("send it faster, or in smaller pieces", "请加快发送，或分批发送"), status=408
+            ) from None
         reading.body, reading.whole = b"".join(parts), True
 
     def _too_large(self) -> TooLarge:

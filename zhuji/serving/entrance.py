@@ -129,6 +129,4 @@ def _strange(header: str, status: int) -> Refused:
         "ask by its own name, or start it with --set serve.hosts=[NAME]",
         "请用其自身名称访问，或用 --set serve.hosts=[名称] 启动",
     )
-    error = Refused(rule=rule, fix=fix, param=header)
-    error.status = status  # type: ignore[misc]
-    return error
+    return Refused(rule=rule, fix=fix, param=header, status=status)

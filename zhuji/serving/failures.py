@@ -47,7 +47,7 @@ def failure(error: Exception, path: str = "") -> Response:
 
 def _failure(error: Exception) -> Response:
     if isinstance(error, ServingError):
-        return _told(error.status, error.message(), error.kind, _snake(error.code), error.param, _headers(error))
+        return _told(error.status, error.message(), _snake(error.code), error.param, kind=error.kind, headers=_headers(error))
     if isinstance(error, UsageError | DataError):
         param = error.facts.get("key") if isinstance(error, BadSetting | UnknownKey) else error.column
         # A path in an error is ours: of a file that was sent, it names a folder for passing use.
@@ -63,14 +63,15 @@ def _failure(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         phrase = HTTPStatus(error.status_code).phrase
         detail = error.detail if isinstance(error.detail, str) else phrase
-        return _told(error.status_code, detail, "invalid_request_error", _snake(phrase), None, error.headers)
+        return _told(error.status_code, detail, _snake(phrase), headers=error.headers)
     said = in_language("something went wrong here; it was logged", "服务器内部出错，已记录")
-    return _told(500, said, "server_error", "internal_error", None)
+    return _told(500, said, "internal_error", kind="server_error")
 
 
 def _told(
-    status: int, message: str, kind: str, code: str, param: str | None, headers: Mapping[str, str] | None = None
-) -> Response:
+    status: int, message: str, code: str, param: str | None = None, *, kind: str = "invalid_request_error",
+    headers: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
     error = {"message": message, "type": kind, "code": code, "param": param}
     return json_response({"error": error}, status, headers)
 
@@ -79,12 +80,10 @@ def _invalid(error: RequestValidationError) -> Response:
     first = error.errors()[0]
     place = [part for part in first["loc"] if part not in ("body", "query", "path", "header")]
     if first["type"] == "json_invalid":
-        return _told(
-            400, in_language("the body must be valid JSON", "请求体须为有效的 JSON"), "invalid_request_error", "bad_json", None
-        )
+        return _told(400, in_language("the body must be valid JSON", "请求体须为有效的 JSON"), "bad_json")
     param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".") or None
     message = f"{param}: {first['msg']}" if param else str(first["msg"])
-    return _told(422, message, "invalid_request_error", "invalid_value", param)
+    return _told(422, message, "invalid_value", param)
 
 
 def _headers(error: ServingError) -> dict[str, str]:

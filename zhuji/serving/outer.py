@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import traceback
@@ -10,6 +11,8 @@ import uuid
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from zhuji.core.errors import Busy
+from zhuji.core.log import in_language
 from zhuji.serving import journal
 from zhuji.serving.failures import failure
 from zhuji.serving.service import Service
@@ -62,6 +65,11 @@ class Outer:
             if left:
                 raise  # the server closes the connection of a response that has begun
             await failure(ClientLeft())(scope, receive, send)
+        except asyncio.CancelledError:
+            if status or not self.service.draining:
+                raise
+            why = in_language("it is stopping", "服务器正在停止")
+            await failure(Busy(why=why, seconds=5))(scope, receive, sent)
         except Exception as error:
             journal.say("unforeseen", level="error", id=name, kind=type(error).__name__, where=_where(error))
             if status:

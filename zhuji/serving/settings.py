@@ -49,8 +49,10 @@ class ServeSettings(Settings):
     """Largest body of a request."""
     bodies: int = Field(default=256 << 20, gt=0)
     """All bodies that are held at once."""
-    requests: int = Field(default=1024, gt=0)
+    requests: int = Field(default=512, gt=0)
     """Requests that are in the house at once."""
+    connections: int = Field(default=768, gt=0)
+    """Connections of one worker; systems often allow a process no more than 1024 open files."""
     json_depth: int = Field(default=16, gt=0)
     timeout: float = Field(default=30.0, gt=0)
     """From accepting a request to its answer; a text that is streamed has ten times as long."""

@@ -1,0 +1,92 @@
+"""HTTP on one connection: uvicorn's, with bounds on what it leaves unbounded (how long a request's head may take, how many connections
+there may be) and with errors of our shape."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h11
+from starlette.responses import Response
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+from zhuji.core.errors import Busy, Refused
+from zhuji.core.log import in_language
+from zhuji.serving.failures import failure
+from zhuji.serving.outer import HEADERS
+from zhuji.serving.settings import ServeSettings
+
+
+def protocol_for(settings: ServeSettings) -> type[asyncio.Protocol]:
+    """The protocol of a server with these bounds; uvicorn makes one for each connection."""
+
+    class Protocol(_Bounded):
+        def __init__(self, config: Config, **more: Any) -> None:
+            super().__init__(config, **more)
+            self.bounds = settings
+
+    return Protocol
+
+
+class _Bounded(H11Protocol):
+    """A timer runs while the head of a request is awaited: single bytes that drip in do not start it again."""
+
+    bounds: ServeSettings
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.bounds.connections:
+            self._refuse(failure(Busy(why=in_language("it has too many connections", "连接数过多"), seconds=1)))
+        else:
+            self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait_for_head()
+        else:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        rule = in_language("a request must be valid HTTP/1.1", "请求须为有效的 HTTP/1.1")
+        self._refuse(failure(Refused(rule=rule, fix="")))
+
+    def _wait_for_head(self) -> None:
+        if self._patience is None and not self.transport.is_closing():
+            self._patience = self.loop.call_later(self.bounds.body_timeout, self._too_slow)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _too_slow(self) -> None:
+        limit = f"{self.bounds.body_timeout:g}"
+        rule = in_language(f"the head of a request must come within {limit} s", f"请求头须在 {limit} 秒内到达")
+        self._refuse(failure(Refused(rule=rule, fix="", status=408)))
+
+    def _refuse(self, response: Response) -> None:
+        """Say why, and close: what follows on this connection cannot be understood, or is not wanted."""
+        self._stop_waiting()
+        if self.transport.is_closing():
+            return
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            headers = [
+                *response.raw_headers,
+                *((k.lower().encode(), v.encode()) for k, v in HEADERS.items()),
+                (b"connection", b"close"),
+            ]
+            status = response.status_code
+            for event in (
+                h11.Response(status_code=status, headers=headers, reason=STATUS_PHRASES[status]),
+                h11.Data(data=bytes(response.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
