@@ -53,9 +53,7 @@ def _failure(error: Exception) -> Response:
         # A path in an error is ours: of a file that was sent, it names a folder for passing use.
         error.file = None
         status = 422 if isinstance(error, DataError) else 400
-        return _told(
-            status, error.message(), "invalid_request_error", _snake(error.code), None if param is None else str(param)
-        )
+        return _told(status, error.message(), _snake(error.code), None if param is None else str(param))
     if isinstance(error, ZhujiError):
         return _failure(Busy(why=in_language("its model cannot be used now", "模型目前不可用"), seconds=30))
     if isinstance(error, RequestValidationError):
