@@ -1,25 +1,10 @@
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
 
-from zhuji.cli.writing import csv_rows, json_rows, writer
-
-
-def test_csv_joins_labels_and_leaves_scores_out() -> None:
-    file = io.StringIO()
-    write = csv_rows(file)
-    write({"text": 'a,"b"', "prediction": ("x", "y"), "scores": {"x": 1.0}})
-    write({"text": "c", "prediction": "z", "late": 1})
-    assert file.getvalue() == 'text,prediction\n"a,""b""",x|y\nc,z\n'
-
-
-def test_json_lines() -> None:
-    file = io.StringIO()
-    json_rows(file)({"a": "字"})
-    assert file.getvalue() == '{"a": "字"}\n'
+from zhuji.cli.writing import writer
 
 
 def test_parquet_without_rows_and_with_gaps(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import typer
 
 from zhuji.cli import terminal
 from zhuji.cli.options import Group, Id, Json, Label, Sets, Target, Text, Unmoved, data_options
-from zhuji.cli.writing import csv_rows, json_rows, writer
+from zhuji.cli.writing import writer
 from zhuji.core.errors import MissingFile
 from zhuji.core.log import in_language, say
 from zhuji.data.words import counted
+from zhuji.data.writing import csv_rows, json_rows
 
 if TYPE_CHECKING:
     from rich.console import Console

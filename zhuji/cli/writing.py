@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from zhuji.core.errors import BadSetting, MissingExtra
 from zhuji.core.files import atomic_file
 from zhuji.core.log import in_language
+from zhuji.data.writing import Write, cell, csv_rows, json_rows
 
-Write = Callable[[Mapping[str, Any]], None]
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 _PARQUET_ROWS = 4096
 
@@ -36,30 +34,6 @@ def writer(path: Path) -> Iterator[Write]:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         yield json_rows(text) if ending == ".jsonl" else csv_rows(text, "\t" if ending == ".tsv" else ",")
         text.detach()
-
-
-def csv_rows(file: IO[str], delimiter: str = ",") -> Write:
-    """Columns are those of the first row, the scores by class left out; several labels are joined by '|'."""
-    out: csv.DictWriter[str] | None = None
-
-    def write(row: Mapping[str, Any]) -> None:
-        nonlocal out
-        flat = {name: _cell(value) for name, value in row.items() if not isinstance(value, Mapping)}
-        if out is None:
-            out = csv.DictWriter(file, list(flat), delimiter=delimiter, restval="", extrasaction="ignore", lineterminator="\n")
-            out.writeheader()
-        out.writerow(flat)
-
-    return write
-
-
-def json_rows(file: IO[str]) -> Write:
-    """One JSON object a line."""
-
-    def write(row: Mapping[str, Any]) -> None:
-        file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
-
-    return write
 
 
 @contextlib.contextmanager
@@ -84,7 +58,7 @@ def _parquet(file: IO[bytes]) -> Iterator[Write]:
             waiting.clear()
 
     def write(row: Mapping[str, Any]) -> None:
-        waiting.append({name: _cell(value) for name, value in row.items() if not isinstance(value, Mapping)})
+        waiting.append({name: cell(value) for name, value in row.items() if not isinstance(value, Mapping)})
         if len(waiting) >= _PARQUET_ROWS:
             flush()
 
@@ -100,7 +74,3 @@ def _typed(value: Any, number: bool) -> Any:
     if value is None or not number:
         return None if value is None else str(value)
     return float(value)
-
-
-def _cell(value: Any) -> Any:
-    return "|".join(map(str, value)) if isinstance(value, list | tuple) else value

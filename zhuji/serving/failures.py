@@ -28,6 +28,11 @@ SHAPE = {
 }  # fmt: skip
 """JSON schema of an error."""
 
+_SAID = {
+    404: ("there is nothing here; /openapi.json says what there is", "这里没有内容；/openapi.json 列出了所有接口"),
+    405: ("this must be asked for by another method; see the header Allow", "须使用其他请求方法；参见响应头 Allow"),
+}
+
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """NaN and infinity, which JSON lacks, become null."""
@@ -60,7 +65,7 @@ def _failure(error: Exception) -> Response:
         return _invalid(error)
     if isinstance(error, HTTPException):
         phrase = HTTPStatus(error.status_code).phrase
-        detail = error.detail if isinstance(error.detail, str) else phrase
+        detail = in_language(*_SAID.get(error.status_code, (str(error.detail), str(error.detail))))
         return _told(error.status_code, detail, _snake(phrase), headers=error.headers)
     said = in_language("something went wrong here; it was logged", "服务器内部出错，已记录")
     return _told(500, said, "internal_error", kind="server_error")

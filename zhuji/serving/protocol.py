@@ -55,7 +55,8 @@ class _Bounded(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         rule = in_language("a request must be valid HTTP/1.1", "请求须为有效的 HTTP/1.1")
-        self._refuse(failure(Refused(rule=rule, fix="")))
+        fix = in_language("send a request line and headers as RFC 9112 has them", "请按 RFC 9112 发送请求行和请求头")
+        self._refuse(failure(Refused(rule=rule, fix=fix)))
 
     def _wait_for_head(self) -> None:
         if self._patience is None and not self.transport.is_closing():
@@ -69,7 +70,7 @@ class _Bounded(H11Protocol):
     def _too_slow(self) -> None:
         limit = f"{self.bounds.body_timeout:g}"
         rule = in_language(f"the head of a request must come within {limit} s", f"请求头须在 {limit} 秒内到达")
-        self._refuse(failure(Refused(rule=rule, fix="", status=408)))
+        self._refuse(failure(Refused(rule=rule, fix=in_language("send it at once", "请一次发送完整"), status=408)))
 
     def _refuse(self, response: Response) -> None:
         """Say why, and close: what follows on this connection cannot be understood, or is not wanted."""

@@ -64,6 +64,10 @@ class Service:
         """The model of this name; the first one for None. Raises NoSuchModel."""
         return self._shelf.find(name)
 
+    async def opened(self, name: str | None) -> Served:
+        """The model of this name, open: one that was put away is opened again. Raises NoSuchModel, and Busy where that fails."""
+        return await self._shelf.opened(name)
+
     # ----------------------------------------------------------------------------------------------------- asking
 
     async def answer(self, name: str | None, inputs: Sequence[Any]) -> Answers:

@@ -93,13 +93,14 @@ Raw = tuple[str, int, Values | None, str | tuple[str, ...]]
 def _rows(predictor: Predictor, sources: Iterable[str | Path | Iterable[str]], base: Mapping[str, Any]) -> Iterator[Raw]:
     for source in sources:
         if isinstance(source, Path):
-            yield from _file_rows(predictor, source, base)
+            yield from file_rows(predictor, source, base)
         else:
             texts = [source] if isinstance(source, str) else source
             yield from (("", number, {"text": text}, text) for number, text in enumerate(texts, 1))
 
 
-def _file_rows(predictor: Predictor, path: Path, base: Mapping[str, Any]) -> Iterator[Raw]:
+def file_rows(predictor: Predictor, path: Path, base: Mapping[str, Any]) -> Iterator[Raw]:
+    """The rows of a file, in order. `base`: settings of the `data` section. Raises what reading raises."""
     settings = DataSettings.parse({**base, "path": str(path)}, "data")
     source = open_source(settings)
     tagged = predictor.model.task.needs == "tags"
