@@ -18,6 +18,7 @@ from tests.faults.test_hostile_contents import CONFIGS, GOLDEN, TOKENIZERS, reco
 from tests.faults.test_hostile_weights import HEADERS, WEIGHTS, reheaded, reweighed
 
 Stranger = Callable[[Path, Path], Any]
+"""`(folder, outside)`: what is done to a whole bundle."""
 CASES: dict[str, Stranger] = {}
 JSON_FILES = [name for name in FILES if name.endswith(".json") and name != "hashes.json"]
 SEALED = [name for name in FILES if name != "hashes.json"]
@@ -118,7 +119,12 @@ def _many(folder: Path, outside: Path) -> None:
         (folder / f"a{number}.json").touch()
 
 
-DEEP = {"lists": b"[" * 100_000, "objects": b'{"a":' * 100_000, "closed lists": b"[" * 500 + b"]" * 500, "digits": b"1" * 10_000}
+DEEP = {
+    "lists": b"[" * 100_000,
+    "objects": b'{"a":' * 100_000,
+    "closed lists": b"[" * 500 + b"]" * 500,
+    "digits": b"1" * 10_000,
+}
 
 
 @case("deep JSON", [f"{what} in {name}" for what in DEEP for name in (*JSON_FILES, "golden.jsonl")])
@@ -158,7 +164,10 @@ def _hash(folder: Path, outside: Path, name: str) -> None:
     write_hashes(folder, hashes)
 
 
-@case("code beside it", ["model.py", "modeling_evil.py", "pytorch_model.bin", "sitecustomize.py", "zhuji.pth", "__init__.py", ".hidden"])
+@case(
+    "code beside it",
+    ["model.py", "modeling_evil.py", "pytorch_model.bin", "sitecustomize.py", "zhuji.pth", "__init__.py", ".hidden"],
+)
 def _code(folder: Path, outside: Path, name: str) -> None:
     (folder / name).write_text(f"import os\nos.mkdir({str(outside / 'ran')!r})\n")
     sealed(folder)

@@ -43,5 +43,5 @@ def _saved(model: Model, golden: Sequence[str]) -> Path:
         for text, one in zip(golden, answers, strict=True)
     ]
     place = folder() / "bundle"
-    bundle.save(model, place, clean=CleanSettings(), roles=Roles(text=("text",)), golden=rows)
+    bundle.save(model, place, clean=CleanSettings(), roles=Roles(text=("text",)), golden=rows, card="# A model\n")
     return place

@@ -18,7 +18,9 @@ pytestmark = [
 
 
 def curl(path: str, *words: str) -> Any:
-    done = subprocess.run(["curl", "-sS", "--max-time", "30", live.server() + path, *words], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["curl", "-sS", "--max-time", "30", live.server() + path, *words], capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout)
 
 

@@ -122,7 +122,9 @@ def _texts(inputs: Any, behind: bytes, limit: int) -> list[str]:
     data = given.get("data")
     if not (isinstance(data, list) and len(data) == shape[0] and all(isinstance(text, str) for text in data)):
         raise _wrong(
-            "inputs.data", f"data must be a list of {shape[0]} strings, as the shape says", f"data 必须是 {shape[0]} 个字符串的列表"
+            "inputs.data",
+            f"data must be a list of {shape[0]} strings, as the shape says",
+            f"data 必须是 {shape[0]} 个字符串的列表",
         )
     return data
 
@@ -143,7 +145,9 @@ def _binary_texts(size: Any, behind: bytes, rows: int) -> list[str]:
         try:
             texts.append(behind[start:place].decode())
         except UnicodeDecodeError:
-            raise _wrong("inputs.data", f"text {len(texts) + 1} must be UTF-8", f"第 {len(texts) + 1} 个文本必须是 UTF-8") from None
+            raise _wrong(
+                "inputs.data", f"text {len(texts) + 1} must be UTF-8", f"第 {len(texts) + 1} 个文本必须是 UTF-8"
+            ) from None
     if place != size or len(texts) != rows:
         raise _wrong(
             "inputs.data", f"the bytes must be {rows} texts, each behind its length in 4 bytes",

@@ -106,7 +106,15 @@ def test_what_cannot_be_is_refused_by_name(client, asked, error, param, stream):
 
 
 def test_what_asks_for_nothing_is_passed_over(client):
-    more = {"user": "ada", "suffix": None, "frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "best_of": 1, "logprobs": None}
+    more = {
+        "user": "ada",
+        "suffix": None,
+        "frequency_penalty": 0,
+        "presence_penalty": 0.0,
+        "logit_bias": {},
+        "best_of": 1,
+        "logprobs": None,
+    }
     assert ask(client, **more).choices == ask(client).choices
 
 

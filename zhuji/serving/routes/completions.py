@@ -42,7 +42,9 @@ class StreamOptions(BaseModel):
 class CompletionsRequest(OpenAIRequest):
     """A temperature of 0 takes the likeliest unit each time; without a `seed` chance is new each time."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"model": "gpt", "prompt": "the cat", "max_tokens": 8, "temperature": 0}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"model": "gpt", "prompt": "the cat", "max_tokens": 8, "temperature": 0}]}
+    )
     idle: ClassVar[dict[str, tuple[Any, ...]]] = {
         "frequency_penalty": (0,), "presence_penalty": (0,), "logit_bias": ({},), "logprobs": (), "suffix": ("",),
     }  # fmt: skip
@@ -55,7 +57,9 @@ class CompletionsRequest(OpenAIRequest):
     top_p: float | None = Field(default=None, gt=0, le=1)
     n: int | None = Field(default=None, gt=0, le=MOST_CHOICES)
     best_of: int | None = None
-    stop: Annotated[str, Field(min_length=1)] | Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=4)] | None = None
+    stop: (
+        Annotated[str, Field(min_length=1)] | Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=4)] | None
+    ) = None
     seed: int | None = Field(default=None, ge=-(1 << 63), lt=1 << 63)
     echo: bool | None = None
     stream: bool | None = None
@@ -66,7 +70,9 @@ class CompletionsRequest(OpenAIRequest):
         if self.best_of not in (None, 1, self.n or 1):
             raise ValueError(in_language("best_of must be n: the best of more is not chosen here", "best_of 必须等于 n"))
         if self.stream and (self.n or 1) * len(self.prompts) > 1:
-            raise ValueError(in_language("one text can be streamed: n and the number of prompts must be 1", "流式输出只能有一个文本"))
+            raise ValueError(
+                in_language("one text can be streamed: n and the number of prompts must be 1", "流式输出只能有一个文本")
+            )
         if self.stream_options is not None and not self.stream:
             raise ValueError(in_language("stream_options need stream", "stream_options 须与 stream 同用"))
         return self

@@ -58,7 +58,9 @@ def router(service: Service) -> APIRouter:
             raise TooLarge(what=what, limit=service.settings.request_rows, setting="request_rows", param="input")
         width = service.find(asked.model).facts.width
         if asked.dimensions not in (None, width):
-            rule = in_language(f"dimensions must be {width}, as this model's vectors have", f"dimensions 必须是该模型向量的 {width} 维")
+            rule = in_language(
+                f"dimensions must be {width}, as this model's vectors have", f"dimensions 必须是该模型向量的 {width} 维"
+            )
             raise Refused(rule=rule, fix="", value=asked.dimensions, param="dimensions")
         vectors = await service.embed(asked.model, texts)
         units = await service.run(asked.model, lambda predictor: _units(predictor, texts))
