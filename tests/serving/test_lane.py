@@ -19,8 +19,18 @@ from zhuji.serving.lane import Lane
 POOL = ThreadPoolExecutor(2)
 
 
-def lane(told=lambda *_: None, predictor=None, **more):
-    return Lane("model", predictor or house.predictor(), house.settings(**more), POOL, told)
+class Told:
+    """Hears of batches, and of the longest queue."""
+
+    def __init__(self, batch=lambda *_: None):
+        self.batch, self.longest = batch, 0
+
+    def queue(self, rows):
+        self.longest = max(self.longest, rows)
+
+
+def lane(batch=lambda *_: None, predictor=None, **more):
+    return Lane("model", predictor or house.predictor(), house.settings(**more), POOL, Told(batch))
 
 
 class Gate:
@@ -69,7 +79,7 @@ def test_rows_of_many_clients_are_computed_together_in_few_sizes():
         await asyncio.sleep(0.2)
         gate.opened.set()
         await asyncio.gather(gate.task, *asking)
-        assert line.held == 0 and line.rate > 0
+        assert line.held == 0 and line.rate > 0 and line._told.longest == 22
 
     asyncio.run(whole())
     assert sorted(batches) == [1, 4, 16]

@@ -16,7 +16,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from zhuji.core.errors import Busy, NotAnswerable, TooLate, ZhujiError
 from zhuji.core.log import in_language
@@ -76,15 +76,22 @@ class _Queue:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
 
+class Told(Protocol):
+    """Who hears what a lane does."""
+
+    def batch(self, kind: str, rows: int, seconds: float) -> None: ...
+    def queue(self, rows: int) -> None: ...
+
+
 class Lane:
     """`held`: rows and jobs that were accepted and are not settled yet. Its coroutines are called from one event loop.
 
-    `told` hears, in the lane's thread, of each batch: kind, rows, seconds. `encoders` clean and encode, so that neither the event loop nor
+    `told` hears, in the lane's thread, of each batch, and in the event loop of the queue's length. `encoders` clean and encode, so that neither the event loop nor
     the lane waits for a long text."""
 
     def __init__(
         self, name: str, predictor: Predictor, settings: ServeSettings, encoders: Executor,
-        told: Callable[[str, int, float], None] = lambda kind, rows, seconds: None,
+        told: Told,
     ) -> None:  # fmt: skip
         self.name, self.predictor, self.settings = name, predictor, settings
         self.held = self.streams = 0
@@ -168,14 +175,18 @@ class Lane:
         if self.held and (self.held + rows > limit or (self.rate and (self.held + rows) / self.rate > timeout)):
             why = in_language(f"{self.held} rows wait for {self.name}", f"已有 {self.held} 行在等待 {self.name}")
             raise Busy(why=why, seconds=self.patience())
-        self.held += rows
+        self._hold(rows)
         try:
             async with asyncio.timeout(until - time.monotonic()):
                 yield
         except TimeoutError:
             raise TooLate(limit=f"{timeout:g}", seconds=self.patience()) from None
         finally:
-            self.held -= rows
+            self._hold(-rows)
+
+    def _hold(self, rows: int) -> None:
+        self.held += rows
+        self._told.queue(self.held)
 
     async def _job(self, work: Callable[[Predictor], T], until: float) -> T:
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
@@ -236,7 +247,7 @@ class Lane:
                 found = self._computed(kind, rows)
                 seconds = time.monotonic() - begun
                 self._measure(len(rows), seconds)
-                self._told(kind, len(rows), seconds)
+                self._told.batch(kind, len(rows), seconds)
                 done = self._done([(row.asking, row.place) for row in rows], found)
             if done:
                 with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more

@@ -31,6 +31,10 @@ HEADERS = {
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+LEFT = 499
+"""The status in the journal of a request whose client left: nothing was sent."""
+
+
 class ClientLeft(Exception):
     """Nobody waits for this answer any more."""
 
@@ -61,10 +65,9 @@ class Outer:
         try:
             await self.app(scope, receive, sent)
         except ClientLeft:
-            left, status = status, 499
-            if left:
-                raise  # the server closes the connection of a response that has begun
-            await failure(ClientLeft())(scope, receive, send)
+            begun_answer, status = status, LEFT
+            if begun_answer:
+                raise  # the connection of an answer that is not whole must be closed
         except asyncio.CancelledError:
             if status or not self.service.draining:
                 raise

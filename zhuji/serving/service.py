@@ -53,6 +53,7 @@ class Service:
         if self._index is not None:
             self._shelf.index_hash = self._index.model["hash"]
         self._shelf.open_all()
+        self._count_versions()
 
     # ---------------------------------------------------------------------------------------------------- models
 
@@ -116,6 +117,7 @@ class Service:
             told.clear()
             try:
                 await self._shelf.look(forced)
+                self._count_versions()
             except Exception as error:  # noqa: BLE001 - looking must go on, whatever a folder does to it
                 journal.say("look_failed", level="error", reason=type(error).__name__)
 
@@ -129,8 +131,11 @@ class Service:
         self._encoders.shutdown(wait=False, cancel_futures=True)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
+    def _count_versions(self) -> None:
+        self.metrics.versions({served.name: served.version for served in self.models()})
+
     def _lane(self, name: str, predictor: Predictor) -> Lane:
-        return Lane(name, predictor, self.settings, self._encoders, lambda *batch: self.metrics.batch(name, *batch))
+        return Lane(name, predictor, self.settings, self._encoders, self.metrics.of(name))
 
     async def _ask(self, kind: Kind, name: str | None, inputs: Sequence[Any]) -> tuple[Served, list[Any], float]:
         begun = time.perf_counter()
