@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -11,7 +13,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from tests.serving import made
 
@@ -23,14 +28,14 @@ def free_port() -> int:
         return asked.getsockname()[1]
 
 
-def start(*words: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
-    """`zhuji serve *words`, once it is ready, and where it is."""
+def start(*words: str, prefix: Sequence[str] = (), **environment: str) -> tuple[subprocess.Popen[str], str]:
+    """`zhuji serve *words`, once it is ready, and where it is. `prefix`: a command that runs it."""
     url = f"http://127.0.0.1:{(port := free_port())}"
-    command = [sys.executable, "-m", "zhuji", "serve", *words, "--port", str(port)]
+    command = [*prefix, sys.executable, "-m", "zhuji", "serve", *words, "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert process.stderr is not None
     os.set_blocking(process.stderr.fileno(), False)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while True:
         try:
             urllib.request.urlopen(f"{url}/health/ready", timeout=5).close()
@@ -43,9 +48,31 @@ def start(*words: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
 
 
 def stop(process: subprocess.Popen[str]) -> int:
-    """Its exit code after SIGTERM."""
-    process.send_signal(signal.SIGTERM)
+    """Its exit code after SIGTERM; a command that runs it ends with it."""
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[:1] or (process.pid,)
+    os.kill(int(child) if "strace" in process.args[0] else process.pid, signal.SIGTERM)
     return process.wait(30)
+
+
+class Events:
+    """What a server says on standard error, a JSON object a line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        self._pipe, self._rest = process.stderr.fileno(), b""
+
+    def wait(self, event: str, seconds: float = 30) -> dict[str, Any]:
+        """The next one of this name; others before it are passed over."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                self._rest += os.read(self._pipe, 1 << 16)
+            while b"\n" in self._rest:
+                line, _, self._rest = self._rest.partition(b"\n")
+                if (told := json.loads(line))["event"] == event:
+                    return told
+            time.sleep(0.01)
+        raise AssertionError(f"no {event} within {seconds} s")
 
 
 @cache
