@@ -35,7 +35,7 @@ from zhuji.data.corpus.shards import MANIFEST, Arrays, ArraySpec, Corpus, Source
 from zhuji.data.corpus.whole import Whole
 from zhuji.data.corpus.writing import Writer, corpus_folder, finish
 
-READING, BUILDING, NEAR = ("packed", "whole"), ("keep", "exact"), ("near",)
+READING, BUILDING = ("packed", "whole"), ("keep", "exact", "near")
 MOST = 6_000
 """Batches that are read of an epoch, at most: some twenty windows."""
 ROUNDS = 3
@@ -152,7 +152,7 @@ def main() -> int:
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        for jobs, small in ((READING, chosen.documents), (BUILDING, chosen.building), (NEAR, chosen.building // 5)):
+        for jobs, small in ((READING, chosen.documents), (BUILDING, chosen.building)):
             sizes = (small, 10 * small)
             if jobs is READING:
                 write_shards(scratch / f"shards-{small}", small)

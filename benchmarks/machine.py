@@ -18,13 +18,20 @@ def processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
 
 
+def accelerator() -> str:
+    """The name of the GPU that is used where there is one."""
+    import torch
+
+    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+
+
 def machine() -> str:
-    """One line: date, cores, processor, system, versions, and how busy the machine was."""
+    """One line: date, cores, processor and GPU, system, versions, and how busy the machine was."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     software = f"Python {platform.python_version()}, torch {version('torch')}, zhuji {version('zhuji')}"
-    return f"{today}; {cores} cores, {processor()}; {platform.system()} {platform.machine()}; {software}; {load}"
+    return f"{today}; {cores} cores, {processor()}{accelerator()}; {platform.system()} {platform.machine()}; {software}; {load}"
 
 
 def record(name: str, title: str, body: str, command: str) -> None:

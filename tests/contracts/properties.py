@@ -9,14 +9,17 @@ from itertools import cycle, islice, pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Backbone, Encoded, Example, Modality, Task
+from zhuji.core.contracts import About, Backbone, Encoded, Example, Modality, Prediction, Task
+from zhuji.core.errors import CannotExplain
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units
 from zhuji.model.assembly import Model, assemble, collate, stacked
+from zhuji.model.attribution import attributed
 
 ROWS = 8
 
@@ -222,6 +225,27 @@ def is_deterministic(cell: Cell) -> None:
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
+def explains_or_says_that_it_cannot(cell: Cell) -> None:
+    """Every answer that can be explained is, unit by unit, and what is missing from the sum is told; the others are refused with one clear error.
+    How complete the sum is depends on what was learned: `tests/model/test_attribution.py`."""
+    model = cell.model()
+    batch = cell.batch(slice(0, 1))
+    outputs = model.outputs(batch)
+    if not cell.task.explains:
+        for ask in (lambda: cell.task.abouts(Prediction("x")), lambda: cell.task.spoken_for(outputs, About("x"))):
+            with pytest.raises(CannotExplain):
+                ask()
+        return
+    words = ["word"] * batch.units.mask.numel()
+    for about in cell.task.abouts(cell.task.decode(outputs)[0], None, words):
+        assert cell.task.spoken_for(outputs, about).shape == (1,)
+        found = attributed(model, batch.units, about)
+        assert found.weights.shape == (batch.units.mask.numel(),) and np.isfinite(found.weights).all()
+        assert found.value == pytest.approx(cell.task.spoken_for(outputs, about).item(), abs=1e-4)
+        assert not found.weights[~batch.units.mask.flatten().numpy()].any()
+
+
 EVERY = [
     shapes, collates, padding_changes_nothing, gradient_reaches_everything, saves_and_loads, cuts_add_up, is_deterministic,
+    explains_or_says_that_it_cannot,
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tests.contracts import doubles
 from zhuji.core import lookup
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import UnknownKey
+from zhuji.core.errors import CannotExplain, UnknownKey
 from zhuji.core.units import Features
 
 SHELVES = {kind: [lookup.find(kind, name) for name in lookup.names(kind)] for kind in (Modality, Backbone, Task)}
@@ -99,6 +99,24 @@ class TestModality:
         assert dict(again.files()) == files
         for one, other in zip(modality.encode(inputs), again.encode(inputs), strict=True):
             assert np.array_equal(one.ids, other.ids) if one.ids is not None else np.array_equal(one.values, other.values)
+
+    def test_it_shows_where_its_units_stand(self, kind):
+        """Doubles may leave it out; what stands on the shelf may not."""
+        modality, inputs = kind.example()
+        if kind not in SHELVES[Modality]:
+            with pytest.raises(CannotExplain):
+                modality.shown(inputs[0])
+            return
+        for raw, row in zip(inputs, modality.encode(inputs), strict=True):
+            shown = modality.shown(raw)
+            assert shown.units.shape == (row.length, 2)
+            assert (shown.units[:, 0] <= shown.units[:, 1]).all() and (shown.units <= len(shown.parts)).all()
+            assert not isinstance(raw, str) or shown.text == raw
+            ends = [place for part in shown.parts for place in part]
+            assert ends == sorted(ends) and all(0 <= place <= len(shown.text) for place in ends)
+            if any(shown.text):
+                covered = {part for first, past in shown.units.tolist() for part in range(first, past)}
+                assert row.cut or covered == set(range(len(shown.parts)))
 
     def test_fitting_twice_gives_the_same(self, kind):
         modality, inputs = kind.example()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from zhuji.core.contracts import About
 from zhuji.training.run import compose
 
 Patch = pytest.MonkeyPatch
@@ -72,6 +73,13 @@ def _(folder: Path, patch: Patch) -> object:
     from zhuji.core.lookup import build
 
     return build(Backbone, {"name": "recurrent", "directions": 2}).body(causal=True)
+
+
+@provokes("CannotExplain")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.tasks.next_unit import NextUnit
+
+    return NextUnit().spoken_for({}, About("x"))
 
 
 @provokes("MissingExtra")

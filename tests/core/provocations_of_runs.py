@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +208,17 @@ def _(folder: Path, patch: Patch) -> object:
     (folder / "there").mkdir()
     coding = Coding(lambda texts: [{} for _ in texts], {}, "")
     return build(folder / "there", CorpusSettings.parse({"sources": [str(csv(folder))]}), coding)
+
+
+@provokes("ScratchFull")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.data.corpus.copies import NearIndex
+
+    def full(**settings: object) -> object:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    patch.setattr(tempfile, "TemporaryFile", full)
+    return NearIndex(0.8, seed=0)
 
 
 @provokes("CorpusFormat")

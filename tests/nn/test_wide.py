@@ -108,3 +108,26 @@ def test_characters_that_stand_for_syllables_count_from_one():
         found = spelt([text], 1 << 20)[0]
         assert (found >= 0).sum() == len(analyse(text)) == len(set(found[found >= 0].tolist()))
     assert (spelt(["abc", "ño", "добро"], 1 << 20) >= 0).sum(1).tolist() == [1, 0, 3 + 2 + 1]
+
+
+def test_what_units_told_adds_up_to_what_was_said():
+    torch.manual_seed(0)
+    for spelled in (0, 8):
+        layer = WideLinear(64, 3, 3, spelled=spelled, loudness=0.5)
+        if spelled:
+            layer.spelling.copy_(spelt([f" word{number} " for number in range(8)], layer.buckets))
+        torch.nn.init.normal_(layer.weight)
+        layer.rarity.uniform_(1, 3)
+        rows, towards = units([[3, 4, 3, 4, 5], [2], []], 6), torch.randn(3)
+        told = layer.told(rows, towards)
+        assert told.shape == rows.mask.shape and not told[~rows.mask].any()
+        assert torch.allclose(told.sum(1), layer(rows) @ towards, atol=1e-5)
+
+
+def test_a_run_is_told_in_equal_shares():
+    layer = WideLinear(1 << 12, 1, 2)
+    rows = units([[5, 6, 7]], 3)
+    (buckets, _), *_ = layer.runs(rows)
+    layer.weight.data[buckets[0, 3]] = 2.0  # the pair of the first two units
+    first, second, third = layer.told(rows, torch.ones(1))[0].tolist()
+    assert first == second > 0 == third

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhuji.core.errors import BadSetting
+from zhuji.core.contracts import About
+from zhuji.core.errors import BadSetting, UnknownName
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Ratio, Units
 from zhuji.tasks.classify import Classify
@@ -135,3 +136,17 @@ def test_heads_whose_characters_shared_one_length_with_the_units_are_refused():
     assert Classify.parse({"spelled": False}).spelled == 0 and Classify.parse({"spelled": 0.5}).spelled == 0.5
     with pytest.raises(BadSetting, match="fit it anew"):
         Classify.parse({"spelled": True})
+
+
+def test_what_can_be_explained_and_its_log_odds():
+    task, logits = Classify().fit(RECORDS), torch.tensor([[0.3, -1.0, 2.0]])
+    answer = task.decode(logits)[0]
+    assert task.abouts(answer) == [About("c")] and task.abouts(answer, "b") == [About("b")]
+    odds = answer.scores["b"] / (1 - answer.scores["b"])
+    assert task.spoken_for(logits, About("b")).item() == pytest.approx(np.log(odds), abs=1e-5)
+    with pytest.raises(UnknownName):
+        task.abouts(answer, "z")
+    many, logits = Classify(many=True).fit(MANY), torch.tensor([[1.0, 2.0, -1.0], [-3.0, -2.0, -1.0]])
+    first, second = many.decode(logits)
+    assert many.abouts(first) == [About("a"), About("b")] and many.abouts(second) == [About("c")]
+    assert many.spoken_for(logits, About("b")).tolist() == [2.0, -2.0]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from zhuji.core.errors import NotANumber
+from zhuji.core.errors import NotANumber, UnknownName
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Units
 from zhuji.tasks.regress import Regress
@@ -63,3 +63,13 @@ def test_rmse_chooses_the_checkpoint_and_the_task_can_be_written():
     assert (name, metric.higher_is_better) == ("rmse", False)
     assert Regress.parse(task.plain()) == task
     assert Regress.example().task.mean > 0
+
+
+def test_the_number_is_what_can_be_explained():
+    task, outputs = Regress(mean=3.0, scale=7.0), torch.tensor([[0.5], [-1.0]])
+    answer = task.decode(outputs)[0]
+    (about,) = task.abouts(answer)
+    assert task.abouts(answer, "number") == [about]
+    assert task.spoken_for(outputs, about).tolist() == [one.answer for one in task.decode(outputs)]
+    with pytest.raises(UnknownName):
+        task.abouts(answer, "colour")

@@ -9,7 +9,8 @@ from tests.contracts import properties
 from tests.contracts.properties import Cell
 from zhuji.backbones.recurrent import Recurrent
 from zhuji.backbones.transformer import Transformer
-from zhuji.core.errors import BadSetting
+from zhuji.core.contracts import About, Prediction
+from zhuji.core.errors import BadSetting, UnknownName
 from zhuji.core.records import Record
 from zhuji.core.units import Units
 from zhuji.modalities.spelled import Spelled
@@ -181,3 +182,23 @@ class TestCrf:
     def test_smoothing_is_refused(self):
         with pytest.raises(BadSetting, match="label_smoothing"):
             Tag.parse({"crf": True, "label_smoothing": 0.1})
+
+
+def test_spans_or_words_can_be_explained_by_the_log_odds_of_their_kind():
+    logits = torch.randn(1, 3, len(TASK.labels), generator=torch.Generator().manual_seed(0))
+    tagged = Tagged(logits, torch.ones(1, 3, dtype=torch.bool))
+    answer = Prediction(("B-a", "I-a", "O"))
+    assert TASK.abouts(answer) == [About("a", 0, 1)]
+    assert TASK.abouts(answer, "y", "xyy") == [About("a", 1, 1), About("O", 2, 2)]
+    with pytest.raises(UnknownName):
+        TASK.abouts(answer, "q", "xyy")
+    chances = logits.softmax(-1)[0, :2]
+    inside = chances[:, [TASK.labels.index("B-a"), TASK.labels.index("I-a")]].sum(1)
+    expected = (inside / (1 - inside)).log().mean()
+    assert TASK.spoken_for(tagged, About("a", 0, 1)).item() == pytest.approx(expected.item(), abs=1e-5)
+    assert TASK.spoken_for(tagged, About("a", 7, 8)).tolist() == [0.0], "words that were cut off"
+
+
+def test_tags_that_mark_nothing_are_explained_word_by_word():
+    task = Tag().fit([Record("1", ("x", "y"), label=("noun", "verb"))])
+    assert task.abouts(Prediction(("verb", "noun"))) == [About("verb", 0, 0), About("noun", 1, 1)]

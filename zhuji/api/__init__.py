@@ -6,6 +6,7 @@ from zhuji.api.foundation import pretrain as pretrain
 from zhuji.api.foundation import tokenizer as tokenizer
 from zhuji.api.models import convert as convert
 from zhuji.api.models import embed as embed
+from zhuji.api.models import explain as explain
 from zhuji.api.models import generate as generate
 from zhuji.api.models import index as index
 from zhuji.api.models import nearest as nearest

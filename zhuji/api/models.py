@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zhuji.model.predictor import Predictor
     from zhuji.tools.convert import Conversion
     from zhuji.tools.embed import Embedded
+    from zhuji.tools.explain import ExplainedRow
     from zhuji.tools.generate import Written
     from zhuji.tools.nearest import Built, Hit, Retrieval
     from zhuji.tools.perplexity import Foreseen
@@ -67,6 +68,19 @@ def _opened(model: str | Path) -> Predictor:
 
     threads.use(None)
     return open_model(str(model))
+
+
+def explain(
+    model: str | Path, inputs: Any, about: str | None = None, *, seed: int = 0, sets: Sequence[str] = (), **columns: Any
+) -> Iterator[ExplainedRow]:
+    """Which parts of each input speak for its answer, row by row. `inputs`: one text, a `Path` to a file of rows, or an iterable of both;
+    `about`: a class, or of tags a word, in place of what was answered. Nothing is left to chance, so `seed` changes nothing.
+
+    Raises CannotExplain for a model that answers neither classes, nor a number, nor tags; UnknownName; what opening and reading raise."""
+    from zhuji.tools.explain import explain as work
+
+    sources = [inputs] if isinstance(inputs, str | Path) else inputs
+    return work(_opened(model), sources, about, sets=sets, columns=columns_of(columns))
 
 
 def perplexity(

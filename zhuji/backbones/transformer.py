@@ -18,6 +18,7 @@ from zhuji.nn.dropout import Dropout
 from zhuji.nn.feedforward import Kind
 from zhuji.nn.layers import Norm, embedding, norm, zeroed
 from zhuji.nn.positions import LearnedPositions, Rotary, positions
+from zhuji.nn.spans import arranged, put_back, spans
 
 _BERT = 0.02
 """Deviation of the initial weights of a post-norm model (Devlin et al. 2019)."""
@@ -115,13 +116,13 @@ class _Body(CachedBody):
     def __init__(self, transformer: Transformer, causal: bool) -> None:
         super().__init__()
         t = transformer
-        self.causal = causal
+        self.causal, self.head_dim = causal, t.width // t.heads
         post = t.norm_place == "post"
         # Under a norm their share of the sum is what counts: as in BERT they begin as loud as the vectors of the stem.
         loudness = t.width**-0.5 if post else _BERT
         self.learned = LearnedPositions(t.max_positions, t.width, loudness) if t.positions == "learned" else None
         self.types = embedding(t.segment_types, t.width, deviation=loudness) if t.segment_types else None
-        self.rotary = Rotary(t.width // t.heads, t.rotary_base) if t.positions == "rotary" else None
+        self.rotary = Rotary(self.head_dim, t.rotary_base) if t.positions == "rotary" else None
         self.entry_norm = norm(t.norm, t.width, t.norm_eps) if post else None
         self.dropout = Dropout(t.dropout)
         # What 2 x layers branches add should not outgrow what they add to (Radford et al. 2019, section 2.3).
@@ -146,13 +147,15 @@ class _Body(CachedBody):
         assert cache is None or segments is None, "packed documents are not gone on with"
         known = mask if cache is None else cache.extend(mask)
         seen = known.shape[1] - mask.shape[1]
-        place = positions(known, segments)[:, seen:]
+        # What was seen before is kept as it stood, so whoever goes on reads it by a mask.
+        order = spans(states, mask, segments, causal=self.causal, head_dim=self.head_dim) if cache is None else None
+        may_see = biases(allowed(known, self.causal, segments, seen=seen)) if order is None else order
+        place = arranged(positions(known, segments)[:, seen:], order)
         angles = None if self.rotary is None else self.rotary.angles(place)
-        may_see = biases(allowed(known, self.causal, segments, seen=seen))
-        states = self._enter(states, place)
+        states = self._enter(arranged(states, order), place)
         for number, block in enumerate(self.blocks):
             states = block(states, may_see, angles, None if cache is None else cache.layers[number])
-        states = zeroed(states if self.norm is None else self.norm(states), mask)
+        states = zeroed(put_back(states if self.norm is None else self.norm(states), order), mask)
         return Features(states.view(features.states.shape), features.mask, features.segments)
 
     def _enter(self, states: Tensor, place: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import typer
 
-from zhuji.cli import about, generating, looking, pretraining, serving, training, using, vectors
+from zhuji.cli import about, explaining, generating, looking, pretraining, serving, training, using, vectors
 from zhuji.cli.terminal import json_text
 from zhuji.core.errors import ZhujiError
 from zhuji.core.log import in_language, say
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 for _verb in (
-    training.train, training.resume, training.distil, using.evaluate, using.predict,
+    training.train, training.resume, training.distil, using.evaluate, using.predict, explaining.explain,
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert,
     looking.check, looking.report, looking.compare, serving.serve, about.recipes, about.doctor, about.schema,

@@ -6,16 +6,16 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zhuji.cli import terminal
+from zhuji.cli.inputs import given
 from zhuji.cli.options import Group, Id, Json, Label, Sets, Target, Text, Unmoved, data_options
 from zhuji.cli.writing import writer
-from zhuji.core.errors import MissingFile
 from zhuji.core.log import in_language, say
 from zhuji.data.words import counted
 from zhuji.data.writing import csv_rows, json_rows
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from zhuji.tools.predict import Answered
 
 Model = Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="The folder that `zhuji train` printed, or its bundle.")]
-_ROWS = (".csv", ".tsv", ".jsonl", ".parquet", ".gz")
-"""What the names of files of rows end in."""
 MaybeSeed = Annotated[int | None, typer.Option("--seed", help="Seed of the bootstrap; the run's own by default.")]
 
 
@@ -88,7 +86,7 @@ def predict(  # noqa: PLR0917 - the options of a verb
 
     ledger = Ledger()
     with terminal.speaking(as_json) as answer:
-        sources = [*_sources(inputs or ["-"])]
+        sources = [*given(inputs or ["-"])]
         rows = api.predict(model, sources, ledger, seed=seed, sets=sets or (), **data_options(text=text))
         if out is not None:
             with writer(out) as write:
@@ -101,27 +99,6 @@ def predict(  # noqa: PLR0917 - the options of a verb
             _stream(rows, any(isinstance(source, Path) for source in sources))
             if ledger.total("dropped"):
                 say(_dropped_text(_counts(ledger)))
-
-
-def _sources(inputs: Iterable[str]) -> Iterator[Any]:
-    """`-` is standard input, what exists on disk is a file, all else is a text. Raises MissingFile for the name of a file of rows
-    that is not there: its answer would be taken for the file's."""
-    for given in inputs:
-        if given == "-":
-            yield (line.rstrip("\r\n") for line in sys.stdin)
-        elif _exists(given):
-            yield Path(given)
-        elif given.lower().endswith(_ROWS) and not any(map(str.isspace, given)):
-            raise MissingFile(file=given)
-        else:
-            yield given
-
-
-def _exists(given: str) -> bool:
-    try:
-        return Path(given).exists()
-    except (OSError, ValueError):  # too long for a path, or with a NUL in it: a text
-        return False
 
 
 def _stream(rows: Iterable[Answered], files: bool) -> None:

@@ -16,6 +16,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from zhuji.core.config import Part
+from zhuji.core.errors import CannotExplain
+from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 
@@ -63,6 +65,27 @@ class Prediction:
     scores: Mapping[str, float] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An input as a person reads it: its `text`; the `parts` (begin, end) of that text, in order and apart from each other, that can be pointed
+    at; and `units (N, 2)` int64: for each unit, the grid unrolled, the first part that it stands for and the one past the last. Both are
+    equal where it stands for nothing that is shown, such as a mark of the text's end."""
+
+    text: str
+    parts: Sequence[tuple[int, int]]
+    units: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What of an answer is to be explained: the class, the number or the tag called `name`; of tags, that of the words `first` to `last`,
+    counted from 0."""
+
+    name: str
+    first: int = 0
+    last: int = 0
+
+
 class Metric(Protocol):
     """A number computed from the evidence of all rows at once; `columns` names the evidence it reads."""
 
@@ -93,6 +116,12 @@ class Encoder(Protocol):
         ...
 
 
+def unexplained(part: Part) -> CannotExplain:
+    """That answers of this part cannot be explained."""
+    kind = in_language(part.shelf, {"task": "任务", "modality": "模态"}[part.shelf])
+    return CannotExplain(kind=kind, name=part.name())
+
+
 class Modality(Part, ABC):
     """Raw input <-> `Units`. What it must learn from the training split (a vocabulary) it learns in `fit`."""
 
@@ -118,6 +147,10 @@ class Modality(Part, ABC):
     def decode(self, ids: Iterable[int]) -> Any:
         """What these ids stand for, as a person reads it; where there is nothing better, the ids."""
         return tuple(ids)
+
+    def shown(self, raw: Any) -> Shown:
+        """Where in one input each of its units stands, in the order of `encode`. Raises CannotExplain where a modality cannot tell."""
+        raise unexplained(self)
 
     def spelling(self) -> Sequence[str]:
         """How each id is written, "" where it is not; empty of a modality that does not write."""
@@ -210,6 +243,8 @@ class Task(Part, ABC):
     teaches: ClassVar[Teaches] = "rows"
     """What a model of this task has to teach. rows: what it says of each row, to a model of the same task; vectors: the row's vector, to
     one that needs lessons; units: what it says of each unit of a batch, to a model of the same task and the same units."""
+    explains: ClassVar[bool] = False
+    """Its answers can be explained: it has `abouts` and `spoken_for`."""
     writes: ClassVar[bool] = False
     """Its answers are ids of units (tuples of int), which the modality turns into what a person reads."""
 
@@ -266,6 +301,16 @@ class Task(Part, ABC):
 
     @abstractmethod
     def decode(self, outputs: Any) -> list[Prediction]: ...
+
+    def abouts(self, answer: Prediction, asked: str | None = None, words: Sequence[str] = ()) -> Sequence[About]:
+        """What of a row's answer can be explained: what was answered, or what is `asked` for; may be nothing. `words`: of a task that
+        answers word by word, the row's. Raises CannotExplain where answers are neither classes, nor a number, nor tags, and UnknownName for
+        what is asked in vain."""
+        raise unexplained(self)
+
+    def spoken_for(self, outputs: Any, about: About) -> Tensor:
+        """`(B,)`, with gradient: the number that stands for `about` in each row, the larger the more the model says so."""
+        raise unexplained(self)
 
     def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
         """More evidence, from the final answers (the decoded texts of a task that writes), for `answer_metrics`."""

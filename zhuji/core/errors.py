@@ -118,6 +118,15 @@ class ImpossiblePair(UsageError):
     zh = ("{first}与{second}必须相容：{rule}", "{advice}")
 
 
+class CannotExplain(UsageError):
+    en = ("an explained answer must be a class, several classes, a number or tags, of an input that can be shown; {kind} '{name}' has none",
+          "take a model that was trained to answer so, such as one of zhuji train FILE.csv")  # fmt: skip
+    zh = (
+        "可解释的回答必须是可展示输入的类别、多个类别、数值或标签；{kind}「{name}」没有这样的回答",
+        "请使用能这样回答的模型，例如 zhuji train FILE.csv 训练的模型",
+    )
+
+
 class MissingExtra(UsageError):
     en = ("{what} needs the package '{package}', which must be installed", 'pip install "zhuji[{extra}]"')
     zh = ("{what} 需要安装软件包「{package}」", 'pip install "zhuji[{extra}]"')
@@ -358,6 +367,13 @@ class DiskFull(RunError):
     en = ("the disk must have room for what the run saves ({why}); the last good checkpoint is untouched",
           "free some space, then: zhuji resume {run}")  # fmt: skip
     zh = ("磁盘必须有空间保存运行内容（{why}）；上一个完好的检查点未受影响", "请释放磁盘空间，然后：zhuji resume {run}")
+
+
+class ScratchFull(RunError):
+    en = ("temporary files must have room for what is remembered of the texts ({why})",
+          "free some space there, name another folder by TMPDIR, or remember less: corpus.duplicates=exact or keep")  # fmt: skip
+    zh = ("临时文件必须有空间记录已读过的文本（{why}）",
+          "请在该处释放空间，或用 TMPDIR 指定其他文件夹，或减少记录：corpus.duplicates=exact 或 keep")  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------- serving

@@ -48,6 +48,38 @@ def spaced(words: Sequence[str]) -> list[str]:
     return [f" {word}" if before and _part(before, word) else word for before, word in zip(["", *words], words, strict=False)]
 
 
+def placed(words: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each word begins and ends in what `spaced` gives, joined."""
+    ends = np.cumsum([len(word) for word in spaced(words)]).tolist()
+    return [(end - len(word), end) for word, end in zip(words, ends, strict=True)]
+
+
+def gathered(text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """The words of a text, by begin and end without blanks around them, and the number of each piece's word, (T,) int64; -1 of a piece
+    without any character. `spans` as in `numbered`."""
+    shown = [_trimmed(text, *span) for span in spans]
+    real = [number for number, (begin, end) in enumerate(shown) if begin < end]
+    of_piece = np.full(len(spans), -1)
+    words: list[tuple[int, int]] = []
+    numbers = numbered(text, [shown[number] for number in real]) if real else ()
+    for number, word in zip(real, numbers, strict=True):
+        begin, end = shown[number]
+        if word == len(words):
+            before = words[-1][1] if words else 0
+            words.append((max(begin, before), max(end, before)))
+        else:
+            words[-1] = (words[-1][0], max(words[-1][1], end))
+        of_piece[number] = word
+    return words, of_piece
+
+
+def _trimmed(text: str, begin: int, end: int) -> tuple[int, int]:
+    piece = text[begin:end]
+    if not piece.strip():
+        return begin, end
+    return begin + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
+
+
 def _part(before: str, word: str) -> bool:
     return not (before and word and _blankless(before[-1]) and _blankless(word[0]))
 

@@ -17,8 +17,9 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from zhuji.core.contracts import Encoded, Modality
+from zhuji.core.contracts import Encoded, Modality, Shown
 from zhuji.core.units import Units, UnitSpec
+from zhuji.modalities import _words
 from zhuji.nn.stems import PartsStem
 
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -51,6 +52,14 @@ class Spelled(Modality):
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
         """T >= 1: a row without any word is one empty one."""
         return [self._encoded(_WORD.findall(raw) if isinstance(raw, str) else raw) for raw in inputs]
+
+    def shown(self, raw: Any) -> Shown:
+        """Each unit is a word."""
+        parts = [match.span() for match in _WORD.finditer(raw)] if isinstance(raw, str) else _words.placed(raw)
+        kept = max(min(len(parts), self.max_units), 1)
+        first = np.arange(kept)
+        units = np.stack([first, np.minimum(first + 1, len(parts))], 1)
+        return Shown(raw if isinstance(raw, str) else "".join(_words.spaced(raw)), parts, units)
 
     def _encoded(self, words: Sequence[str]) -> Encoded:
         kept = list(words[: self.max_units]) or [""]

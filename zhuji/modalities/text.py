@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import nn
 
 from zhuji.core.config import Settings
-from zhuji.core.contracts import Encoded, Modality
+from zhuji.core.contracts import Encoded, Modality, Shown
 from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
 from zhuji.core.units import Units, UnitSpec
@@ -174,6 +174,33 @@ class Text(Modality):
             return rows
         before, after = np.array(self._before, np.int32), np.array(self._after, np.int32)
         return [_joined((before,), row, (after, found)) for row, found in zip(rows, runs, strict=True)]
+
+    def shown(self, raw: Any) -> Shown:
+        """Parts are words; of scripts without blanks, what a token holds. A run of tokens stands for all of their words."""
+        if isinstance(raw, str):
+            text, written = raw, _printable(raw)
+            found = self._tokenizer.encode(written, add_special_tokens=False)
+            parts, word = _words.gathered(written, found.offsets)
+        else:
+            text, parts = "".join(_words.spaced(raw)), _words.placed(raw)
+            split = _words.spaced([_printable(word) for word in raw])
+            found = self._tokenizer.encode(split, is_pretokenized=True, add_special_tokens=False)
+            word = np.array(found.word_ids, np.int64)
+        row = self._limited(found.ids)
+        word = word[: self._room] if found.ids else np.full(row.length, -1)
+        units = [np.stack([word, word + 1], 1).clip(0), *self._spans_of_runs(row, word)]
+        around = [np.zeros((len(part), 2), np.int64) for part in (self._before, self._after)]
+        return Shown(text, parts, np.concatenate([around[0], units[0], around[1], *units[1:]]))
+
+    def _spans_of_runs(self, row: Encoded, word: np.ndarray) -> list[np.ndarray]:
+        """Of each known run, in the order of `_known_runs`, its first word and the one past its last, (N, 2)."""
+        if self.ngrams == 1 or row.ids is None:
+            return []
+        _, hashed = _ngrams.runs([row.ids], self.ngrams)
+        ends = [(first, first + size - 1) for size in range(2, self.ngrams + 1) for first in range(row.length - size + 1)]
+        known = np.array(ends, np.int64).reshape(-1, 2)[_ngrams.places(hashed, self._runs) >= 0]
+        first, last = word[known].T
+        return [np.stack([first, last + 1], 1) * ((first >= 0) & (last >= 0))[:, None]]
 
     def encode_masked(self, text: str) -> Encoded:
         """A text in which the mask's own name, such as "[MASK]", stands for a hidden token: the one place where a name in a text is

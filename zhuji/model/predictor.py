@@ -78,7 +78,7 @@ class Predictor:
 
     def ready(self, inputs: Sequence[Any]) -> list[Ready]:
         """Raw inputs, cleaned and encoded; whoever answers rows of many askers together does this first."""
-        cleaned = [self._cleaned(raw) for raw in inputs]
+        cleaned = [self.cleaned(raw) for raw in inputs]
         return [Ready(raw, row) for raw, row in zip(cleaned, self.model.modality.encode(cleaned), strict=True)]
 
     def answers(self, rows: Sequence[Ready], batch_units: int = BATCH_UNITS, before: int = 0) -> list[Prediction]:
@@ -139,9 +139,9 @@ class Predictor:
 
     def words(self, raw: Any) -> tuple[str, ...]:
         """The words of one input that a model of tags answers for, one by one; none of another model."""
-        return self._cleaned(raw) if self.model.task.needs == "tags" else ()
+        return self.cleaned(raw) if self.model.task.needs == "tags" else ()
 
-    def _cleaned(self, raw: Any) -> Any:
+    def cleaned(self, raw: Any) -> Any:
         if isinstance(raw, tuple | list):
             return self._cleaner.words([str(word) for word in cast(Sequence[Any], raw)])[0]
         text = self._cleaner(raw)[0] if isinstance(raw, str) else raw

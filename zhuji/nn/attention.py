@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from zhuji.nn.cache import LayerCache
 from zhuji.nn.layers import linear
 from zhuji.nn.positions import rotate
+from zhuji.nn.spans import Spans
 
 Angles = tuple[Tensor, Tensor]
+Sight = Tensor | Spans
+"""What may be looked at: a mask from `allowed`, the same from `biases`, or the spans of units that stand in their order."""
 
 
 def allowed(mask: Tensor, causal: bool, segments: Tensor | None = None, *, seen: int = 0) -> Tensor:
@@ -44,8 +47,10 @@ def biases(may_see: Tensor) -> Tensor:
     return torch.zeros(may_see.shape, device=may_see.device).masked_fill(may_see.logical_not(), -torch.inf)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Tensor) -> Tensor:
-    """`query (B, H, T, E)`, `key` and `value (B, G, S, E)`, `may_see` from `allowed` or `biases` -> `(B, H, T, E)`."""
+def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Sight) -> Tensor:
+    """`query (B, H, T, E)`, `key` and `value (B, G, S, E)` -> `(B, H, T, E)`."""
+    if isinstance(may_see, Spans):
+        return may_see.attend(query, key, value)
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
@@ -101,9 +106,8 @@ class SelfAttention(nn.Module):
         self.value = linear(dim, shared, bias=bias, deviation=deviation)
         self.out = linear(dim, dim, bias=bias, gain=gain, deviation=deviation)
 
-    def forward(self, states: Tensor, may_see: Tensor, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
-        """`states (B, T, D)`, `may_see` from `allowed` or `biases`, `angles` from `Rotary.angles` -> `(B, T, D)`. With `cache` the
-        keys are those of the units before as well."""
+    def forward(self, states: Tensor, may_see: Sight, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
+        """`states (B, T, D)`, `angles` from `Rotary.angles` -> `(B, T, D)`. With `cache` the keys are those of the units before as well."""
         query = self._split(self.query(states), self.heads)
         key = self._split(self.key(states), self.kv_heads)
         value = self._split(self.value(states), self.kv_heads)

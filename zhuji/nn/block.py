@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from zhuji.nn.attention import Angles, SelfAttention
+from zhuji.nn.attention import Angles, SelfAttention, Sight
 from zhuji.nn.cache import LayerCache
 from zhuji.nn.dropout import Dropout
 from zhuji.nn.feedforward import FeedForward, Kind
@@ -47,7 +47,7 @@ class TransformerBlock(nn.Module):
         self.feedforward = FeedForward(dim, hidden, feedforward, bias=bias, gain=gain, deviation=deviation)
         self.dropout = Dropout(dropout)
 
-    def forward(self, states: Tensor, may_see: Tensor, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, states: Tensor, may_see: Sight, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
         if self.post:
             states = self.attention_norm(states + self.dropout(self.attention(states, may_see, angles, cache)))
             return self.feedforward_norm(states + self.dropout(self.feedforward(states)))

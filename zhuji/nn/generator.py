@@ -14,6 +14,7 @@ from zhuji.nn.block import TransformerBlock
 from zhuji.nn.layers import linear, norm
 from zhuji.nn.masking import Guess, Hidden, MaskedHead
 from zhuji.nn.positions import Rotary, positions
+from zhuji.nn.spans import arranged, put_back, spans
 
 _AT_ONCE = 1 << 22
 """Logits that are sampled from at once."""
@@ -27,7 +28,8 @@ class Generator(nn.Module):
         heads = next(h for h in range(max(1, width // 64), 0, -1) if width % (2 * h) == 0)
         self.masked = MaskedHead(replace(spec, num_values=0), width)
         self.rise = linear(spec.stem_width, width)
-        self.rotary = Rotary(width // heads)
+        self.head_dim = width // heads
+        self.rotary = Rotary(self.head_dim)
         self.blocks = nn.ModuleList(
             TransformerBlock(width, heads, None, 4 * width, feedforward="gelu", norms="layer", dropout=0.0)
             for _ in range(layers)
@@ -39,11 +41,13 @@ class Generator(nn.Module):
         features = self.masked.corrupted(stem, hidden)
         states, mask = features.flat()
         segments = None if units.segments is None else units.segments.flatten(1)
-        angles, may_see = self.rotary.angles(positions(mask, segments)), biases(allowed(mask, False, segments))
-        states = self.rise(states)
+        order = spans(states, mask, segments, causal=False, head_dim=self.head_dim)
+        may_see = biases(allowed(mask, False, segments)) if order is None else order
+        angles = self.rotary.angles(arranged(positions(mask, segments), order))
+        states = self.rise(arranged(states, order))
         for block in self.blocks:
             states = block(states, may_see, angles)
-        small = replace(features, states=self.norm(states).view(*features.mask.shape, -1))
+        small = replace(features, states=put_back(self.norm(states), order).view(*features.mask.shape, -1))
         return self.masked.guess(small, units, hidden.places, table), hidden.places.of(small.states, features.mask.ndim - 1)
 
     @torch.no_grad()

@@ -66,6 +66,26 @@ class WideLinear(nn.Module):
         """Of each kind: `(B, F)` int64 buckets in order, and `(B, F)` how often each stands in its row; 0 where there is no run."""
         return [self._counted(*kind) for kind in self.runs(units)]
 
+    def told(self, units: Units, towards: Tensor) -> Tensor:
+        """`(B, N)`: what each unit's runs add to the outputs, these weighed by `towards (O,)`: of a run of several units each has an equal
+        share. A row's sum is `forward(units) @ towards`."""
+        worth = self.weight.detach().float() @ towards.float()
+        added = torch.zeros(units.mask.flatten(1).shape, device=worth.device)
+        for kind, ((buckets, real), (known, values)) in enumerate(zip(self.runs(units), self.kinds(units), strict=True)):
+            # The same runs, once in the order of their places and once in that of their buckets: a run adds the same wherever it stands.
+            each = torch.zeros(len(added), self.buckets, device=worth.device).scatter_reduce_(1, known, values.float(), "amax")
+            runs = each.gather(1, buckets) * worth[buckets] * real * self.shares[kind]
+            if kind:
+                added += runs.unflatten(1, (added.shape[1], -1)).sum(2)
+                continue
+            for size, of_size in enumerate(runs.split([added.shape[1] - less for less in range(self._sizes(added))], 1), 1):
+                for place in range(size):
+                    added[:, place : place + of_size.shape[1]] += of_size / size
+        return added
+
+    def _sizes(self, units: Tensor) -> int:
+        return max(min(self.longest, units.shape[1]), 1)
+
     def _valued(self, buckets: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         whole = (1 + count.clamp_min(1).log()) * self.rarity[buckets] * (count > 0)
         share = count.clamp_min(1)

@@ -101,7 +101,8 @@ class Bodies:
         response = failure(error, asgi[0]["path"])
         if not reading.whole:
             response.headers["Connection"] = "close"
-            await _forget(asgi[1])
+            if error.status != 408:
+                await _forget(asgi[1])
         await response(*asgi)
 
 

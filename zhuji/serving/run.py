@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -49,17 +50,17 @@ def run(settings: ServeSettings, ready: Ready = lambda url, models: None) -> Non
             Server(app, settings, lambda models: ready(url, models)).run(sockets=[listener])
 
 
-def bound(settings: ServeSettings) -> Any:
+def bound(settings: ServeSettings) -> socket.socket:
     """A socket at the server's address that does not listen yet. Raises CannotListen."""
-    logging.getLogger("uvicorn.error").disabled = True
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        return uvicorn.Config("", host=settings.host, port=settings.port, log_config=None).bind_socket()
-    except SystemExit as stopped:
-        cause = stopped.__context__
-        why = os_reason(cause) if isinstance(cause, OSError) else str(cause)
-        raise CannotListen(where=f"{settings.host}:{settings.port}", why=why) from None
-    finally:
-        logging.getLogger("uvicorn.error").disabled = False
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise CannotListen(where=f"{settings.host}:{settings.port}", why=os_reason(error)) from None
+    return listener
 
 
 def url_of(host: str, port: int) -> str:
@@ -89,7 +90,7 @@ class Server(uvicorn.Server):
         """Connections that the kernel has taken are accepted, no new ones are; those without a request have a moment to bring it."""
         journal.say("draining", seconds=self.config.timeout_graceful_shutdown)
         self.service.draining = True
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         for server in self.servers:
             server.close()
         until = time.monotonic() + min(LINGER, self.service.settings.drain / 2)

@@ -20,8 +20,9 @@ from zhuji.core.log import in_language
 from zhuji.model.pooled import Vectors
 from zhuji.model.predictor import Predictor
 from zhuji.serving import journal
-from zhuji.serving.lane import Kind, Lane
+from zhuji.serving.lane import Lane
 from zhuji.serving.metrics import Metrics
+from zhuji.serving.queue import Kind
 from zhuji.serving.settings import ServeSettings
 from zhuji.serving.shelf import Served, Shelf
 from zhuji.tools.nearest import Hit, Index, open_index

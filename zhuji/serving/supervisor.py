@@ -90,6 +90,7 @@ def _look_after(crew: _Crew, ready: Callable[[list[dict[str, Any]]], None]) -> N
                 raise catalogue()[said[1]](**said[2])
             if said is not None and said[0] == "ready":
                 worker.ready, crew.failures = True, 0
+                journal.say("worker_ready", pid=worker.process.pid)
                 if not announced and all(one.ready for one in crew.workers):
                     announced = True
                     ready(said[1])

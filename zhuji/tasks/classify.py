@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Prediction, Task
-from zhuji.core.errors import BadSetting
+from zhuji.core.contracts import About, Columns, Encoder, Example, Metric, Prediction, Task
+from zhuji.core.errors import BadSetting, UnknownName
 from zhuji.core.log import in_language
 from zhuji.core.records import Label, Record
 from zhuji.core.units import Batch, Ratio, UnitSpec
@@ -39,6 +39,7 @@ class Classify(Task):
     With many labels a row's unmet labels are left out of its target.
     """
 
+    explains: ClassVar[bool] = True
     per_unit: ClassVar[bool] = False
 
     many: bool = False
@@ -186,6 +187,25 @@ class Classify(Task):
         given = tuple(name for name in self.labels if scores[name] >= self.threshold)
         least = min((p if p >= self.threshold else 1 - p for p in scores.values()), default=0.0)
         return Prediction(given, least, scores)
+
+    def abouts(self, answer: Prediction, asked: str | None = None, words: Sequence[str] = ()) -> list[About]:
+        """The class, or every class, that was answered; of many labels of which none was given, the likeliest."""
+        if asked is not None:
+            if asked not in self._index:
+                kind = in_language("class", "类别")
+                raise UnknownName(kind=kind, name=asked, choices=", ".join(self.labels))
+            return [About(asked)]
+        scores = answer.scores or {}
+        given = answer.answer if self.many else (answer.answer,)
+        return [About(name) for name in given or (max(scores, key=lambda name: scores[name]),)]
+
+    def spoken_for(self, outputs: Tensor, about: About) -> Tensor:
+        """Log-odds of the class: its logit against those of the rest, or with many labels against its no."""
+        place = self._index[about.name]
+        if self.many:
+            return outputs[:, place]
+        rest = torch.arange(len(self.labels), device=outputs.device) != place
+        return outputs[:, place] - outputs[:, rest].logsumexp(1)
 
     def _probabilities(self, outputs: Tensor) -> np.ndarray:
         logits = outputs.detach().double()

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Example, Metric, Prediction, Task
-from zhuji.core.errors import NotANumber
+from zhuji.core.contracts import About, Columns, Example, Metric, Prediction, Task
+from zhuji.core.errors import NotANumber, UnknownName
+from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Ratio, UnitSpec
 from zhuji.metrics import regression
 from zhuji.nn import losses
 from zhuji.nn.heads import Pool, PooledHead
 
+_NUMBER = "number"
+
 
 class Regress(Task):
     """A pooled head with one output. The loss is on the standardised scale, so that rates and losses mean the same for any unit;
     answers and evidence are in the target's own unit."""
+
+    explains: ClassVar[bool] = True
 
     objective: Literal["squared", "huber"] = "squared"
     pool: Pool = "mean"
@@ -74,6 +79,16 @@ class Regress(Task):
 
     def decode(self, outputs: Tensor) -> list[Prediction]:
         return [Prediction(float(number)) for number in self._numbers(outputs)]
+
+    def abouts(self, answer: Prediction, asked: str | None = None, words: Sequence[str] = ()) -> list[About]:
+        """The number: there is nothing else to ask for."""
+        if asked not in (None, _NUMBER):
+            raise UnknownName(kind=in_language("answer", "回答"), name=asked, choices=_NUMBER)
+        return [About(_NUMBER)]
+
+    def spoken_for(self, outputs: Tensor, about: About) -> Tensor:
+        """The number, in the target's own unit."""
+        return outputs[:, 0] * self.scale + self.mean
 
     def _numbers(self, outputs: Tensor) -> np.ndarray:
         return (outputs[:, 0].detach().double() * self.scale + self.mean).cpu().numpy()

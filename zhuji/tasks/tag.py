@@ -15,7 +15,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.contracts import About, Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.errors import UnknownName
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Ratio, Units, UnitSpec
@@ -45,6 +46,7 @@ class Tag(Task):
     A tag that training never met has the target -1: it teaches nothing and counts as wrong. Words that were cut off count as `O`.
     """
 
+    explains: ClassVar[bool] = True
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "tags"
 
@@ -195,6 +197,32 @@ class Tag(Task):
         return [
             tuple(self.labels[tag] for tag in best_path(row[:size], *allowed)) for row, size in zip(scores, sizes, strict=True)
         ]
+
+    def abouts(self, answer: Prediction, asked: str | None = None, words: Sequence[str] = ()) -> list[About]:
+        """Every span that was marked, or the words that are `asked` for, each by its tag; of tags that mark no spans, every word."""
+        tags = answer.answer
+        if asked is not None:
+            places = [place for place, word in enumerate(words[: len(tags)]) if word == asked]
+            if not places:
+                raise UnknownName(kind=in_language("word", "词"), name=asked, choices=", ".join(words))
+        elif self.marks_spans:
+            return [About(kind, first, last) for kind, first, last in spans(tags)]
+        else:
+            places = range(len(tags))
+        return [About(self._kind_of(tags[place]), place, place) for place in places]
+
+    def spoken_for(self, outputs: Tagged, about: About) -> Tensor:
+        """Log-odds that the words are of the kind, in their mean; what the tags around them say with `crf` is left out. A word that was cut
+        off speaks for nothing."""
+        inside = torch.tensor([self._kind_of(tag) == about.name for tag in self.labels], device=outputs.logits.device)
+        words = outputs.logits[:, about.first : about.last + 1].float()
+        if inside.all() or not inside.any():
+            return words.sum((1, 2)) * 0
+        return (words[..., inside].logsumexp(2) - words[..., ~inside].logsumexp(2)).sum(1) / max(words.shape[1], 1)
+
+    def _kind_of(self, tag: str) -> str:
+        mark, kind = parted(tag) if self.marks_spans else (tag, tag)
+        return OUTSIDE if mark == OUTSIDE else kind
 
     @cached_property
     def _index(self) -> dict[str, int]:

@@ -32,6 +32,7 @@ from zhuji.tools.pages.found import (
 from zhuji.tools.pages.foundation import foundation_facts, foundation_pictures, is_foundation
 from zhuji.tools.pages.page import interval, render, score
 from zhuji.tools.pages.run_pictures import run_pictures
+from zhuji.tools.pages.spoken import spoken
 
 LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss",
                    "perplexity", "empty", "copied", "words_lost", "alignment", "uniformity", "align_and_spread"}  # fmt: skip
@@ -174,7 +175,7 @@ def _rows(found: Found, settings: ReportSettings, seed: int) -> dict[str, Any]:
     task = (found.results.get("model") or {}).get("task")
     writes = task == "translate"
     rows = samples(found, settings.mistakes, seed) if writes else mistakes(found, settings.mistakes, seed)
-    rows = [] if task in EMBEDS else rows
+    rows = spoken(found, [] if task in EMBEDS else rows)
     sure, off = say_in("confidence", "置信度"), say_in("off by", "误差")
     titles = ("Samples", "样例") if writes else ("Worst mistakes", "最严重的错误")
     return {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
+import pytest
 
 from zhuji.core.seed import stream
 from zhuji.data.corpus.build import Coding
@@ -35,3 +37,12 @@ def by_bytes(texts: list[str]) -> list[dict[str, np.ndarray]]:
 
 
 BYTES = Coding(by_bytes, {"ids": ArraySpec(dtype="|u1")}, "bytes")
+
+
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="needs the device that is always full")
+
+
+def full_file(**settings: Any) -> IO[bytes]:
+    """In place of `tempfile.TemporaryFile`: a file that has no room."""
+    return open(FULL, "r+b", **settings)

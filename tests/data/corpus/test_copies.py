@@ -1,10 +1,16 @@
 """Against brute force: the exact Jaccard similarity of every pair."""
 
+import os
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from zhuji.core.seed import stream
+from zhuji.data.corpus import copies as module
 from zhuji.data.corpus.copies import NearIndex
 from zhuji.data.duplicates import normalised
 
@@ -46,10 +52,10 @@ def alike(texts):
 
 @pytest.mark.parametrize("chunk", [7, 64, 1000])
 def test_near_copies_are_those_of_brute_force(texts, alike, chunk):
-    index = NearIndex(0.8, seed=0)
-    found = np.concatenate([index.add(texts[i : i + chunk]) for i in range(0, len(texts), chunk)])
-    kept = np.flatnonzero(found < 0)
-    assert len(index) == len(kept)
+    with closing(NearIndex(0.8, seed=0)) as index:
+        found = np.concatenate([index.add(texts[i : i + chunk]) for i in range(0, len(texts), chunk)])
+        kept = np.flatnonzero(found < 0)
+        assert len(index) == len(kept)
     dropped = np.flatnonzero(found >= 0)
     # what is dropped is like the very text that is named, within the error of the estimate (0.04)
     named = alike[dropped, kept[found[dropped]]]
@@ -66,18 +72,38 @@ def test_near_copies_are_those_of_brute_force(texts, alike, chunk):
 
 def test_the_outcome_does_not_depend_on_how_the_stream_is_cut_into_calls(texts):
     def found(chunk):
-        index = NearIndex(0.8, seed=0)
-        return np.concatenate([index.add(texts[i : i + chunk]) for i in range(0, len(texts), chunk)]) < 0
+        with closing(NearIndex(0.8, seed=0)) as index:
+            return np.concatenate([index.add(texts[i : i + chunk]) for i in range(0, len(texts), chunk)]) < 0
 
     assert np.mean(found(5) == found(480)) > 0.995  # of several partners, another one may be named
 
 
-def test_runs_stay_few_and_numbers_are_right():
-    index = NearIndex(0.8, seed=0)
+def test_numbers_are_right_and_edges_are_no_special_case(monkeypatch):
+    monkeypatch.setattr(module, "PAIRS", 7)
     rng = stream(1, "runs")
     texts = [" ".join(map(str, rng.integers(0, 10**6, 20))) for _ in range(600)]
-    for i in range(0, 600, 10):
-        assert (index.add(texts[i : i + 10]) == -1).all()
-    assert len(index._runs) < 8
-    assert index.add(texts[::-1]).tolist() == list(range(600))[::-1]
-    assert index.add([]).tolist() == []
+    with closing(NearIndex(0.8, seed=0)) as index:
+        assert index.add([]).tolist() == []
+        assert index.add(texts[:1]).tolist() == [-1]
+        for i in range(1, 600, 10):
+            assert (index.add(texts[i : i + 10]) == -1).all()
+        assert index.add(texts[::-1]).tolist() == list(range(600))[::-1]
+        assert index.add([]).tolist() == []
+        assert len(index) == 600
+
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="finds open files as Linux shows them")
+def test_temporary_files_have_no_name_and_are_gone_after_close(texts, tmp_path, monkeypatch):
+    def opened():
+        return sum(os.path.realpath(file).startswith(f"{tmp_path}/") for file in DESCRIPTORS.iterdir())
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with closing(NearIndex(0.8, seed=0)) as index:
+        for i in range(0, len(texts), 60):
+            index.add(texts[i : i + 60])
+        assert opened() == 2 * len(index._runs) + 1
+        assert not list(tmp_path.iterdir())
+    assert opened() == 0

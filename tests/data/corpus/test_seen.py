@@ -1,6 +1,9 @@
 import os
 from contextlib import closing
 
+import pytest
+
+from zhuji.core.errors import ScratchFull
 from zhuji.data.corpus import seen as module
 from zhuji.data.corpus.seen import Seen
 
@@ -19,3 +22,12 @@ def test_the_first_eight_bytes_count():
     with closing(Seen()) as seen:
         assert [seen.add(b"abcdefgh" + end) for end in (b"12345678", b"87654321")] == [True, False]
         assert seen.add(b"abcdefgH" + b"12345678")
+
+
+def test_a_full_disk_is_told(monkeypatch):
+    monkeypatch.setattr(module, "CACHE_KIB", 64)
+    with closing(Seen()) as seen:
+        seen._table.execute("PRAGMA max_page_count = 4")
+        with pytest.raises(ScratchFull, match=r"\(SQLite: database or disk is full\).*TMPDIR"):
+            for _ in range(10_000):
+                seen.add(os.urandom(8))

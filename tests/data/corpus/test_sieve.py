@@ -1,8 +1,13 @@
+import tempfile
 from contextlib import closing
 
 import pytest
 
+from tests.data.corpus.made import full_file, needs_full
+from zhuji.core.errors import MissingFile, ScratchFull
 from zhuji.core.seed import stream
+from zhuji.data.corpus.copies import NearIndex
+from zhuji.data.corpus.seen import Seen
 from zhuji.data.corpus.settings import CorpusSettings, SourceSettings
 from zhuji.data.corpus.sieve import Sieve, enumerate_texts, in_chunks
 from zhuji.data.corpus.texts import RawText
@@ -94,3 +99,21 @@ def test_chunks_are_bounded_by_texts_and_by_characters(tmp_path, count, size):
     assert sum(map(len, chunks)) == count
     assert max(map(len, chunks)) <= 2048
     assert max(sum(len(raw.text) for _, raw in chunk) for chunk in chunks) < (1 << 22) + size
+
+
+def test_closing_forgets_also_when_it_cannot_begin(tmp_path, monkeypatch):
+    closed = []
+    for kind in (Seen, NearIndex):
+        monkeypatch.setattr(kind, "close", lambda self, close=kind.close: closed.append(type(self)) or close(self))
+    sifted([text_of(0)], tmp_path)
+    assert closed == [Seen, NearIndex]
+    with pytest.raises(MissingFile):
+        sifted([text_of(0)], tmp_path, exclude=[str(tmp_path / "none.txt")])
+    assert closed == [Seen, NearIndex] * 2
+
+
+@needs_full
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryFile", full_file)
+    with pytest.raises(ScratchFull, match="No space left on device"):
+        sifted([text_of(0)], tmp_path)

@@ -1,4 +1,4 @@
-"""From texts to a corpus on disk, in one pass and flat memory (but for what finding copies takes, see `copies`)."""
+"""From texts to a corpus on disk, in one pass and flat memory."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def build(
     Raises:
         TooFewRows: no text is left to train on.
         CorpusExists: another corpus, or anything else, is there.
+        ScratchFull: temporary files have no room for what finding copies remembers.
         see also `Texts`.
     """
     facts = sources_of(settings)

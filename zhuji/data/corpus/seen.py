@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from zhuji.core.errors import ScratchFull
+from zhuji.core.log import in_language
+
 CACHE_KIB = 2 << 10
 """Of the table that is held in memory."""
 
@@ -11,7 +14,9 @@ CACHE_KIB = 2 << 10
 class Seen:
     """A set of 64-bit numbers in a temporary table of SQLite, about 16 bytes each on disk (where SQLite keeps its temporary files:
     SQLITE_TMPDIR, else TMPDIR, else /var/tmp). Of a billion texts, two different ones share a number with a chance of 3 %; one of
-    them then counts as a copy."""
+    them then counts as a copy.
+
+    `add` raises ScratchFull where SQLite's file cannot be made or has no room."""
 
     def __init__(self) -> None:
         # An empty name is a private file that is gone when it is closed, so it needs no journal.
@@ -23,7 +28,10 @@ class Seen:
     def add(self, key: bytes) -> bool:
         """Whether a key, of which the first eight bytes count, is new; from now on it is not."""
         number = int.from_bytes(key[:8], "big", signed=True)
-        return self._table.execute("INSERT OR IGNORE INTO seen VALUES (?)", (number,)).rowcount > 0
+        try:
+            return self._table.execute("INSERT OR IGNORE INTO seen VALUES (?)", (number,)).rowcount > 0
+        except sqlite3.OperationalError as error:
+            raise ScratchFull(why=in_language(f"SQLite: {error}", f"SQLite：「{error}」")) from error
 
     def close(self) -> None:
         """Forgets everything."""

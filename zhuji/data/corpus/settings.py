@@ -75,8 +75,8 @@ class CorpusSettings(Settings):
     longest: int = Field(default=1_000_000, gt=0)
     """Characters kept of a text, from its start."""
     duplicates: Literal["keep", "exact", "near"] = "near"
-    """Which copies of an earlier text are dropped. exact remembers some 16 bytes a text, on disk; near about 850 more, in
-    memory."""
+    """Which copies of an earlier text are dropped. exact remembers some 16 bytes a text, near some 380 to 630 more,
+    both on disk."""
     near: float = Field(default=0.8, gt=0.3, lt=1)
     """Jaccard similarity of 5-byte shingles from which two texts count as near duplicates."""
     valid: Fraction = 0.01

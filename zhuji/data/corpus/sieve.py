@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,9 @@ class Good:
 
 
 class Sieve:
-    """Gives each text that it is shown its fate in `ledger`, but for those that it hands back: they will be used. To be closed."""
+    """Gives each text that it is shown its fate in `ledger`, but for those that it hands back: they will be used. To be closed.
+
+    Raises ScratchFull, here and when it is called, where the temporary files for what it remembers have no room; see also `Texts`."""
 
     def __init__(self, settings: CorpusSettings, ledger: Ledger) -> None:
         self.settings, self.ledger = settings, ledger
@@ -44,10 +47,15 @@ class Sieve:
         self._seen = Seen()
         self._excluded: set[bytes] = set()
         self._lines: set[bytes] = set()
-        self._near = NearIndex(settings.near, settings.seed) if settings.duplicates == "near" else None
-        for excluded in settings.exclude:
-            for part in in_chunks(enumerate_texts((excluded,))):
-                self._exclude([self._clean(raw.text)[0] for _, raw in part if raw.text is not None])
+        self._near: NearIndex | None = None
+        with contextlib.ExitStack() as undone:
+            undone.callback(self.close)
+            if settings.duplicates == "near":
+                self._near = NearIndex(settings.near, settings.seed)
+            for excluded in settings.exclude:
+                for part in in_chunks(enumerate_texts((excluded,))):
+                    self._exclude([self._clean(raw.text)[0] for _, raw in part if raw.text is not None])
+            undone.pop_all()
         self._held_out = len(self._near) if self._near is not None else 0
 
     def _exclude(self, texts: list[str]) -> None:
@@ -74,6 +82,8 @@ class Sieve:
     def close(self) -> None:
         """Forgets which texts it was shown."""
         self._seen.close()
+        if self._near is not None:
+            self._near.close()
 
     def drop(self, source: int, cause: str) -> None:
         """Counts a text of this source as dropped."""
