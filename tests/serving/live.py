@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import json
 import os
 import signal
@@ -14,11 +13,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.serving import made
+from tests.trained import folder
 
 
 def free_port() -> int:
@@ -28,56 +29,56 @@ def free_port() -> int:
         return asked.getsockname()[1]
 
 
-def start(*words: str, prefix: Sequence[str] = (), **environment: str) -> tuple[subprocess.Popen[str], str]:
-    """`zhuji serve *words`, once it is ready, and where it is. `prefix`: a command that runs it."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    command = [*prefix, sys.executable, "-m", "zhuji", "serve", *words, "--port", str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
-    assert process.stderr is not None
-    os.set_blocking(process.stderr.fileno(), False)
-    until = time.monotonic() + 120
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/health/ready", timeout=5).close()
-            return process, url
-        except (urllib.error.URLError, ConnectionError):
-            if process.poll() is not None or time.monotonic() > until:
-                process.kill()
-                raise AssertionError(process.stderr.read()) from None
-            time.sleep(0.05)
+@dataclass
+class Live:
+    """A server that runs. What it says on standard error, a JSON object a line, is in `log`: nobody need read it for it to go on."""
 
-
-def stop(process: subprocess.Popen[str]) -> int:
-    """Its exit code after SIGTERM; a command that runs it ends with it."""
-    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[:1] or (process.pid,)
-    os.kill(int(child) if "strace" in process.args[0] else process.pid, signal.SIGTERM)
-    return process.wait(30)
-
-
-class Events:
-    """What a server says on standard error, a JSON object a line."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stderr is not None
-        self._pipe, self._rest = process.stderr.fileno(), b""
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+    read: int = 0
+    """Characters of the log that `wait` has passed."""
 
     def wait(self, event: str, seconds: float = 30) -> dict[str, Any]:
-        """The next one of this name; others before it are passed over."""
+        """The next thing of this name that it says; what comes before is passed over."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            with contextlib.suppress(BlockingIOError):
-                self._rest += os.read(self._pipe, 1 << 16)
-            while b"\n" in self._rest:
-                line, _, self._rest = self._rest.partition(b"\n")
+            text = self.log.read_text(encoding="utf-8")
+            while (end := text.find("\n", self.read)) >= 0:
+                line, self.read = text[self.read : end], end + 1
                 if (told := json.loads(line))["event"] == event:
                     return told
             time.sleep(0.01)
         raise AssertionError(f"no {event} within {seconds} s")
 
+    def stop(self) -> int:
+        """Its exit code after SIGTERM; a command that runs it ends with it."""
+        below = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        os.kill(int(below[0]) if "strace" in str(self.process.args) else self.process.pid, signal.SIGTERM)
+        return self.process.wait(60)
+
+
+def start(*words: str, prefix: Sequence[str] = ()) -> Live:
+    """`zhuji serve *words`, once it is ready. `prefix`: a command that runs it."""
+    url, log = f"http://127.0.0.1:{(port := free_port())}", folder() / "log"
+    command = [*prefix, sys.executable, "-m", "zhuji", "serve", *words, "--port", str(port)]
+    with log.open("wb") as said:
+        live = Live(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said), url, log)
+    until = time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/health/ready", timeout=5).close()
+            return live
+        except (urllib.error.URLError, ConnectionError):
+            if live.process.poll() is not None or time.monotonic() > until:
+                live.process.kill()
+                raise AssertionError(log.read_text()) from None
+            time.sleep(0.05)
+
 
 @cache
 def server() -> str:
     """The address of one server for all tests of this process: `pets` tells classes, `gpt` writes."""
-    process, url = start(f"pets={made.of_task('classify')}", f"gpt={made.writer()}", "--set", "serve.threads=1")
-    atexit.register(stop, process)
-    return url
+    live = start(f"pets={made.of_task('classify')}", f"gpt={made.writer()}", "--set", "serve.threads=1")
+    atexit.register(live.stop)
+    return live.url
