@@ -8,8 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.provocations_of_runs import PROVOCATIONS
-from zhuji.core.errors import LANGUAGES, BundleError, DataError, RunError, UsageError, ZhujiError, catalogue, language, shown
+from tests.core.provocations_of_serving import PROVOCATIONS
+from zhuji.core.errors import (
+    LANGUAGES,
+    BundleError,
+    DataError,
+    RunError,
+    ServingError,
+    UsageError,
+    ZhujiError,
+    catalogue,
+    language,
+    shown,
+)
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -72,7 +83,11 @@ def test_both_languages_state_the_same_facts(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(catalogue()))
 def test_every_error_stands_on_a_branch_with_an_exit_code(code: str) -> None:
-    branches = [branch for branch in (UsageError, DataError, BundleError, RunError) if issubclass(catalogue()[code], branch)]
+    branches = [
+        branch
+        for branch in (UsageError, DataError, BundleError, RunError, ServingError)
+        if issubclass(catalogue()[code], branch)
+    ]
     assert len(branches) == 1
     assert catalogue()[code].exit_code > 1
 

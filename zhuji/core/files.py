@@ -23,6 +23,7 @@ _REASONS = {
     errno.EACCES: "权限不足", errno.EPERM: "操作不被允许", errno.ELOOP: "符号链接循环", errno.ENOSPC: "磁盘空间不足",
     errno.EDQUOT: "超出磁盘配额", errno.EIO: "读写错误", errno.ENOENT: "没有这个文件", errno.EISDIR: "它是文件夹",
     errno.ENOTDIR: "它不是文件夹", errno.ENAMETOOLONG: "名称过长", errno.EROFS: "文件系统只读", errno.EMFILE: "打开的文件过多",
+    errno.EADDRINUSE: "地址已被占用", errno.EADDRNOTAVAIL: "本机没有该地址",
 }  # fmt: skip
 
 

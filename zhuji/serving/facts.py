@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from zhuji.core.errors import CannotExplain
 from zhuji.model.generate import writes
 from zhuji.model.pooled import pooling_of
 from zhuji.model.predictor import Predictor
@@ -48,8 +49,18 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
         task=model.task.name(), modality=model.modality.name(), answers=kind, labels=model.task.classes,
         example=example, width=pooling_of(model).width,
         answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
-        explains=False, generates=writes(model), nearest=index_hash is not None and digest(model) == index_hash,
+        explains=_explains(predictor), generates=writes(model), nearest=index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
+
+
+def _explains(predictor: Predictor) -> bool:
+    """Whether the task and the modality can both tell what speaks for an answer."""
+    model = predictor.model
+    try:
+        model.modality.shown(predictor.cleaned(predictor.golden[0]["input"] if predictor.golden else ""))
+    except CannotExplain:
+        return False
+    return model.task.explains
 
 
 def _kind(predictor: Predictor, answer: Any) -> Answers:

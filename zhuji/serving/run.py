@@ -21,8 +21,10 @@ import uvicorn
 
 from zhuji.core.errors import CannotListen
 from zhuji.core.files import os_reason
+from zhuji.core.log import in_language
 from zhuji.serving import journal
 from zhuji.serving.app import create
+from zhuji.serving.entrance import keys_of
 from zhuji.serving.protocol import protocol_for
 from zhuji.serving.settings import ServeSettings
 
@@ -38,6 +40,10 @@ Ready = Callable[[str, list[dict[str, Any]]], None]
 
 def run(settings: ServeSettings, ready: Ready = lambda url, models: None) -> None:
     """Serve until told to stop. Raises CannotListen, and what opening raises."""
+    if not settings.local and not keys_of(settings):
+        told = in_language(f"no API keys: whoever reaches {settings.host} may ask; see ZHUJI_API_KEYS",
+                           f"未设置 API 密钥：能访问 {settings.host} 的任何人都可以提问；参见 ZHUJI_API_KEYS")  # fmt: skip
+        journal.say("no_keys", level="warning", message=told)
     listener = bound(settings)
     url = url_of(settings.host, listener.getsockname()[1])
     if settings.workers > 1:

@@ -52,6 +52,25 @@ def nearest(service: Service) -> dict[str, Any]:
     return {"responses": {200: {"description": "The nearest first.", "content": {"application/json": {"schema": schema}}}}}
 
 
+def explain(service: Service) -> dict[str, Any]:
+    """For `/explain`; the body is described by its model."""
+    part = {"type": "object", "properties": {"text": _TEXT, "weight": {"type": "number"}}}
+    told = {
+        "about": {"type": ["string", "null"]},
+        "of": _TEXT,
+        "parts": {"type": "array", "items": part},
+        "complete": {"type": "boolean"},
+    }
+    schema = _answer(
+        {"prediction": {"type": "object"}, **told, "others": {"type": "array", "items": {"type": "object", "properties": told}}}
+    )
+    return {
+        "responses": {
+            200: {"description": "Parts of the input, in order.", "content": {"application/json": {"schema": schema}}}
+        }
+    }
+
+
 def generate(service: Service) -> dict[str, Any]:
     """For `/generate`."""
     settings = GenerateSettings.model_json_schema()
