@@ -113,7 +113,10 @@ GARBAGE: dict[str, tuple[int, ...]] = {
 async def spoil(client: httpx.AsyncClient, found: Found, rng: random.Random) -> None:
     """One request that cannot be answered."""
     kind = rng.choice(list(GARBAGE))
-    status = await _spoilt(kind, client, rng)
+    try:
+        status = await _spoilt(kind, client, rng)
+    except httpx.TransportError as error:
+        raise httpx.TransportError(f"{kind}: {error!r}") from None
     found.statuses[kind, status] += 1
     if status not in (*GARBAGE[kind], 503):
         found.wrong.append(f"{kind}: status {status}")
@@ -172,7 +175,7 @@ async def _raw(kind: str, client: httpx.AsyncClient, rng: random.Random) -> int:
         else:
             for byte in head + (b"\r\n" if kind == "slow body" else b"X-A: ") + b"a" * 40:
                 writer.write(bytes([byte]))
-                await asyncio.sleep(0.05 if rng.random() < 0.9 else 0.3)
+                await asyncio.sleep(0.15)
         line = await asyncio.wait_for(reader.readline(), 30)
         return int(line.split()[1]) if line else 0
     except ConnectionError:  # it was closed while bytes dripped in
@@ -193,7 +196,7 @@ async def client(number: int, url: str, questions: Questions, found: Found, garb
                 sound = rng.random() >= garbage
                 try:
                     await (ask(session, questions, found, rng) if sound else spoil(session, found, rng))
-                except httpx.ConnectError:
+                except httpx.ConnectError:  # nothing listens: a client would try again
                     found.refused += 1
                     await asyncio.sleep(0.05)
                 except (httpx.TransportError, OSError) as error:
@@ -285,7 +288,7 @@ def main() -> int:
     asked = parser.parse_args()
     questions = Questions(asked.bundle)
     command = [sys.executable, "-m", "zhuji", "serve", f"model={asked.bundle}", "--port", "0", "--workers", str(asked.workers), "--json",
-               "--set", "serve.body_timeout=3"]  # fmt: skip
+               "--set", "serve.body_timeout=8"]  # fmt: skip
     with tempfile.TemporaryFile() as journal:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=journal, text=True)
         try:

@@ -14,7 +14,7 @@ from zhuji.core.errors import UnknownName
 
 VERBS = (
     "train", "resume", "distil", "evaluate", "predict", "pretrain", "corpus", "tokenizer", "generate", "perplexity", "probe", "embed",
-    "index", "nearest", "convert", "check", "report", "compare", "recipes", "doctor", "schema",
+    "index", "nearest", "convert", "check", "report", "compare", "studio", "recipes", "doctor", "schema",
 )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests import trained
+from tests import many_runs, trained
 from zhuji.cli.app import main
 
 
@@ -35,3 +36,27 @@ def test_report_and_compare(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(answer["metrics"]["accuracy"]) == {"a", "b", "difference", "p", "better"}
     assert main(["compare", run, run, "--set", "compare.resamples=20"]) == 0
     assert "test rows in common" in capsys.readouterr().out
+
+
+def test_report_over_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    many_runs.write(tmp_path, "001-a")
+    assert main(["report", str(tmp_path), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {"report": str(tmp_path / "report.html"), "pictures": [], "verdict": "1 run: 1 finished."}
+
+
+def test_studio_says_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def serve(folder: Path, port: int | None, *, sets: object, ready: Callable[[str], None]) -> None:
+        asked.append((folder, port, list(sets)))  # type: ignore[call-overload]
+        ready("http://127.0.0.1:9/")
+
+    monkeypatch.setattr("zhuji.studio.run.serve", serve)
+    assert main(["studio", str(tmp_path), "--port", "9", "--set", "studio.every=2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"folder": str(tmp_path), "address": "http://127.0.0.1:9/"}
+    assert main(["studio", str(tmp_path)]) == 0
+    assert "http://127.0.0.1:9/" in capsys.readouterr().out
+    assert asked == [(tmp_path, 9, ["studio.every=2"]), (tmp_path, None, [])]
+    monkeypatch.undo()
+    assert main(["studio", str(tmp_path / "none")]) == 3

@@ -9,18 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.core.provocations_of_serving import PROVOCATIONS
-from zhuji.core.errors import (
-    LANGUAGES,
-    BundleError,
-    DataError,
-    RunError,
-    ServingError,
-    UsageError,
-    ZhujiError,
-    catalogue,
-    language,
-    shown,
-)
+from zhuji.core.errors import LANGUAGES, BundleError, DataError, RunError, UsageError, ZhujiError, catalogue, language, shown
+from zhuji.core.refusals import ServingError
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

@@ -8,7 +8,7 @@ from hypothesis import given, strategies
 from tritonclient.utils import deserialize_bytes_tensor, serialize_byte_tensor
 
 from zhuji.core.contracts import Prediction
-from zhuji.core.errors import Refused
+from zhuji.core.refusals import Refused
 from zhuji.serving._tensors import Asked, Tensor, described, read, tensors, write
 
 TEXTS = strategies.lists(strategies.text(strategies.characters(exclude_categories=["Cs"])), min_size=1, max_size=8)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.serving import house
-from zhuji.core.errors import Busy, NotAnswerable, TooLate
+from zhuji.core.refusals import Busy, NotAnswerable, TooLate
 from zhuji.model.bundle import open_bundle
 from zhuji.model.pooled import embed
 from zhuji.serving.lane import Lane

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.serving import house
-from zhuji.core.errors import CannotListen
+from zhuji.core.refusals import CannotListen
 from zhuji.serving.run import bound, url_of
 from zhuji.serving.shelf import version_of
 

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from tests.serving import house
-from zhuji.core.errors import BadSetting, Busy, DamagedBundle, NoSuchModel
+from zhuji.core.errors import BadSetting, DamagedBundle
+from zhuji.core.refusals import Busy, NoSuchModel
 from zhuji.serving.service import Service
 from zhuji.serving.shelf import looks, memory_of, version_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.serving import house
 from zhuji.core.contracts import Prediction
-from zhuji.core.errors import Refused, TooLarge
+from zhuji.core.refusals import Refused, TooLarge
 from zhuji.serving import uploads
 
 

@@ -1,9 +1,12 @@
 import multiprocessing
+import os
 
+import psutil
 import pytest
 import torch
 
 from zhuji.core.errors import ChangedSinceStart, NothingToResume, RunExists
+from zhuji.core.files import read_json
 from zhuji.training import folder as places
 from zhuji.training.run import compose
 
@@ -46,6 +49,20 @@ def test_run_goes_round(tmp_path):
     assert places.read_run(tmp_path) == run
     with pytest.raises(NothingToResume):
         places.read_run(tmp_path / "none")
+
+
+def test_an_onlooker_is_told_who_works_and_how_far(tmp_path):
+    places.write_process(tmp_path)
+    process = read_json(tmp_path / "process.json")
+    assert (
+        process["pid"] == os.getpid() and psutil.Process(process["pid"]).create_time() == process["started"] and process["host"]
+    )
+    places.write_plan(tmp_path, 40, {"macro_f1": None, "accuracy": None})
+    assert read_json(tmp_path / "plan.json") == {"steps": 40, "metric": "macro_f1"}
+    (tmp_path / "run.yaml").touch()
+    (tmp_path / "plan.json").unlink()
+    places.unclaim(tmp_path)
+    assert not tmp_path.exists(), "a run that never began leaves nothing"
 
 
 def test_changes_are_named():

@@ -317,7 +317,7 @@ def check(
 
 
 def report(run: str | Path, *, seed: int = 0, sets: Sequence[str] = ()) -> Report:
-    """Write `report.html` and its pictures into a run's folder."""
+    """Write `report.html` and its pictures into a run's folder; of a folder that holds runs, one page that compares them."""
     from zhuji.tools.report import write_report
 
     return write_report(Path(run), seed=seed, sets=sets)

@@ -32,7 +32,7 @@ for _verb in (
     training.train, training.resume, training.distil, using.evaluate, using.predict, explaining.explain,
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert,
-    looking.check, looking.report, looking.compare, serving.serve, about.recipes, about.doctor, about.schema,
+    looking.check, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip
     app.command(_verb.__name__)(_verb)
 

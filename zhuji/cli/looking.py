@@ -1,4 +1,4 @@
-"""`check`, `report`, `compare`: looking at data, at a run, at two runs."""
+"""`check`, `report`, `compare`, `studio`: looking at data, at runs, at two runs, at runs that go on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zhuji.cli import terminal
-from zhuji.cli.options import Group, Id, Json, Label, MaxDropped, Seed, Sets, Split, Test, Text, Time, Valid, data_options
+from zhuji.cli.options import (
+    Group,
+    Id,
+    Json,
+    Label,
+    MaxDropped,
+    Seed,
+    Sets,
+    Split,
+    Test,
+    Text,
+    Time,
+    Unmoved,
+    Valid,
+    data_options,
+)
 from zhuji.core.log import in_language
 
 if TYPE_CHECKING:
@@ -70,12 +85,12 @@ def _show_check(screen: Console, found: Any) -> None:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN|FOLDER", help="Folder of a finished run, or a folder that holds runs.")],
     as_json: Json = False,
     seed: Seed = 0,
     sets: Sets = None,
 ) -> None:
-    """Write report.html and its pictures into a run's folder."""
+    """Write report.html: of a run with its pictures into its folder; of a folder of runs one page that compares them."""
     from zhuji import api
 
     with terminal.speaking(as_json) as answer:
@@ -113,3 +128,31 @@ def _show_comparison(screen: Console, found: Any) -> None:
         screen, header, rows, title=in_language(f"{found['rows']:,} test rows in common", f"共同测试行 {found['rows']:,} 行")
     )
     screen.print(terminal.printable(found["verdict"]))
+
+
+def studio(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Folder of runs, or one run.")] = Path("runs"),
+    port: Annotated[
+        int | None, typer.Option("--port", help="Port of this machine; 8610 by default, 0 for any that is free.")
+    ] = None,
+    as_json: Json = False,
+    seed: Unmoved = 0,
+    sets: Sets = None,
+) -> None:
+    """Show runs in a browser while they go on: progress, curves, warnings, reports. Served to this machine alone; Ctrl-C ends it."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        told = {"folder": str(folder)}
+        api.studio(
+            folder, port=port, seed=seed, sets=sets or (), ready=lambda at: answer({**told, "address": at}, _show_studio)
+        )
+
+
+def _show_studio(screen: Console, found: Any) -> None:
+    terminal.line(screen, in_language("studio", "工作室"), found["address"])
+    terminal.line(
+        screen,
+        "",
+        in_language("Open it in a browser of this machine; Ctrl-C ends it.", "请在本机浏览器中打开；按 Ctrl-C 结束。"),
+    )

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from zhuji.core.errors import Refused
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Refused
 
 HARMLESS = frozenset(
     ("metadata", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "service_tier", "store",

@@ -16,8 +16,8 @@ import numpy as np
 import orjson
 
 from zhuji.core.contracts import Prediction
-from zhuji.core.errors import Refused
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Refused
 
 TEXT = "text"
 """Name of the one input: BYTES [N]."""

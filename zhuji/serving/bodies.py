@@ -4,22 +4,21 @@ ends what was done for it."""
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zhuji.core.errors import Busy, Refused, ServingError, TooLarge
 from zhuji.core.log import in_language
 from zhuji.core.quantity import bytes_text
+from zhuji.core.refusals import Busy, Refused, ServingError, TooLarge
 from zhuji.serving.failures import failure
 from zhuji.serving.outer import ClientLeft
 from zhuji.serving.settings import ServeSettings
 
-LINGER = 2.0
-"""Seconds for which the rest of a body that is too large is read and forgotten: a client that is still sending would not see why."""
+LINGER = 4
+"""Up to so many times the largest body is read and forgotten where one is too large: a client that is still sending would not see why."""
 
 
 def json_of(request: Request) -> Any:
@@ -28,6 +27,8 @@ def json_of(request: Request) -> Any:
 
 
 class Bodies:
+    """Reads a body and lets a route answer it while its client waits."""
+
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self.app, self.settings = app, settings
         self.held = 0
@@ -53,7 +54,8 @@ class Bodies:
     async def _read(self, scope: Scope, receive: Receive, reading: _Reading) -> None:
         """Raises TooLarge, Busy, Refused for a body that does not come, and ClientLeft."""
         length = next((value for key, value in scope["headers"] if key == b"content-length"), b"")
-        if length.isdigit() and int(length) > self.settings.body:
+        reading.length = int(length) if length.isdigit() else 0
+        if reading.length > self.settings.body:
             raise self._too_large()
         parts: list[bytes] = []
         try:
@@ -101,23 +103,26 @@ class Bodies:
         response = failure(error, asgi[0]["path"])
         if not reading.whole:
             response.headers["Connection"] = "close"
-            if error.status != 408:
-                await _forget(asgi[1])
+            if error.status != 408 and reading.length <= LINGER * self.settings.body:
+                await _forget(asgi[1], LINGER * self.settings.body, self.settings.body_timeout)
         await response(*asgi)
 
 
 class _Reading:
+    """What came of a body; `length` is what its head says."""
+
     body: bytes = b""
+    length: int = 0
     size: int = 0
     whole: bool = False
 
 
-async def _forget(receive: Receive) -> None:
-    until = time.monotonic() + LINGER
+async def _forget(receive: Receive, most: int, seconds: float) -> None:
     try:
-        async with asyncio.timeout(LINGER):
-            while time.monotonic() < until:
+        async with asyncio.timeout(seconds):
+            while most > 0:
                 message = await receive()
+                most -= len(message.get("body", b""))
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):
                     return
     except TimeoutError:

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from zhuji.core.errors import BadSetting, Busy, NoKey, Refused, ServingError, TooOften
+from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Busy, NoKey, Refused, ServingError, TooOften
 from zhuji.serving.failures import failure
 from zhuji.serving.settings import LOCAL, ServeSettings
 
@@ -29,6 +30,8 @@ KEYS = "ZHUJI_API_KEYS"
 
 
 class Entrance:
+    """Lets a request in, or tells why not."""
+
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self.app, self.settings = app, settings
         self.inside = 0

@@ -13,8 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from zhuji.core.errors import BadSetting, Busy, DataError, ServingError, UnknownKey, UsageError, ZhujiError
+from zhuji.core.errors import BadSetting, DataError, UnknownKey, UsageError, ZhujiError
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Busy, ServingError
 
 SHAPE = {
     "type": "object", "required": ["error"],

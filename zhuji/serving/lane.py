@@ -16,8 +16,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from zhuji.core.errors import Busy, NotAnswerable, ServingError, TooLate, ZhujiError
+from zhuji.core.errors import ZhujiError
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Busy, NotAnswerable, ServingError, TooLate
 from zhuji.model import pooled
 from zhuji.model.predictor import Predictor
 from zhuji.serving.queue import Asking, Job, Kind, Queue, Raw, Row

@@ -11,8 +11,8 @@ import uuid
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zhuji.core.errors import Busy
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Busy
 from zhuji.serving import journal
 from zhuji.serving.failures import failure
 from zhuji.serving.service import Service
@@ -40,6 +40,8 @@ class ClientLeft(Exception):
 
 
 class Outer:
+    """Sees every request first and every response last."""
+
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service = app, service
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from zhuji.core.errors import Busy, Refused
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Busy, Refused
 from zhuji.serving.failures import failure
 from zhuji.serving.outer import HEADERS
 from zhuji.serving.settings import ServeSettings

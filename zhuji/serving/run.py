@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from zhuji.core.errors import CannotListen
 from zhuji.core.files import os_reason
 from zhuji.core.log import in_language
+from zhuji.core.refusals import CannotListen
 from zhuji.serving import journal
 from zhuji.serving.app import create
 from zhuji.serving.entrance import keys_of

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from zhuji.core.contracts import Prediction
-from zhuji.core.errors import NotAnswerable, TooLarge
 from zhuji.core.log import in_language
+from zhuji.core.refusals import NotAnswerable, TooLarge
 from zhuji.model.pooled import Vectors
 from zhuji.model.predictor import Predictor
 from zhuji.serving import journal
@@ -109,7 +109,7 @@ class Service:
     async def watch(self) -> None:
         """Look for new versions, until cancelled; at once on SIGHUP."""
         told = asyncio.Event()
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not in a main thread, or no such signal
+        with contextlib.suppress(RuntimeError, ValueError):  # not in a main thread, or no such signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
         while True:
             with contextlib.suppress(TimeoutError):

@@ -17,9 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zhuji.core.errors import BadSetting, BundleError, Busy, DamagedBundle, NoSuchModel, ZhujiError
+from zhuji.core.errors import BadSetting, BundleError, DamagedBundle, ZhujiError
 from zhuji.core.log import in_language
 from zhuji.core.quantity import bytes_text
+from zhuji.core.refusals import Busy, NoSuchModel
 from zhuji.model.bundle import HASHES, LIMITS, open_bundle
 from zhuji.model.predictor import Predictor
 from zhuji.model.safety import MAX_FILES, read_bytes

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from zhuji.core.contracts import Prediction
-from zhuji.core.errors import Refused, TooLarge
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Refused, TooLarge
 from zhuji.data.cells import joined
 from zhuji.data.clean import Cleaner
 from zhuji.data.ledger import Ledger

@@ -15,6 +15,7 @@ from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
 from zhuji.tools.pages.commands import EMBEDS, next_commands
 from zhuji.tools.pages.drawing import Picture
+from zhuji.tools.pages.folder_page import folder_facts, folder_page
 from zhuji.tools.pages.found import (
     Found,
     Scores,
@@ -30,12 +31,10 @@ from zhuji.tools.pages.found import (
     shown_name,
 )  # fmt: skip
 from zhuji.tools.pages.foundation import foundation_facts, foundation_pictures, is_foundation
-from zhuji.tools.pages.page import interval, render, score
+from zhuji.tools.pages.page import better, interval, render, score
 from zhuji.tools.pages.run_pictures import run_pictures
+from zhuji.tools.pages.runs import is_run
 from zhuji.tools.pages.spoken import spoken
-
-LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss",
-                   "perplexity", "empty", "copied", "words_lost", "alignment", "uniformity", "align_and_spread"}  # fmt: skip
 
 
 class ReportSettings(Settings):
@@ -64,9 +63,13 @@ class Report:
 def write_report(folder: Path, *, seed: int = 0, sets: Sequence[str] = ()) -> Report:
     """Write `report.html` and `pictures/*.svg` into the run folder, in the language of ZHUJI_LANG.
 
-    `seed` breaks ties among mistakes of equal confidence. Raises `NotABundle` when the folder holds no finished run.
+    Of a folder that holds runs, one page compares them all; it needs no pictures beside it. `seed` breaks ties among mistakes of equal
+    confidence. Raises `NotABundle` when the folder holds no finished run and no folder of a run.
     """
     settings = ReportSettings.parse(assignments(sets).get("report", {}), prefix="report")
+    if not is_run(Path(folder)) and (across := folder_facts(Path(folder)))["count"]:
+        write_text(page := Path(folder) / "report.html", folder_page(Path(folder), across))
+        return Report(page, (), across["verdict"])
     found = read(Path(folder))
     if is_foundation(found):
         template, drawn = "foundation.html", foundation_pictures(found)
@@ -111,7 +114,7 @@ def verdict(results: Mapping[str, Any]) -> str:
     if metric is None:
         return say_in("This run has no test score.", "该运行没有测试得分。")
     own = test[metric]
-    sign = -1 if metric in LOWER_IS_BETTER else 1
+    sign = better(metric)
     rivals = {
         n: s[metric] for n, s in (results.get("baselines") or {}).items() if metric in s and s[metric].get("value") is not None
     }

@@ -57,7 +57,9 @@ def resume(run_dir: Path, *, progress: bool = True) -> Result:
 
 def _run(run: Run, folder: Path, progress: bool) -> Result:
     sweep(folder)
+    places.write_process(folder)
     job = begin(run, folder)
+    places.write_plan(folder, job.table.steps, job.material.task.metrics())
     if job.fresh and job.run.train.rehearse and not job.state.progress.stopped:
         _rehearse(job)
     step = job.state.progress.step

@@ -17,12 +17,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from zhuji.core.config import Settings, read_yaml, write_yaml
 from zhuji.core.contracts import Modality
 from zhuji.core.errors import ChangedSinceStart, NothingToResume, RunExists
-from zhuji.core.files import PARTIAL, atomic_file, atomic_folder, write_text
+from zhuji.core.files import PARTIAL, atomic_file, atomic_folder, write_json, write_text
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.training.run import Run
@@ -30,6 +31,8 @@ from zhuji.training.run import Run
 RUN, START, RESULTS = "run.yaml", "start.json", "results.json"
 METRICS, BOARD, CHECKPOINTS, BUNDLE = "metrics.jsonl", "tensorboard", "checkpoints", "bundle"
 CORPUS = "corpus"
+PROCESS, PLAN = "process.json", "plan.json"
+"""Who works on the run, and how far it is to go: what an onlooker cannot read from the log."""
 CHOICE = "choice.json"
 """What was tried with few labels, and what was chosen."""
 LESSONS = "lessons"
@@ -77,7 +80,8 @@ def unclaim(folder: Path) -> None:
     """Take away a run that never began, and its folder if nothing else is in it."""
     if (folder / START).exists():
         return
-    (folder / RUN).unlink(missing_ok=True)
+    for name in (RUN, PROCESS):
+        (folder / name).unlink(missing_ok=True)
     for made in (LEARNED, CORPUS, CHECKPOINTS):
         shutil.rmtree(folder / made, ignore_errors=True)
     if not any(folder.iterdir()):
@@ -86,6 +90,17 @@ def unclaim(folder: Path) -> None:
 
 def write_run(folder: Path, run: Settings) -> None:
     write_text(folder / RUN, write_yaml(run.plain()))
+
+
+def write_process(folder: Path) -> None:
+    """Which process works on the run, and when it was started: a number alone may be given to another process later."""
+    process = psutil.Process()
+    write_json(folder / PROCESS, {"host": platform.node(), "pid": process.pid, "started": process.create_time()})
+
+
+def write_plan(folder: Path, steps: int, metrics: Iterable[str]) -> None:
+    """How many steps there are to be, and the metric that chooses the best: the first one."""
+    write_json(folder / PLAN, {"steps": steps, "metric": next(iter(metrics))})
 
 
 def read_run(folder: Path) -> Run:

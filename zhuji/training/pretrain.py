@@ -109,7 +109,9 @@ def resume(run_dir: Path, *, progress: bool = True) -> Result:
 
 def _run(run: Pretraining, folder: Path, progress: bool) -> Result:
     sweep(folder)
+    places.write_process(folder)
     job = begin(run, folder)
+    places.write_plan(folder, job.table.steps, job.state.model.task.metrics())
     if job.fresh and job.run.train.rehearse:
         _rehearse(job)
     watchers = Watchers(_watchers(job, progress))

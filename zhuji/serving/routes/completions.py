@@ -17,8 +17,8 @@ from fastapi import APIRouter, Body, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from zhuji.core.errors import Refused, ServingError, TooLarge
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Refused, ServingError, TooLarge
 from zhuji.data.clean import Cleaner
 from zhuji.model.generate import Generated, GenerateSettings, units_of
 from zhuji.model.predictor import Predictor

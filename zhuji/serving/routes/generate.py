@@ -11,8 +11,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from zhuji.core.errors import Refused, TooLarge
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Refused, TooLarge
 from zhuji.model.generate import GenerateSettings
 from zhuji.model.predictor import Predictor
 from zhuji.serving import schemas

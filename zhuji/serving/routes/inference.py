@@ -10,8 +10,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from zhuji.core.errors import NoSuchModel, Refused
 from zhuji.core.log import in_language
+from zhuji.core.refusals import NoSuchModel, Refused
 from zhuji.serving._tensors import TEXT, described, read, tensors, write
 from zhuji.serving.service import Service
 from zhuji.serving.shelf import Served

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from zhuji.core.errors import Refused
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Refused
 from zhuji.serving import schemas
 from zhuji.serving.failures import json_response
 from zhuji.serving.service import Service

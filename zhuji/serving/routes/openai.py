@@ -13,8 +13,8 @@ import orjson
 from fastapi import APIRouter, Body, Response
 from pydantic import ConfigDict
 
-from zhuji.core.errors import Refused, TooLarge
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Refused, TooLarge
 from zhuji.model.pooled import encoded
 from zhuji.model.predictor import Predictor
 from zhuji.serving._openai import OpenAIRequest, Texts

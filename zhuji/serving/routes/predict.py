@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from zhuji.core.contracts import Prediction
-from zhuji.core.errors import Refused
 from zhuji.core.log import in_language
+from zhuji.core.refusals import Refused
 from zhuji.serving import schemas, uploads
 from zhuji.serving.bodies import json_of
 from zhuji.serving.failures import json_response

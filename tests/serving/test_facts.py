@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.serving import house
+from zhuji.core.contracts import Task
+from zhuji.core.lookup import names
+from zhuji.model.bundle import open_bundle
+from zhuji.model.pooled import embed
+from zhuji.serving.facts import facts_of
+from zhuji.training.transfer import digest
+
+KINDS = {
+    "classify": "class", "regress": "number", "tag": "tags", "translate": "text", "contrast": "vector", "triplet": "vector",
+    "imitate": "vector", "distill_self": "vector", "masked_units": "text", "next_unit": "number", "replaced_unit": "number",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", names(Task))
+def test_every_task_says_how_it_answers(task, tmp_path):
+    folder = house.write(tmp_path / "b", task=task, backbone="transformer" if task == "next_unit" else "bag")
+    facts = facts_of(open_bundle(folder))
+    assert facts.answers == KINDS[task] and facts.task == task
+
+
+def test_facts_are_those_of_the_model():
+    predictor = house.predictor()
+    facts = facts_of(predictor, digest(predictor.model))
+    assert facts.width == next(embed(predictor, ["a"])).shape[0]
+    assert facts.nearest and not facts_of(predictor, "other").nearest and not facts_of(predictor).nearest
+    assert facts.labels == predictor.model.task.classes and facts.explains and not facts.generates
+    assert facts.parameters == sum(weight.numel() for weight in predictor.model.parameters())
+
+
+def test_without_golden_rows_facts_are_known_all_the_same():
+    predictor = open_bundle(house.bundle())
+    predictor.golden = ()
+    facts = facts_of(predictor)
+    assert (facts.answers, facts.example) == ("class", None)
