@@ -63,13 +63,16 @@ def strange(event: str, facts: tuple[Any, ...], folder: Path) -> bool:
     reading = event in ("os.scandir", "os.listdir") or (
         event == "open" and facts[1] in ("r", "rb", None) and not facts[2] & 0o3
     )
-    led_out = (
-        event == "open"
-        and not facts[2] & os.O_NOFOLLOW
-        and isinstance(facts[0], str | os.PathLike)
-        and Path(facts[0]).is_symlink()
-    )
-    return not (inside and reading) or led_out
+    return not (inside and reading) or _led_out(event, facts, folder)
+
+
+def _led_out(event: str, facts: tuple[Any, ...], folder: Path) -> bool:
+    """Whether a path inside leads elsewhere, by a link that nobody refused to follow."""
+    if not (event in ("open", "os.scandir", "os.listdir") and facts and str(facts[0]).startswith(str(folder))):
+        return False
+    path = Path(str(facts[0]))
+    followed = path if event != "open" or not facts[2] & os.O_NOFOLLOW else path.parent
+    return not followed.resolve().is_relative_to(folder.resolve())
 
 
 @pytest.fixture(scope="module")
