@@ -67,12 +67,13 @@ class Bodies:
                     part = message.get("body", b"")
                     parts.append(part)
                     reading.size += len(part)
+                    reading.whole = not message.get("more_body", False)
                     self.held += len(part)
                     if reading.size > self.settings.body:
                         raise self._too_large()
                     if self.held > self.settings.bodies:
                         raise Busy(why=in_language("too many bodies are held", "占用内存的请求体过多"), seconds=1)
-                    if not message.get("more_body", False):
+                    if reading.whole:
                         break
         except TimeoutError:
             rule = in_language(
@@ -82,7 +83,7 @@ class Bodies:
             raise Refused(
                 rule=rule, fix=in_language("send it faster, or in smaller pieces", "请加快发送，或分批发送"), status=408
             ) from None
-        reading.body, reading.whole = b"".join(parts), True
+        reading.body = b"".join(parts)
 
     def _too_large(self) -> TooLarge:
         what = in_language("a body", "请求体")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import sys
 from typing import Any, Literal
-
-from zhuji.core.log import say as say_line
 
 Level = Literal["info", "warning", "error"]
 
@@ -15,4 +14,6 @@ def say(event: str, level: Level = "info", **facts: Any) -> None:
     """`{"time": …, "level": …, "event": …, **facts}`; facts that are None are left out."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     told = {name: fact for name, fact in facts.items() if fact is not None}
-    say_line(json.dumps({"time": now, "level": level, "event": event, **told}, ensure_ascii=False, default=str))
+    line = json.dumps({"time": now, "level": level, "event": event, **told}, ensure_ascii=False, default=str)
+    sys.stderr.write(line + "\n")  # in one piece: workers share it
+    sys.stderr.flush()

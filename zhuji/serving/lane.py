@@ -11,7 +11,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -101,7 +101,7 @@ class Lane:
         with self._room(1):
             return await self._job(work, until)
 
-    async def stream(self, produce: Callable[[Predictor], Iterator[T]]) -> AsyncIterator[T]:
+    async def stream(self, produce: Callable[[Predictor], Iterator[T]]) -> AsyncGenerator[T, None]:
         """What `produce` yields, piece by piece; others are served in between. Raises Busy, TooLate and what `produce` raises."""
         if self.streams >= self.settings.streams:
             why = in_language("as many texts as may be are being written", "正在书写的文本已达上限")
@@ -214,7 +214,8 @@ class Lane:
     def _read(self, raw: Sequence[Raw]) -> list[Asking]:
         """Clean and encode the inputs of many together, and let them wait; what comes back are requests that cannot be read."""
         failed: list[Asking] = []
-        for kind in dict.fromkeys(one.kind for one in raw):
+        kinds: set[Kind] = {one.kind for one in raw}
+        for kind in kinds:
             several = [one for one in raw if one.kind == kind]
             try:
                 items = self._encode(kind, [given for one in several for given in one.inputs])
