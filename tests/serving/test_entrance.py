@@ -123,3 +123,10 @@ def test_a_full_house_refuses_and_probes_come_in():
     refused, probe, metrics, answered = house.talk(house.settings(requests=2), ask)
     assert is_error(refused, 503)["code"] == "busy" and refused.headers["retry-after"] == "1"
     assert [one.status_code for one in (probe, metrics, *answered)] == [200] * 4
+
+
+def test_a_look_at_the_page_is_no_request_to_a_model():
+    async def ask(client, _):
+        return [(await client.get("/page/page.js")).status_code for _ in range(20)]
+
+    assert house.talk(house.settings(rate=0.5), ask) == [200] * 20

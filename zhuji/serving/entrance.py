@@ -22,6 +22,7 @@ from zhuji.serving.settings import LOCAL, ServeSettings
 OPEN = ("/", "/favicon.ico")
 OPEN_BELOW = ("/health/", "/page/", "/v2/health/")
 """Probes, and the page, which asks for a key itself."""
+PAGE = "/page/"
 PROBES = ("/health/", "/v2/health/", "/metrics")
 """Answered however full the house is."""
 REMEMBERED = 10_000
@@ -66,7 +67,8 @@ class Entrance:
             return
         if self.inside >= self.settings.requests:
             raise Busy(why=in_language(f"{self.inside} are inside", f"已有 {self.inside} 个请求在处理"), seconds=1)
-        if self._rate is not None and (wait := self._rate.wait(who)):
+        # One look at the page is some twenty small files from memory: they are no requests to a model.
+        if self._rate is not None and not path.startswith(PAGE) and (wait := self._rate.wait(who)):
             raise TooOften(rate=f"{self.settings.rate:g}", seconds=wait)
 
     def _key(self, headers: dict[str, str]) -> str:

@@ -69,7 +69,8 @@ def _kind(predictor: Predictor, answer: Any) -> Answers:
     if task.needs == "tags":
         return "tags"
     if isinstance(answer, str):
-        return "text" if task.writes else "class"
+        # What learns without a target and writes fills in what is hidden.
+        return ("units" if task.needs == "nothing" else "text") if task.writes else "class"
     if isinstance(answer, list | tuple):
         parts = cast(Sequence[Any], answer)
         if parts and all(isinstance(part, float) for part in parts):

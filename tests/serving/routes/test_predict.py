@@ -44,7 +44,7 @@ def test_a_file_by_form_and_as_a_body_is_answered_row_by_row():
     for found in house.talk(house.settings(), ask):
         first, broken, last = found["predictions"]
         check([first, last], ["the cat sat", "筑基"])
-        assert broken == {"row": 2, "error": "empty text"} and (first["row"], last["row"]) == (1, 3)
+        assert broken == {"row": 2, "input": None, "error": "empty text"} and (first["row"], last["row"]) == (1, 3)
         assert found["ledger"] == {"read": 3, "used": 2, "dropped": 1, "causes": {"empty text": 1}}
 
 

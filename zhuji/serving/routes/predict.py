@@ -109,5 +109,5 @@ async def _answered_file(service: Service, request: Request, file: _File) -> Res
         headers = {"X-Model": quote(served.name), "X-Model-Version": answers.served.version}
         return Response(text, media_type="text/csv", headers=headers)
     found = map(shown, answers.predictions, words)
-    told = [{"row": row.number, "error": row.cause} if row.cause else {"row": row.number, **next(found)} for row in rows]
+    told = [{"row": row.number, "input": row.input, **({"error": row.cause} if row.cause else next(found))} for row in rows]
     return json_response(_about(answers.served, answers.seconds, {"predictions": told, "ledger": uploads.ledger_of(rows)}))

@@ -1,0 +1,241 @@
+// The playground: one page over the server's public routes. What an input is and how an answer looks are modules of their own, found
+// by the model's modality (`inputs/`) and by the kind of its answers (`answers/`).
+
+import { calls } from "./calls.js";
+import { chosen, fill, find, make } from "./dom.js";
+import { explain } from "./explain.js";
+import { answerFile, filePlace } from "./file.js";
+import * as generation from "./generate.js";
+import { asked, look, remember } from "./look.js";
+import { nearest } from "./nearest.js";
+import { draw, note } from "./past.js";
+import { data, useKey } from "./server.js";
+import { tell } from "./trouble.js";
+import { hush, load, say, spoken } from "./words.js";
+
+/** Milliseconds after which a request can be stopped. */
+const SLOW = 300;
+
+let models = [];
+/** What is in use now: the model, the modules of its input and its answers, the input and what it is compared with. */
+let now = null;
+/** The request under way. */
+let asking = null;
+
+/** Parts of the form that stand once the words are there. */
+let settings = null;
+let files = null;
+const writes = () => Boolean(now?.model.generates) && chosen(find("mode")) === "generate";
+
+async function begin() {
+  try {
+    models = (await data("models")).found.models;
+  } catch (trouble) {
+    tell(find("result"), trouble, begin);
+    return;
+  }
+  fill(find("model"), models.map(({ name }) => make("option", { value: name }, name)));
+  find("model").disabled = models.length === 0;
+  if (!models.length) {
+    fill(find("result"), spoken("p", "no_models"));
+    return;
+  }
+  await use(models.find(({ name }) => name === asked("model")) ?? models[0]);
+}
+
+/** Loads what a model needs. Where this page has no module for its kind, that is said. */
+async function use(model) {
+  asking?.abort();
+  find("model").value = model.name;
+  const kind = await module("answers", model.answers);
+  const modality = await module("inputs", model.modality);
+  // Another one was chosen while this one's modules came.
+  if (find("model").value !== model.name) return;
+  say(find("about"), "about", { task: model.task, modality: model.modality, version: model.version });
+  for (const id of ["send", "example", "clear"]) find(id).disabled = !kind || !modality;
+  if (!kind || !modality) {
+    now = null;
+    empty();
+    fill(find("input"));
+    find("mode").hidden = find("settings").hidden = true;
+    files.accept(null);
+    fill(find("result"), spoken("p", "no_module", { what: modality ? model.answers : model.modality }));
+    return;
+  }
+  const field = () => modality.input(model);
+  const before = now?.modality === modality ? now.input.read() : null;
+  now = { model, kind, modality, input: field(), other: kind.compares ? field() : null };
+  now.other?.rename("text_other");
+  if (before !== null) now.input.write(before);
+  fill(find("input"), now.input.element, now.other?.element);
+  find("mode").hidden = !model.generates;
+  find("example").hidden = model.example === null || model.example === undefined;
+  find("ask").dataset.model = model.name;
+  follow();
+  empty();
+}
+
+async function module(folder, name) {
+  if (!/^\w+$/.test(name ?? "")) return null;
+  try {
+    return await import(`./${folder}/${name}.js`);
+  } catch (error) {
+    // Not there, or not reachable: either way the page cannot show it, and says so.
+    console.warn(error.message);
+    return null;
+  }
+}
+
+/** What stands in the form depends on what is to be done. */
+function follow() {
+  const writing = writes();
+  say(find("send"), writing ? "write" : now.other ? "embed" : "send");
+  find("settings").hidden = !writing;
+  files.accept(writing || !now.modality.files ? null : now.modality.files);
+}
+
+function empty() {
+  fill(find("result"), spoken("p", "empty", {}, { class: "quiet" }));
+  find("calls").hidden = true;
+  hush(find("said"));
+}
+
+/** Runs `work` with a signal by which it can be stopped, and tells what went wrong. `place` shows the trouble. */
+async function during(work, place, again) {
+  asking?.abort();
+  const mine = (asking = new AbortController());
+  find("answer").classList.add("busy");
+  // What is quick needs no button to stop it.
+  const slow = setTimeout(() => { find("stop").hidden = false; }, SLOW);
+  try {
+    await work(mine.signal);
+  } catch (trouble) {
+    if (trouble.name !== "AbortError") tell(place, trouble, again);
+    else if (asking === mine) fill(place, spoken("p", "stopped", {}, { class: "quiet" }));
+  } finally {
+    clearTimeout(slow);
+    if (asking === mine) {
+      asking = null;
+      find("answer").classList.remove("busy");
+      find("stop").hidden = true;
+    }
+  }
+}
+
+async function send() {
+  if (!now) return;
+  const { input, other } = now;
+  const value = input.read();
+  if (value === null) {
+    say(find("said"), "type_first");
+    input.focus();
+    return;
+  }
+  await during((signal) => (writes() ? write(value, signal) : predict(value, other?.read() ?? null, signal)), find("result"), send);
+}
+
+async function write(prompt, signal) {
+  const { model } = now;
+  const body = generation.request(model, prompt, settings.read());
+  calls(find("calls-body"), { path: "generate", body });
+  const place = make("div", { class: "stack" });
+  fill(find("result"), place);
+  const { text, ...took } = await generation.write(place, body, signal);
+  place.append(times(took));
+  say(find("said"), "plain", { value: text });
+  remembered(prompt, null, { key: "plain", value: text });
+}
+
+async function predict(value, other, signal) {
+  const { model, kind } = now;
+  const body = other === null ? { model: model.name, input: value } : { model: model.name, inputs: [value, other] };
+  calls(find("calls-body"), { path: "predict", body });
+  const { found, seconds } = await data("predict", body, { signal });
+  const [prediction, second] = found.predictions;
+  const context = { input: value, model, other: second };
+  fill(find("result"), make("div", { class: `shown ${model.answers}` }, kind.show(prediction, context)), more(value),
+    times({ server: found.seconds, seconds, version: found.version }));
+  const told = kind.told(prediction, context);
+  const { key, ...values } = told;
+  say(find("said"), key, values);
+  remembered(value, other, told);
+}
+
+function remembered(value, other, told) {
+  const { model, modality } = now;
+  const back = async () => {
+    if (now?.model !== model) await use(model);
+    now.input.write(value);
+    now.other?.write(other ?? "");
+    now.input.focus();
+  };
+  note(find("history-body"), { name: modality.name(value), told, model: model.name, back });
+}
+
+/** What else can be asked about an input, each under a button of its own. */
+function more(value) {
+  const { model } = now;
+  const ways = [model.explains ? ["explain", explain] : null, model.nearest ? ["show_nearest", nearest] : null].filter(Boolean);
+  if (!ways.length) return null;
+  const buttons = make("div", { class: "row" });
+  const places = ways.map(([key, work]) => {
+    const place = make("div", { class: "more", "aria-live": "polite" });
+    const act = () => during((signal) => work(place, model, value, signal), place, act);
+    buttons.append(spoken("button", key, {}, { type: "button", onclick: act }));
+    return place;
+  });
+  return make("div", {}, buttons, places);
+}
+
+function times({ server, seconds, version }) {
+  const took = server === undefined ? spoken("span", "took_here", { seconds }) : spoken("span", "took", { server, seconds });
+  return make("p", { class: "quiet times" }, took, version ? spoken("span", "version", { version }) : null);
+}
+
+async function takeFile(file) {
+  if (!now) return;
+  const { model, kind } = now;
+  calls(find("calls-body"), { path: "predict", file: file.name, model: model.name });
+  const place = make("div", { class: "stack" });
+  fill(find("result"), place);
+  await during(async (signal) => {
+    const { count, server, seconds, version } = await answerFile(place, model, kind, file, signal);
+    place.append(times({ server, seconds, version }));
+    say(find("said"), "file_rows", { name: file.name, count });
+  }, place, () => takeFile(file));
+}
+
+function closeKey() {
+  find("key").open = false;
+  find("key").firstElementChild.focus();
+}
+
+function listen() {
+  find("ask").addEventListener("submit", (event) => { event.preventDefault(); send(); });
+  find("ask").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); send(); }
+  });
+  find("stop").addEventListener("click", () => asking?.abort());
+  find("mode").addEventListener("change", () => { follow(); empty(); });
+  find("example").addEventListener("click", () => { now.input.write(now.model.example); now.input.focus(); });
+  find("clear").addEventListener("click", () => { now.input.write(""); now.other?.write(""); empty(); now.input.focus(); });
+  find("key-value").addEventListener("input", ({ target }) => useKey(target.value));
+  find("key-form").addEventListener("submit", (event) => { event.preventDefault(); closeKey(); });
+  find("key").addEventListener("keydown", (event) => { if (event.key === "Escape") closeKey(); });
+  document.addEventListener("pointerdown", ({ target }) => { if (!find("key").contains(target)) find("key").open = false; });
+  find("model").addEventListener("change", ({ target }) => {
+    remember("model", target.value);
+    use(models.find(({ name }) => name === target.value));
+  });
+}
+
+await load(new URL("words.json", import.meta.url));
+look();
+settings = generation.settings();
+files = filePlace(takeFile);
+fill(find("settings"), settings.element);
+fill(find("file"), files.element);
+listen();
+draw(find("history-body"));
+await begin();
+document.documentElement.dataset.ready = "true";
