@@ -8,7 +8,7 @@ from zhuji.core.errors import BadSetting, ImpossiblePair
 from zhuji.core.lookup import find, names
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
-from zhuji.model.generate import GenerateSettings, _Begun, generate, stream
+from zhuji.model.generate import GenerateSettings, _Begun, generate, stream, units_of
 from zhuji.tasks.classify import Classify
 
 GREEDY = GenerateSettings(how="greedy", max_units=12)
@@ -112,6 +112,28 @@ def test_bytes_that_are_no_character_come_at_last():
     model = writer(tokenizer="bytes")
     settings = GenerateSettings(max_units=40, seed=3)
     assert "".join(stream(model, "x", settings)) == generate(model, ["x"], settings)[0].text
+
+
+@pytest.mark.parametrize("how", ["greedy", "sample"])
+@pytest.mark.parametrize("stop", [(), ("e",)])
+def test_a_stream_says_at_its_end_what_generate_says(how, stop):
+    model, settings = writer(), GenerateSettings(how=how, max_units=9, stop=stop, seed=5)
+
+    def told():
+        said.append((yield from stream(model, "the cat", settings)))
+
+    said = []
+    text = "".join(told())
+    assert said == generate(model, ["the cat"], settings)
+    assert text == said[0].text
+
+
+def test_the_units_of_a_prompt_are_those_that_the_model_reads():
+    model = writer(wrap="both")
+    (row,) = model.modality.encode(["the cat"])
+    # The end that every text is put before is not read: the text goes on.
+    assert units_of(model, "the cat") == row.length - 1
+    assert units_of(model, "") == 1
 
 
 def test_an_empty_prompt_begins_with_the_start():

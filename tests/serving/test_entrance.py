@@ -95,6 +95,14 @@ def test_a_strangers_page_cannot_reach_it(headers, more, expected):
         is_error(response, expected)
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/v2/health/live"])
+def test_probes_ask_by_an_address(path):
+    async def ask(client, _):
+        return await client.get(path, headers={"Host": "10.1.2.3:8000"})
+
+    assert house.talk(house.settings(hosts=["models.example"], host="0.0.0.0"), ask).status_code == 200
+
+
 def test_a_full_house_refuses_and_probes_come_in():
     async def ask(client, app):
         release = asyncio.Event()

@@ -81,7 +81,8 @@ class ZhujiError(Exception):
         if self.value is not None:
             text += words["value"].format(shown(self.value))
         text = text.rstrip(stop) + stop
-        return f"{text} {words['fix'].format(fix.format(**self.facts))}" if fix else text
+        fix = fix.format(**self.facts)
+        return f"{text} {words['fix'].format(fix)}" if fix else text
 
     def __str__(self) -> str:
         return self.message()

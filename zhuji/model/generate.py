@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -91,8 +91,14 @@ def generate(model: Model, prompts: Sequence[str], settings: GenerateSettings | 
     return [begun.generated(row, one) for row, one in enumerate(found)]
 
 
-def stream(model: Model, prompt: str, settings: GenerateSettings | None = None) -> Iterator[str]:
-    """The text as it grows, in pieces that are never taken back: no half character, no beginning of a stop string."""
+def units_of(model: Model, prompt: str) -> int:
+    """How many units the model reads of a prompt, a start included. Raises BadSetting for one that is too long."""
+    return len(_read(model, prompt))
+
+
+def stream(model: Model, prompt: str, settings: GenerateSettings | None = None) -> Generator[str, None, Generated]:
+    """The text as it grows, in pieces that are never taken back: no half character, no beginning of a stop string. What `generate` would
+    have said of it is the generator's own value."""
     asked = settings or GenerateSettings()
     if asked.how == "beam":
         rule = in_language(
@@ -102,11 +108,12 @@ def stream(model: Model, prompt: str, settings: GenerateSettings | None = None) 
     begun, given = _Begun(model, [prompt], asked), 0
     choose = likeliest if asked.how == "greedy" else begun.chance
     walking = walk(begun.step, begun.context, rows=1, start=begun.start, rules=begun.rules, choose=choose)
+    found = Found((), 0.0, False)
     while True:
         with evaluating(model):
             now = next(walking, None)
         if now is None:
-            return
+            return begun.generated(0, found)
         _, found, done = now
         text = begun.text(0, found.ids)
         safe = len(text) if done else _settled(text, asked.stop)

@@ -62,4 +62,4 @@ def create(settings: ServeSettings, service: Service | None = None) -> FastAPI:
 
 
 async def _answer_failure(request: Request, error: Exception) -> Response:
-    return failure(error)
+    return failure(error, request.url.path)

@@ -101,7 +101,7 @@ class Bodies:
 
     async def _refuse(self, error: ServingError, reading: _Reading, asgi: tuple[Scope, Receive, Send]) -> None:
         """What was not read whole cannot be followed by another request on the same connection."""
-        response = failure(error)
+        response = failure(error, asgi[0]["path"])
         if not reading.whole:
             response.headers["Connection"] = "close"
             if error.status != 408 and reading.length <= LINGER * self.settings.body:

@@ -46,7 +46,7 @@ class Entrance:
         try:
             self._admit(scope)
         except ServingError as error:
-            await failure(error)(scope, receive, send)
+            await failure(error, scope["path"])(scope, receive, send)
             return
         self.inside += 1
         try:
@@ -57,9 +57,9 @@ class Entrance:
     def _admit(self, scope: Scope) -> None:
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         path = scope["path"]
-        self._refuse_strange_host(headers)
         if path.startswith(PROBES[:2]):
-            return
+            return  # whoever probes asks by an address, and hears nothing that is worth a page's trick
+        self._refuse_strange_host(headers)
         who = (scope.get("client") or ("", 0))[0]
         if self._keys and path not in OPEN and not path.startswith(OPEN_BELOW):
             who = self._key(headers)

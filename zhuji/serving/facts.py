@@ -18,7 +18,7 @@ Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units
 @dataclass(frozen=True)
 class Facts:
     """`answers`: what kind of answer `predict` gives; `labels`: by what its scores are told apart; `example`: an input of the golden
-    rows; `width`: numbers in a vector; `parameters`: numbers that were learned."""
+    rows; `width`: numbers in an embedding; `answer_width`: in an answer that is a vector, else 0; `parameters`: numbers that were learned."""
 
     task: str
     modality: str
@@ -26,6 +26,7 @@ class Facts:
     labels: tuple[str, ...]
     example: Any
     width: int
+    answer_width: int
     parameters: int
     explains: bool
     generates: bool
@@ -42,10 +43,14 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
     """`index_hash`: of the model that made the index which is served."""
     model = predictor.model
     example = predictor.golden[0]["input"] if predictor.golden else None
+    answer = predictor.golden[0]["answer"] if predictor.golden else next(iter(predictor.predict([""]))).answer
+    kind = _kind(predictor, answer)
     return Facts(
-        task=model.task.name(), modality=model.modality.name(), answers=_kind(predictor), labels=model.task.classes,
-        example=example, width=pooling_of(model).width, parameters=sum(p.numel() for p in model.parameters()),
-        explains=_explains(predictor), generates=writes(model), nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
+        task=model.task.name(), modality=model.modality.name(), answers=kind, labels=model.task.classes,
+        example=example, width=pooling_of(model).width,
+        answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
+        explains=_explains(predictor), generates=writes(model),
+        nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
 
 
@@ -61,12 +66,11 @@ def _explains(predictor: Predictor) -> bool:
     return model.task.explains
 
 
-def _kind(predictor: Predictor) -> Answers:
+def _kind(predictor: Predictor, answer: Any) -> Answers:
     """Told by the task's contract and by an answer that is known."""
     task = predictor.model.task
     if task.needs == "tags":
         return "tags"
-    answer = predictor.golden[0]["answer"] if predictor.golden else next(iter(predictor.predict([""]))).answer
     if isinstance(answer, str):
         # What learns without a target and writes fills in what is hidden.
         return ("units" if task.needs == "nothing" else "text") if task.writes else "class"

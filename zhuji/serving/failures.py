@@ -1,4 +1,5 @@
-"""Every error as a response of one shape, that which OpenAI's clients read: `{"error": {"message", "type", "code", "param"}}`."""
+"""Every error as a response of one shape, that which OpenAI's clients read: `{"error": {"message", "type", "code", "param"}}`; only below
+/v2 it is the Open Inference Protocol's."""
 
 from __future__ import annotations
 
@@ -39,8 +40,18 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
     return Response(orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS), status, headers, "application/json")
 
 
-def failure(error: Exception) -> Response:
-    """What a client is told. Of an error that nobody foresaw it learns nothing but that there was one."""
+def failure(error: Exception, path: str = "") -> Response:
+    """What a client of this path is told. Of an error that nobody foresaw it learns nothing but that there was one.
+
+    The Open Inference Protocol wants a text in place of the object: `{"error": "message"}`."""
+    told = _failure(error)
+    if path == "/v2" or path.startswith("/v2/"):
+        kept = {name: value for name, value in told.headers.items() if name in ("retry-after", "www-authenticate")}
+        return json_response({"error": orjson.loads(told.body)["error"]["message"]}, told.status_code, kept)
+    return told
+
+
+def _failure(error: Exception) -> Response:
     if isinstance(error, ServingError):
         return _told(error.status, error.message(), _snake(error.code), error.param, kind=error.kind, headers=_headers(error))
     if isinstance(error, UsageError | DataError | NoWeights):
@@ -50,7 +61,7 @@ def failure(error: Exception) -> Response:
         status = 422 if isinstance(error, DataError) else 400
         return _told(status, error.message(), _snake(error.code), None if param is None else str(param))
     if isinstance(error, ZhujiError):
-        return failure(Busy(why=in_language("its model cannot be used now", "模型目前不可用"), seconds=30))
+        return _failure(Busy(why=in_language("its model cannot be used now", "模型目前不可用"), seconds=30))
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     if isinstance(error, HTTPException):

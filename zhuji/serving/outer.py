@@ -79,7 +79,7 @@ class Outer:
             journal.say("unforeseen", level="error", id=name, kind=type(error).__name__, where=_where(error))
             if status:
                 raise
-            await failure(error)(scope, receive, sent)
+            await failure(error, scope["path"])(scope, receive, sent)
         finally:
             self._tell(scope, name, status, time.perf_counter() - begun)
 

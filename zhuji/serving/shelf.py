@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from zhuji import formats
-from zhuji.core.errors import BadSetting, DamagedBundle, ZhujiError
+from zhuji.core.errors import BadSetting, BundleError, DamagedBundle, ZhujiError
 from zhuji.core.log import in_language
 from zhuji.core.quantity import bytes_text
 from zhuji.core.refusals import Busy, NoSuchModel
-from zhuji.model.bundle import HASHES
+from zhuji.model.bundle import HASHES, LIMITS
 from zhuji.model.predictor import Predictor
+from zhuji.model.safety import MAX_FILES, read_bytes
 from zhuji.serving import journal
 from zhuji.serving.facts import Facts, facts_of
 from zhuji.serving.lane import Lane
@@ -210,22 +213,24 @@ class Shelf:
 
 
 def bundle_folder(path: Path) -> Path:
+    """Where the files of a run or a bundle lie; a link inside is not followed."""
     inside = path / "bundle"
-    return inside if not (path / HASHES).exists() and inside.is_dir() else path
+    own = os.path.lexists(path / HASHES)
+    return inside if not own and inside.is_dir() and not inside.is_symlink() else path
 
 
 def version_of(path: Path) -> str:
     """The first 12 digits of the SHA-256 of the bundle's hashes; empty where there are none."""
     try:
-        return hashlib.sha256((bundle_folder(path) / HASHES).read_bytes()).hexdigest()[:12]
-    except OSError:
+        return hashlib.sha256(read_bytes(bundle_folder(path) / HASHES, LIMITS[HASHES])).hexdigest()[:12]
+    except BundleError:
         return ""
 
 
 def memory_of(path: Path) -> int:
     """Bytes of the bundle's files, nearly all of which are weights."""
     try:
-        return sum(file.stat().st_size for file in bundle_folder(path).iterdir())
+        return sum(file.lstat().st_size for file in _some(path))
     except OSError:
         return 0
 
@@ -233,10 +238,15 @@ def memory_of(path: Path) -> int:
 def looks(path: Path) -> str:
     """Names, sizes and times of the bundle's files: the same while nobody touches them; empty where there is no folder."""
     try:
-        stats = sorted((file.name, file.stat()) for file in bundle_folder(path).iterdir())
+        stats = sorted((file.name, file.lstat()) for file in _some(path))
     except OSError:
         return ""
     return ";".join(f"{name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}" for name, stat in stats)
+
+
+def _some(path: Path) -> Iterator[Path]:
+    """The bundle's files; of a folder that holds more than a bundle may, not all."""
+    return islice(bundle_folder(path).iterdir(), MAX_FILES + 1)
 
 
 def load(path: Path, index_hash: str | None = None) -> _Loaded:

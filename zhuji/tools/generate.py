@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +28,6 @@ def generate(predictor: Predictor, prompts: Sequence[str], settings: GenerateSet
     return Written(tuple(writing.generate(predictor.model, [cleaner(prompt)[0] for prompt in prompts], settings)))
 
 
-def stream(predictor: Predictor, prompt: str, settings: GenerateSettings | None = None) -> Iterator[str]:
-    """The text that follows one prompt, piece by piece as it is written."""
-    yield from writing.stream(predictor.model, Cleaner(predictor.clean)(prompt)[0], settings)
+def stream(predictor: Predictor, prompt: str, settings: GenerateSettings | None = None) -> Generator[str, None, Generated]:
+    """The text that follows one prompt, piece by piece as it is written; the generator's own value is what `generate` would have said."""
+    return (yield from writing.stream(predictor.model, Cleaner(predictor.clean)(prompt)[0], settings))
