@@ -8,7 +8,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -138,18 +137,3 @@ def test_a_server_that_is_handed_it_goes_on_with_what_it_has(folder, name, capsy
     # Where the hashes are what they were there is no new version, whatever else was changed.
     assert len(refused) == changed[0]
     assert all(line["kept"] == before.served.version and line["reason"] for line in refused)
-
-
-def test_the_command_says_one_line_and_ends(folder):
-    CASES["pickle with matching hashes: model.safetensors"](folder, folder.with_name("outside"))
-    done = subprocess.run(
-        [sys.executable, "-m", "zhuji", "serve", str(folder), "--port", "0"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 4
-    (line,) = done.stderr.splitlines()
-    assert str(folder) in line and "Traceback" not in line
-    assert not done.stdout

@@ -48,6 +48,7 @@ def infer(name: str = "classify", **asked: Any) -> httpx.Response:
 # ----------------------------------------------------------------------------------------------------- every task
 
 
+@cache
 def expected(name: str, order: int) -> dict[str, Any]:
     """What Python answers, by output; asked in the texts' order (1) or from the last to the first (-1)."""
     predictor = open_bundle(made.of_task(name))
