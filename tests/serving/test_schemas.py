@@ -57,7 +57,8 @@ def fuzzed(told, examples):
                 found.setdefault(f"{case.method} {case.path}", set()).add(response.status_code)
                 assert response.status_code < 500 or response.status_code == 503, response.text
                 if response.status_code >= 400:
-                    assert set(response.json()["error"]) == {"message", "type", "code", "param"}
+                    error = response.json()["error"]  # below /v2 it has that protocol's shape
+                    assert isinstance(error, str) if "/v2" in case.path else set(error) == {"message", "type", "code", "param"}
 
     async def whole():
         app = create(told)

@@ -24,7 +24,7 @@ from zhuji.training.folder import RUN, read_run, unclaim
 
 LEFT = {
     "run.yaml", "start.json", "environment.json", "fingerprint.json", "ledger.json", "leaks.json", "splits.jsonl", "metrics.jsonl",
-    "tensorboard", "checkpoints", "bundle", "predictions.csv", "results.json", "learned", "process.json", "plan.json",
+    "tensorboard", "checkpoints", "bundle", "predictions.csv", "parity.json", "results.json", "learned", "process.json", "plan.json",
 }  # fmt: skip
 TIMES = ("seconds", "units_per_second", "rss_mb")
 

@@ -51,13 +51,7 @@ class ZhujiError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(
-        self,
-        *,
-        file: object = None,
-        row: int | None = None,
-        column: str | None = None,
-        value: object = None,
-        **facts: object,
+        self, *, file: object = None, row: int | None = None, column: str | None = None, value: object = None, **facts: object
     ) -> None:
         self.file = None if file is None else str(file)
         self.row, self.column, self.value, self.facts = row, column, value, facts

@@ -38,12 +38,19 @@ class Guest:
         words = [sys.executable, "-c", f"from {__name__} import serve; serve({theirs.fileno()}, {str(folder)!r})"]
         self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
-        self.opened: Opened = self._heard()
+        try:
+            self.opened: Opened = self._heard()
+        except BaseException:
+            self._leave()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         self._line.close()
         try:
             self._process.wait(10)
