@@ -143,7 +143,7 @@ async def _spoilt(kind: str, client: httpx.AsyncClient, rng: random.Random) -> i
                     "/page/..%2f..%2fapp.py",
                     "//etc/passwd",
                     "/predict%00",
-                    "/models/..",
+                    "/models/%2e%2e",
                 ]
             )
             return (await client.get(path)).status_code
