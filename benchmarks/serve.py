@@ -212,6 +212,7 @@ Found = dict[tuple[str, int], list[dict[str, float]]]
 def measure(
     servers: dict[str, Server], texts: list[str], expected: dict[str, tuple[str, float]], turns: int, seconds: float
 ) -> Found:
+    everywhere = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     pin(first=False)
     found: Found = {}
     for number in range(-1, turns):  # the first turn of each warms it up
@@ -221,6 +222,8 @@ def measure(
                 if number >= 0:
                     found.setdefault((name, clients), []).append(seen.as_dict())
                     print(name, clients, found[name, clients][-1], flush=True)
+    if everywhere is not None:
+        os.sched_setaffinity(0, everywhere)
     return found
 
 
