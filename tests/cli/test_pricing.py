@@ -16,7 +16,14 @@ FORMAT: dict[str, Any] = {
 
 def shown(**more: Any) -> str:
     out = io.StringIO()
-    found = {"model": "runs/001 a", "formats": [FORMAT], "skipped": {}, "machine": {"cpu": "A processor"}, "files": ["b.json"]}
+    found = {
+        "model": "runs/001 a",
+        "formats": [FORMAT],
+        "skipped": {},
+        "machine": {"cpu": "A processor"},
+        "dropped": {},
+        "files": ["b.json"],
+    }
     pricing._show(Console(file=out, width=160), {**found, **more})
     return out.getvalue()
 

@@ -43,6 +43,10 @@ def test_a_run_is_priced_on_its_own_test_rows(run: Path) -> None:
     assert kept["formats"][0]["p50_ms"] == exact.p50_ms and (run / "pictures" / "benchmark.svg").is_file()
 
 
+def test_fewer_inputs_than_a_turn_asks_come_again() -> None:
+    assert tool._repeated("ab", 5) == list("ababa") and tool._repeated("abc", 4, start=20) == list("cabc")
+
+
 @pytest.mark.slow
 def test_a_bundle_without_data_is_asked_its_golden_rows(run: Path) -> None:
     found = benchmark(run / "bundle", to=["safetensors"], sets=QUICK)
@@ -51,6 +55,10 @@ def test_a_bundle_without_data_is_asked_its_golden_rows(run: Path) -> None:
 
 
 def test_a_bundle_is_scored_on_rows_that_are_named(run: Path) -> None:
+    rows = run.parent / "rows.jsonl"
+    rows.write_text('{"text": "bark bone"}\n{broken\n', encoding="utf-8")
+    few = ("benchmark.rounds=2", "benchmark.singles=3", "benchmark.many=2")
+    assert sum(zhuji.benchmark(run / "bundle", rows, to="safetensors", sets=few).dropped.values()) == 1
     found = zhuji.benchmark(run / "bundle", trained.data(), to="safetensors", sets=QUICK)
     told = zhuji.evaluate(run / "bundle", trained.data())
     name, interval = next(iter(told.scores.items()))

@@ -11,6 +11,7 @@ import typer
 from zhuji.cli import terminal
 from zhuji.cli.options import Id, Json, Label, Model, Seed, Sets, Target, Text, data_options
 from zhuji.core.log import in_language
+from zhuji.data.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,6 +61,8 @@ def _show(screen: Console, found: Any) -> None:
     terminal.table(screen, header, rows)
     for name, why in found["skipped"].items():
         terminal.line(screen, name, why)
+    if found["dropped"]:
+        terminal.line(screen, in_language("dropped rows", "丢弃的行"), counted(found["dropped"]))
     terminal.line(screen, in_language("machine", "机器"), ", ".join(found["machine"].values()))
     for file in found["files"]:
         terminal.line(screen, in_language("written", "已写入"), file)

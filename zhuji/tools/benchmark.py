@@ -7,8 +7,9 @@ from __future__ import annotations
 import contextlib
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`skipped`: formats that were not priced, and why; `files`: where the table and the picture lie, of a run."""
+    """`skipped`: formats that were not priced, and why; `dropped`: rows of `data` that could not be read, by cause; `files`: where the table and the picture lie, of a run."""
 
     model: str
     task: str
@@ -85,6 +86,7 @@ class Benchmark:
     formats: tuple[Price, ...]
     skipped: Mapping[str, str]
     machine: Mapping[str, str]
+    dropped: Mapping[str, int]
     files: Sequence[str] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
@@ -110,19 +112,34 @@ def benchmark(
     model = Path(model)
     predictor = formats.open_model(model)
     settings = BenchmarkSettings.parse(assignments(sets).get("benchmark", {}), prefix="benchmark")
-    records = _records(model, predictor, data, sets, columns)[: settings.rows]
+    ledger = Ledger()
+    records = list(islice(_records(model, predictor, data, ledger, sets=sets, columns=columns), settings.rows))
     with tempfile.TemporaryDirectory() as place:
         candidates, skipped = written(predictor, Path(place), to)
         prices = _measured(predictor, candidates, records, settings, seed)
-    found = Benchmark(str(model), predictor.model.task.name(), len(_inputs(predictor, records)), prices, skipped, _machine())
+    found = Benchmark(
+        str(model),
+        predictor.model.task.name(),
+        len(_inputs(predictor, records)),
+        prices,
+        skipped,
+        _machine(),
+        dict(ledger.causes("dropped")),
+    )
     return found if not (model / RUN).is_file() else _kept(found, model)
 
 
 def _records(
-    model: Path, predictor: Predictor, data: Path | str | None, sets: Sequence[str], columns: Mapping[str, Any] | None
-) -> list[Record]:
+    model: Path,
+    predictor: Predictor,
+    data: Path | str | None,
+    ledger: Ledger,
+    *,
+    sets: Sequence[str],
+    columns: Mapping[str, Any] | None,
+) -> Iterable[Record]:
     if data is not None:
-        return list(rows_of(predictor, settings_for(predictor, data, sets, columns), Ledger()))
+        return rows_of(predictor, settings_for(predictor, data, sets, columns), ledger)
     if not (model / RUN).is_file():
         return []
     others = [pair for pair in sets if not pair.startswith("benchmark.")]
@@ -166,7 +183,7 @@ def _measured(
         inputs = _inputs(predictor, records)
         many = _repeated(inputs, settings.many)
         for turn in range(-1, settings.rounds):  # the first turn warms up
-            singles = _repeated(inputs[turn * settings.singles :] if turn > 0 else inputs, settings.singles)
+            singles = _repeated(inputs, settings.singles, max(turn, 0) * settings.singles)
             for name, guest in guests.items():
                 found, rate = guest.latencies(singles), guest.rate(many)
                 if turn >= 0:
@@ -199,9 +216,9 @@ def _limit(each: Format) -> float:
     return parity.QUANTISED if each.coarse else parity.EXACT
 
 
-def _repeated(inputs: Sequence[Any], count: int) -> list[Any]:
-    """So many inputs, from the start again where there are fewer."""
-    return [inputs[place % len(inputs)] for place in range(count)]
+def _repeated(inputs: Sequence[Any], count: int, start: int = 0) -> list[Any]:
+    """So many inputs from `start` on, from the first again where there are fewer."""
+    return [inputs[(start + place) % len(inputs)] for place in range(count)]
 
 
 def _share(values: Sequence[float], share: float) -> float:
