@@ -138,7 +138,7 @@ class Predictor:
         """What the task's `decode` reads of these units, from the model or from what runs in its place."""
         if self.runner is not None:
             return self.runner(units)
-        with evaluating(self.model):
+        with resting(self.model):
             return self.model.answers(units)
 
     def words(self, raw: Any) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ class Predictor:
     def _told(self, outputs: Any, inputs: Sequence[Any]) -> list[Prediction]:
         """What the task answers, as a person reads it."""
         task = self.model.task
-        with evaluating(self.model):
+        with resting(self.model):
             found = task.decode(outputs)
         if task.writes:
             return [replace(one, answer=self.model.modality.decode(one.answer)) for one in found]
@@ -194,16 +194,27 @@ def _for_all_words(tags: tuple[str, ...], words: Any) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def evaluating(model: Model, seed: int = 0) -> Iterator[None]:
-    """No dropout, no gradients, chance that begins at `seed`; afterwards as before."""
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
+def resting(model: Model) -> Iterator[None]:
+    """No dropout and no gradients; afterwards as before. A model that rests already is not walked through: that takes longer than a small
+    network takes for a row."""
+    training = model.training
+    if training:
+        model.eval()
     try:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
-            torch.manual_seed(seed)
+        with torch.no_grad():
             yield
     finally:
-        model.train(training)
+        if training:
+            model.train()
+
+
+@contextlib.contextmanager
+def evaluating(model: Model, seed: int = 0) -> Iterator[None]:
+    """As `resting`, with chance that begins at `seed`; afterwards it goes on as if nothing had been drawn."""
+    device = next(model.parameters()).device
+    with resting(model), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def windows(rows: Iterable[T]) -> Iterator[list[T]]:
