@@ -14,7 +14,7 @@ EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate"})
 
 
 def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[str]:
-    """Three commands with the true path of this run: of a model predict, evaluate, compare; of a foundation (`results` tells) what builds
+    """Three commands with the true path of this run: of a model predict, evaluate, serve; of a foundation (`results` tells) what builds
     on it."""
     folder = shlex.quote(str(run))
     facts = results or {}
@@ -26,7 +26,7 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
         return [search, f"zhuji probe {folder} FILE.csv", f"zhuji evaluate {scored}"]
     if facts.get("kind") != "pretrain":
         text = shlex.quote(in_language("a text of yours", "你的一段文本"))
-        return [f"zhuji predict {folder} {text}", f"zhuji evaluate {folder} FILE.csv", f"zhuji compare {folder} OTHER_RUN"]
+        return [f"zhuji predict {folder} {text}", f"zhuji evaluate {folder} FILE.csv", f"zhuji serve {folder}"]
     beginning = shlex.quote(in_language("the beginning of a text", "一段文本的开头"))
     use = f"zhuji generate {folder} {beginning}" if task == "next_unit" else search
     return [f"zhuji train FILE.csv --from {folder}", f"zhuji probe {folder} FILE.csv", use]
