@@ -220,7 +220,7 @@ def collate(parts: Parts, encoded: Sequence[Encoded], records: Sequence[Record] 
     if parts.task.needs == "target":
         second = parts.modality.encode([record.target for record in records])
         other = parts.modality.collate(second, (max(row.length for row in second),))
-    targets = [parts.task.targets(record) for record in records]
+    targets = [parts.task.targets(parts.modality.placed(record, row)) for record, row in zip(records, encoded, strict=True)]
     return Batch(units, stacked(targets), other)
 
 

@@ -88,7 +88,8 @@ class Predictor:
         """One answer per row, in order."""
         found: dict[int, Prediction] = {}
         for places, batch in self._batches([row.encoded for row in rows], None, batch_units):
-            told = self._told(self.run_network(batch.units), [rows[place].cleaned for place in places])
+            chosen = [rows[place] for place in places]
+            told = self._told(self.run_network(batch.units), [row.cleaned for row in chosen], [row.encoded for row in chosen])
             found.update(zip(places, told, strict=True))
         return [found[place] for place in range(len(rows))]
 
@@ -126,7 +127,7 @@ class Predictor:
                 total, count = total + float(loss.total), count + float(loss.count)
                 if answers:
                     chosen = [window[place] for place in places]
-                    told = self._told(outputs, [record.input for record in chosen])
+                    told = self._told(outputs, [record.input for record in chosen], [rows[place] for place in places])
                     columns = {**columns, **self.model.task.judge(told, chosen)}
                     found.update(zip(places, told, strict=True))
                 state.add(columns, np.array(places) + len(ids))
@@ -152,7 +153,7 @@ class Predictor:
         text = self._cleaner(raw)[0] if isinstance(raw, str) else raw
         return words_of(text) if self.model.task.needs == "tags" and isinstance(text, str) else text
 
-    def _told(self, outputs: Any, inputs: Sequence[Any]) -> list[Prediction]:
+    def _told(self, outputs: Any, inputs: Sequence[Any], encoded: Sequence[Encoded]) -> list[Prediction]:
         """What the task answers, as a person reads it."""
         task = self.model.task
         with evaluating(self.model):
@@ -161,7 +162,7 @@ class Predictor:
             return [replace(one, answer=self.model.modality.decode(one.answer)) for one in found]
         if task.needs == "tags":
             return [replace(one, answer=_for_all_words(one.answer, raw)) for one, raw in zip(found, inputs, strict=True)]
-        return found
+        return [self.model.modality.unplaced(one, row) for one, row in zip(found, encoded, strict=True)]
 
     def _batches(
         self, encoded: Sequence[Encoded], records: Sequence[Record] | None, batch_units: int

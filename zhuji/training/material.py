@@ -74,11 +74,15 @@ class Rows:
         longest = max(row.length for row in others)
         return Batch(units, targets, self.modality.collate(others, (-(-longest // _STEP) * _STEP,)))
 
+    def varied(self, plan: BatchPlan, seed: int) -> Batch:
+        """The batch to train on: as `batch` makes it, then varied by chance, which `seed` decides alone."""
+        return self.modality.varied(self.batch(plan), torch.Generator().manual_seed(seed))
+
     def digest(self) -> bytes:
         """Changes with any unit or target of any row."""
         digest = hashlib.sha256(self.lengths.tobytes())
         for row in (*self.encoded, *self.others):
-            for array in (row.ids, row.values, row.words, row.parts):
+            for array in (row.ids, row.values, row.words, row.parts, row.frame):
                 digest.update(b"" if array is None else array.tobytes())
         for name in sorted(self.targets):
             target = self.targets[name]
@@ -138,7 +142,7 @@ def encode(modality: Modality, task: Task, records: Sequence[Record]) -> Rows:
     """Rows of one split."""
     encoded = _encoded(modality, [record.input for record in records])
     lengths = np.array([row.length for row in encoded], dtype=np.int64)
-    targets = [task.targets(record) for record in records]
+    targets = [task.targets(modality.placed(record, row)) for record, row in zip(records, encoded, strict=True)]
     names = targets[0] if targets else {}
     whole = {name: together([row[name] for row in targets]) for name in names}
     others = _encoded(modality, [record.target for record in records]) if task.needs == "target" else ()
