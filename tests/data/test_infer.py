@@ -4,7 +4,7 @@ import random
 import pytest
 
 from zhuji.core.errors import BadSetting, EmptyData, MissingColumn, NoReadableRow, NoRole
-from zhuji.data import infer
+from zhuji.data import columns
 from zhuji.data.infer import infer_roles
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import open_source
@@ -160,10 +160,10 @@ def test_nothing_to_go_by(tmp_path):
 
 
 def test_the_look_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(infer, "LOOK_ROWS", 50)
+    monkeypatch.setattr(columns, "LOOK_ROWS", 50)
     rows = [{"text": text(), "label": "ab"[i % 2]} for i in range(500)]
     assert "in 50 rows" in roles(tmp_path, rows).reasons["label"]
-    monkeypatch.setattr(infer, "LOOK_CHARACTERS", 1000)
+    monkeypatch.setattr(columns, "LOOK_CHARACTERS", 1000)
     assert "in 50 rows" not in roles(tmp_path, rows).reasons["label"]
 
 

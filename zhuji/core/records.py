@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zhuji.core.log import in_language
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that was not decoded: a file, or its bytes (from a table, or sent by somebody)."""
+    """A picture that was not decoded: a file, or its bytes (from a table, or sent by somebody). `mark`: how it looks, by which copies are found,
+    once it was looked at (`data.marks`)."""
 
     path: str = ""
-    data: bytes | None = None
+    data: bytes | None = field(default=None, repr=False)
+    mark: bytes | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """What a person calls it."""
+        return self.path or in_language("a picture", "图片")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,17 @@ class Box:
 Label = str | float | tuple[str, ...] | tuple[Box, ...] | None
 
 SPLITS = ("train", "valid", "test")
+
+
+def boxed(label: Label) -> bool:
+    """Are these boxes, at least one? Without any a tuple of boxes looks like one of names."""
+    return isinstance(label, tuple) and any(isinstance(part, Box) for part in label)
+
+
+def class_names(label: Label) -> tuple[str, ...]:
+    """The classes that a tuple names or of which there is a box, each once, sorted; none of another label."""
+    parts = label if isinstance(label, tuple) else ()
+    return tuple(sorted({part.label if isinstance(part, Box) else part for part in parts}))
 
 
 @dataclass(frozen=True, slots=True)
