@@ -19,6 +19,7 @@ from zhuji.nn.feedforward import Kind
 from zhuji.nn.layers import Norm, embedding, norm, zeroed
 from zhuji.nn.positions import LearnedPositions, Rotary, positions
 from zhuji.nn.spans import arranged, put_back, spans
+from zhuji.nn.unpadded import unpadded
 
 _BERT = 0.02
 """Deviation of the initial weights of a post-norm model (Devlin et al. 2019)."""
@@ -32,6 +33,7 @@ class Transformer(Backbone):
     """
 
     packs: ClassVar[bool] = True
+    unpads: ClassVar[bool] = True
 
     width: int = Field(default=128, gt=0)
     layers: int = Field(default=4, gt=0)
@@ -151,11 +153,17 @@ class _Body(CachedBody):
         order = spans(states, mask, segments, causal=self.causal, head_dim=self.head_dim) if cache is None else None
         may_see = biases(allowed(known, self.causal, segments, seen=seen)) if order is None else order
         place = arranged(positions(known, segments)[:, seen:], order)
+        states = arranged(states, order)
+        alone = unpadded(mask, may_see) if cache is None and isinstance(may_see, Tensor) else None
+        if alone is not None:
+            may_see, place, states = alone, alone.take(place), alone.take(states)
         angles = None if self.rotary is None else self.rotary.angles(place)
-        states = self._enter(arranged(states, order), place)
+        states = self._enter(states, place)
         for number, block in enumerate(self.blocks):
             states = block(states, may_see, angles, None if cache is None else cache.layers[number])
-        states = zeroed(put_back(states if self.norm is None else self.norm(states), order), mask)
+        states = states if self.norm is None else self.norm(states)
+        states = put_back(states, order) if alone is None else alone.put(states)
+        states = zeroed(states, mask)
         return Features(states.view(features.states.shape), features.mask, features.segments)
 
     def _enter(self, states: Tensor, place: Tensor) -> Tensor:

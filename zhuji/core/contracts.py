@@ -200,6 +200,8 @@ class Backbone(Part, ABC):
     can_be_causal: ClassVar[bool] = True
     packs: ClassVar[bool] = False
     """It keeps the documents of a packed row apart (`Features.segments`)."""
+    unpads: ClassVar[bool] = False
+    """While nothing is learned it leaves padding out where that is dear, so that rows of unequal length may share a batch."""
     strides: ClassVar[bool] = False
     grids: ClassVar[tuple[int, ...]] = (1, 2)
     """How many grid axes it can work on."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zhuji.core.contracts import Encoded
 from zhuji.data.clean import Cleaner
 from zhuji.model.assembly import Model, collate
-from zhuji.model.predictor import BATCH_UNITS, Predictor, cut, evaluating, windows
+from zhuji.model.predictor import BATCH_UNITS, Predictor, cut, cut_freely, resting, unpads, windows
 from zhuji.nn.heads import Pooling
 
 Vectors = NDArray[np.float32]
@@ -28,9 +28,10 @@ def embed_rows(model: Model, rows: Sequence[Encoded], batch_units: int = BATCH_U
     pool = pooling_of(model) if pool is None else pool
     device = next(model.parameters()).device
     found = np.empty((len(rows), pool.width), np.float32)
-    for places, length in cut([row.length for row in rows], batch_units):
+    cutting = cut_freely if unpads(model, device) else cut
+    for places, length in cutting([row.length for row in rows], batch_units):
         batch = collate(model, [rows[place] for place in places], None, length).to(device)
-        with evaluating(model):
+        with resting(model):
             found[places] = pool(model.encoder(batch.units)).float().cpu().numpy()
     return found
 

@@ -28,6 +28,8 @@ from zhuji.model.assembly import Model, collate
 FIRST_WINDOW, LARGEST_WINDOW = 32, 4096
 """Rows sorted by length together. The first window is small so that the first answers of a slow stream come soon."""
 BATCH_UNITS = 8192
+SPREAD = 2.25
+"""Attention is computed with padding, and costs the square of it."""
 
 T = TypeVar("T")
 Runner = Callable[[Units], Any]
@@ -87,11 +89,21 @@ class Predictor:
     def answers(self, rows: Sequence[Ready], batch_units: int = BATCH_UNITS) -> list[Prediction]:
         """One answer per row, in order."""
         found: dict[int, Prediction] = {}
-        for places, batch in self._batches([row.encoded for row in rows], None, batch_units):
+        for places, length in self.cut([row.encoded for row in rows], batch_units):
             chosen = [rows[place] for place in places]
+            batch = collate(self.model, [row.encoded for row in chosen], None, length).to(self.device)
             told = self._told(self.run_network(batch.units), [row.cleaned for row in chosen], [row.encoded for row in chosen])
             found.update(zip(places, told, strict=True))
         return [found[place] for place in range(len(rows))]
+
+    @property
+    def unpads(self) -> bool:
+        """Whether rows of unequal length may share a batch at little cost."""
+        return self.runner is None and unpads(self.model, self.device)
+
+    def cut(self, rows: Sequence[Encoded], batch_units: int) -> Iterator[tuple[list[int], int]]:
+        """Which rows are best computed together, and the length that they are padded to: `(places, length)`."""
+        return (cut_freely if self.unpads else cut)([row.length for row in rows], batch_units)
 
     def evidence(self, records: Iterable[Record]) -> tuple[Columns, tuple[str, ...]]:
         """Columns for metrics, and the ids, of records that were cleaned when read (`data.read.read_records` does)."""
@@ -139,7 +151,7 @@ class Predictor:
         """What the task's `decode` reads of these units, from the model or from what runs in its place."""
         if self.runner is not None:
             return self.runner(units)
-        with evaluating(self.model):
+        with resting(self.model):
             return self.model.answers(units)
 
     def words(self, raw: Any) -> tuple[str, ...]:
@@ -156,7 +168,7 @@ class Predictor:
     def _told(self, outputs: Any, inputs: Sequence[Any], encoded: Sequence[Encoded]) -> list[Prediction]:
         """What the task answers, as a person reads it."""
         task = self.model.task
-        with evaluating(self.model):
+        with resting(self.model):
             found = task.decode(outputs)
         if task.writes:
             return [replace(one, answer=self.model.modality.decode(one.answer)) for one in found]
@@ -165,11 +177,11 @@ class Predictor:
         return [self.model.modality.unplaced(one, row) for one, row in zip(found, encoded, strict=True)]
 
     def _batches(
-        self, encoded: Sequence[Encoded], records: Sequence[Record] | None, batch_units: int
+        self, encoded: Sequence[Encoded], records: Sequence[Record], batch_units: int
     ) -> Iterator[tuple[list[int], Batch]]:
         """Places of rows, and the batch that they make."""
         for places, length in cut([row.length for row in encoded], batch_units):
-            chosen = None if records is None else [records[place] for place in places]
+            chosen = [records[place] for place in places]
             yield places, collate(self.model, [encoded[place] for place in places], chosen, length).to(self.device)
 
     def _examined(self, batch: Batch, seed: int) -> tuple[Any, Ratio, Columns]:
@@ -195,16 +207,27 @@ def _for_all_words(tags: tuple[str, ...], words: Any) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def evaluating(model: Model, seed: int = 0) -> Iterator[None]:
-    """No dropout, no gradients, chance that begins at `seed`; afterwards as before."""
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
+def resting(model: Model) -> Iterator[None]:
+    """No dropout and no gradients; afterwards as before. A model that rests already is not walked through: that takes longer than a small
+    network takes for a row."""
+    training = model.training
+    if training:
+        model.eval()
     try:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
-            torch.manual_seed(seed)
+        with torch.no_grad():
             yield
     finally:
-        model.train(training)
+        if training:
+            model.train()
+
+
+@contextlib.contextmanager
+def evaluating(model: Model, seed: int = 0) -> Iterator[None]:
+    """As `resting`, with chance that begins at `seed`; afterwards it goes on as if nothing had been drawn."""
+    device = next(model.parameters()).device
+    with resting(model), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def windows(rows: Iterable[T]) -> Iterator[list[T]]:
@@ -224,14 +247,41 @@ def padded(length: int) -> int:
 def cut(lengths: Sequence[int], batch_units: int) -> Iterator[tuple[list[int], int]]:
     """Rows of one padded length together, `(places, length)`. A rest that does not fill a batch is cut into powers of two, again so
     that there are few shapes and no row is computed twice."""
-    places = sorted(range(len(lengths)), key=lambda place: lengths[place])
     buckets: dict[int, list[int]] = {}
-    for place in places:
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
         buckets.setdefault(padded(lengths[place]), []).append(place)
     for length, rows in buckets.items():
-        full, start = max(1, batch_units // length), 0
+        start = 0
         while start < len(rows):
-            left = len(rows) - start
-            size = full if left >= full else 1 << (left.bit_length() - 1)
+            size = share(len(rows) - start, length, batch_units)
             yield rows[start : start + size], length
             start += size
+
+
+def unpads(model: Model, device: torch.device) -> bool:
+    """Whether this network on this device leaves padding out, so that `cut_freely` serves it better than `cut`."""
+    return model.backbone.unpads and device.type == "cpu"
+
+
+def share(waiting: int, length: int, batch_units: int) -> int:
+    """How many of the rows that wait are computed at once: a full batch, else a power of two."""
+    full = max(1, batch_units // length)
+    return full if waiting >= full else 1 << (waiting.bit_length() - 1)
+
+
+def cut_freely(lengths: Sequence[int], batch_units: int) -> Iterator[tuple[list[int], int]]:
+    """As `cut`, for a network that leaves padding out: few large batches, of lengths that differ by a factor of `SPREAD` at most."""
+    rows: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        length = _even(lengths[place])
+        if rows and (length > SPREAD * padded(lengths[rows[0]]) or length * (len(rows) + 1) > batch_units):
+            yield rows, _even(lengths[rows[-1]])
+            rows = []
+        rows.append(place)
+    if rows:
+        yield rows, _even(lengths[rows[-1]])
+
+
+def _even(length: int) -> int:
+    """The next multiple of 4; many more shapes than `padded` has, and still few enough to be remembered."""
+    return max(4, -(-length // 4) * 4)

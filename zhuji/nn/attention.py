@@ -13,10 +13,12 @@ from zhuji.nn.cache import LayerCache
 from zhuji.nn.layers import linear
 from zhuji.nn.positions import rotate
 from zhuji.nn.spans import Spans
+from zhuji.nn.unpadded import Unpadded
 
 Angles = tuple[Tensor, Tensor]
-Sight = Tensor | Spans
-"""What may be looked at: a mask from `allowed`, the same from `biases`, or the spans of units that stand in their order."""
+Sight = Tensor | Spans | Unpadded
+"""What may be looked at: a mask from `allowed`, the same from `biases`, the spans of units that stand in their order, or the rows of units that
+stand without their padding."""
 
 
 def allowed(mask: Tensor, causal: bool, segments: Tensor | None = None, *, seen: int = 0) -> Tensor:
@@ -51,6 +53,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Sight) -> Tensor:
     """`query (B, H, T, E)`, `key` and `value (B, G, S, E)` -> `(B, H, T, E)`."""
     if isinstance(may_see, Spans):
         return may_see.attend(query, key, value)
+    if isinstance(may_see, Unpadded):
+        rows = (may_see.rows(part) for part in (query, key, value))
+        return may_see.units(attend(*rows, may_see.bias))
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)

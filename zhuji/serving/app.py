@@ -10,19 +10,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from zhuji.core.errors import ZhujiError
 from zhuji.serving import routes
 from zhuji.serving.bodies import Bodies
 from zhuji.serving.entrance import Entrance
-from zhuji.serving.failures import SHAPE, failure
+from zhuji.serving.failures import FORESEEN, SHAPE, failure
 from zhuji.serving.outer import Outer
 from zhuji.serving.service import Service
 from zhuji.serving.settings import ServeSettings
+from zhuji.serving.shortcut import Shortcut, direct
 from zhuji.version import __version__
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -51,10 +49,13 @@ def create(settings: ServeSettings, service: Service | None = None) -> FastAPI:
         responses=_ERRORS, description="Answers by models made with Zhuji (筑基).",
     )  # fmt: skip
     app.state.service = served
-    for module in pkgutil.iter_modules(routes.__path__):
-        app.include_router(importlib.import_module(f"{routes.__name__}.{module.name}").router(served))
-    for kind in (ZhujiError, RequestValidationError, HTTPException):
+    modules = [importlib.import_module(f"{routes.__name__}.{module.name}") for module in pkgutil.iter_modules(routes.__path__)]
+    routers = [module.router(served) for module in modules]
+    for router in routers:
+        app.include_router(router)
+    for kind in FORESEEN:
         app.add_exception_handler(kind, _answer_failure)
+    app.add_middleware(Shortcut, routes=direct(routers))
     app.add_middleware(Bodies, settings=settings)
     app.add_middleware(Entrance, settings=settings)
     app.add_middleware(Outer, service=served)

@@ -29,6 +29,9 @@ SHAPE = {
 }  # fmt: skip
 """JSON schema of an error."""
 
+FORESEEN = (ZhujiError, RequestValidationError, HTTPException)
+"""What a route may raise to tell its client why it has no answer."""
+
 _SAID = {
     404: ("there is nothing here; /openapi.json says what there is", "这里没有内容；/openapi.json 列出了所有接口"),
     405: ("this must be asked for by another method; see the header Allow", "须使用其他请求方法；参见响应头 Allow"),

@@ -64,7 +64,7 @@ class Lane:
         self.held = self.streams = 0
         self.rate = 0.0
         """Rows a second while it computes, lately; 0 before the first batch."""
-        self._encoders, self._told, self._queue = encoders, told, Queue(settings.batch_units)
+        self._encoders, self._told, self._queue = encoders, told, Queue(settings.batch_units, predictor.unpads)
         self._thread = threading.Thread(target=self._work, name=f"lane-{name}", daemon=True)
         self._thread.start()
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import h11
 from starlette.responses import Response
 from uvicorn import Config
-from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from zhuji.core.log import in_language
 from zhuji.core.refusals import Busy, Refused
@@ -29,11 +28,17 @@ def protocol_for(settings: ServeSettings) -> type[asyncio.Protocol]:
     return Protocol
 
 
-class _Bounded(H11Protocol):
+HEAD = 64 << 10
+"""Bytes of a request's line and headers, about: what came in one piece is read whole."""
+
+
+class _Bounded(HttpToolsProtocol):
     """A timer runs while the head of a request is awaited: single bytes that drip in do not start it again."""
 
     bounds: ServeSettings
     _patience: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -44,7 +49,10 @@ class _Bounded(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.cycle is None or self.cycle.response_complete:
+        self._head = self._head + len(data) if self._in_head else 0
+        if self._head > HEAD:
+            self.send_400_response("too long")
+        elif self._in_head and self._unanswering:
             self._wait_for_head()
         else:
             self._stop_waiting()
@@ -52,6 +60,14 @@ class _Bounded(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         rule = in_language("a request must be valid HTTP/1.1", "请求须为有效的 HTTP/1.1")
@@ -77,17 +93,13 @@ class _Bounded(H11Protocol):
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            headers = [
-                *response.raw_headers,
-                *((k.lower().encode(), v.encode()) for k, v in HEADERS.items()),
-                (b"connection", b"close"),
-            ]
-            status = response.status_code
-            for event in (
-                h11.Response(status_code=status, headers=headers, reason=STATUS_PHRASES[status]),
-                h11.Data(data=bytes(response.body)),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
+        if self._unanswering or not self.cycle.response_started:
+            headers = [*response.raw_headers, *((name.lower().encode(), value.encode()) for name, value in HEADERS.items())]
+            lines = [name + b": " + value + b"\r\n" for name, value in [*headers, (b"connection", b"close")]]
+            self.transport.write(b"".join([STATUS_LINE[response.status_code], *lines, b"\r\n", bytes(response.body)]))
         self.transport.close()
+
+    @property
+    def _unanswering(self) -> bool:
+        """No request is being answered."""
+        return self.cycle is None or self.cycle.response_complete

@@ -12,10 +12,12 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
 from typing import Any, Literal
 
 from zhuji.core.contracts import Encoded
-from zhuji.model.predictor import Predictor, padded
+from zhuji.model.predictor import SPREAD, Predictor, padded, share
 
 Kind = Literal["answer", "vector"]
 
@@ -61,10 +63,11 @@ class Job:
 
 
 class Queue:
-    """Batches hold at most `batch_units` units, padding included."""
+    """Batches hold at most `batch_units` units, padding included. With `mixes` rows of unequal length are taken together, as
+    `predictor.cut_freely` does."""
 
-    def __init__(self, batch_units: int) -> None:
-        self.batch_units = batch_units
+    def __init__(self, batch_units: int, mixes: bool = False) -> None:
+        self.batch_units, self.mixes = batch_units, mixes
         self._raw: list[Raw] = []
         self._jobs: deque[Job] = deque()
         self._rows: dict[tuple[Kind, int], OrderedDict[Row, None]] = {}
@@ -132,14 +135,21 @@ class Queue:
                     self._changed.wait()
 
     def _cut(self, kind: Kind, length: int) -> list[Row]:
-        """The oldest rows of one padded length: a full batch, else a power of two, as `predictor.cut` cuts."""
-        waiting, now = self._rows[kind, length], time.monotonic()
-        full = max(1, self.batch_units // length)
-        size = full if len(waiting) >= full else 1 << (len(waiting).bit_length() - 1)
-        rows = [waiting.popitem(last=False)[0] for _ in range(size)]
-        if not waiting:
-            del self._rows[kind, length]
-        return [row for row in rows if row.asking.until > now]
+        """The oldest rows of one padded length, as `predictor.cut` cuts; or of lengths near it, as many as fit."""
+        now, near = time.monotonic(), [(kind, length)]
+        if self.mixes:
+            near = [key for key in self._rows if key[0] == kind and max(key[1], length) <= SPREAD**0.5 * min(key[1], length)]
+        longest = max(length for _, length in near)
+        waiting = sum(len(self._rows[key]) for key in near)
+        size = min(waiting, max(1, self.batch_units // longest)) if self.mixes else share(waiting, length, self.batch_units)
+        oldest = merge(*(self._rows[key] for key in near), key=lambda row: row.asking.born)
+        taken = list(islice(oldest, size))
+        for row in taken:
+            del self._rows[row.key][row]
+        for key in near:
+            if not self._rows[key]:
+                del self._rows[key]
+        return [row for row in taken if row.asking.until > now]
 
 
 def _length(item: Any) -> int:
