@@ -28,6 +28,8 @@ Corrupt = Callable[[Features], Features]
 
 Needs = Literal["label", "target", "tags", "lesson", "nothing"]
 
+Reads = Literal["texts", "pictures"]
+
 Teaches = Literal["rows", "vectors", "units"]
 
 
@@ -128,10 +130,19 @@ class Modality(Part, ABC):
     """Raw input <-> `Units`. What it must learn from the training split (a vocabulary) it learns in `fit`."""
 
     shelf: ClassVar[str] = "modality"
+    reads: ClassVar[Reads] = "texts"
+    """What its inputs are: texts (or words), or undecoded pictures (`Picture`)."""
+    cut_by: ClassVar[str] = "too long"
+    """Under which name the ledger counts rows of which something was cut off."""
 
     @property
     @abstractmethod
     def spec(self) -> UnitSpec: ...
+
+    @property
+    def light(self) -> bool:
+        """Whether one of its units says little, as a pixel does: a batch may hold far more of them than of words."""
+        return False
 
     @property
     def fitted(self) -> bool:

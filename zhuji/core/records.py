@@ -8,6 +8,7 @@ from typing import Any
 
 from zhuji.core.log import in_language
 
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A picture that was not decoded: a file, or its bytes (from a table, or sent by somebody). `mark`: how it looks, by which copies are found,

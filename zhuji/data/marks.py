@@ -81,6 +81,11 @@ def similarity(pictures: Sequence[Picture], left: Sequence[int], right: Sequence
     return _similar(thumbs, np.array([place[i] for i in left], np.int64), np.array([place[i] for i in right], np.int64))
 
 
+def thumbnails(pictures: Sequence[Picture]) -> Array:
+    """(N, 192) uint8: 8 × 8 colours of each."""
+    return _parts(pictures)[1]
+
+
 def _mark(picture: Picture) -> bytes:
     assert picture.mark is not None, "a picture must have been looked at"
     return picture.mark

@@ -91,6 +91,19 @@ def pixels(picture: Picture, channels: int = 3) -> np.ndarray:
     return array if array.ndim == 3 else array[..., None]
 
 
+def portable(picture: Picture, most_bytes: int, side: int) -> Picture:
+    """The picture as bytes: its own where these are at most `most_bytes`, else those of a JPEG no side of which is longer than `side`. Raises
+    what `opened` raises."""
+    data = read_bytes(picture)
+    if len(data) <= most_bytes:
+        return Picture(data=data)
+    image = opened(picture).image
+    image.thumbnail((side, side))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=90)
+    return Picture(data=file.getvalue())
+
+
 def size_of(picture: Picture) -> tuple[int, int]:
     """Width and height of the upright picture, from its header alone. Raises what `opened` raises."""
     data = read_bytes(picture)

@@ -20,7 +20,7 @@ CHINESE = {
     "no such picture": "没有这个图片文件", "empty picture file": "图片文件为空", "picture file too large": "图片文件过大",
     "unreadable picture file": "图片文件无法读取", "not a picture": "不是图片", "truncated picture": "图片不完整",
     "damaged picture": "图片已损坏", "too many pixels": "像素过多", "unknown kind of pixels": "像素类型未知",
-    "values that are not numbers": "含有非数值的像素", "values out of range": "像素值超出范围", "no picture": "没有图片",
+    "values that are not numbers": "含有非数值的像素", "values out of range": "像素值超出范围", "no picture": "没有图片", "edges cut off": "裁去边缘",
     "bad annotation": "标注有误", "annotation too large": "标注文件过大",
     # causes of a corpus
     "another language": "其他语言", "another split": "其他划分", "bullet lines": "多为列表行", "copy": "重复", "cut-off lines": "多为截断行",

@@ -76,7 +76,9 @@ def _rehearse(job: Job) -> None:
     plans = job.loader.epoch(0)
     batches = job.table.steps * job.run.train.accumulate
     rows = job.material.rows["train"]
-    rehearsal = Rehearsal(job.run.train, plans, lambda plan: rows.varied(plan, 0), batches, job.precision, job.device, job.folder)
+    rehearsal = Rehearsal(
+        job.run.train, plans, lambda plan: rows.varied(plan, 0), batches, job.precision, job.device, job.folder
+    )
     rehearsal(job.model, lambda model, scratch: rehearse_end(job, model, scratch))
 
 
