@@ -52,7 +52,15 @@ def check(  # noqa: PLR0917 - the options of a verb
     from zhuji import api
 
     columns = data_options(
-        text=text, image=image, label=label, group=group, time=time, id=id_, split=split, valid=valid, test=test,
+        text=text,
+        image=image,
+        label=label,
+        group=group,
+        time=time,
+        id=id_,
+        split=split,
+        valid=valid,
+        test=test,
         max_dropped=max_dropped,
     )
     with terminal.speaking(as_json) as answer:

@@ -72,7 +72,9 @@ def predict(  # noqa: PLR0917 - the options of a verb
     model: Model,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, pictures, files of rows, folders, or - for lines of standard input."),
+        typer.Argument(
+            metavar="[TEXT|FILE|-]...", help="Texts, pictures, files of rows, folders, or - for lines of standard input."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a .csv, .jsonl or .parquet file.")] = None,
     text: Text = None,

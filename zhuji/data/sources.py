@@ -180,6 +180,9 @@ def _parts(path: Path, split: str | None, settings: DataSettings, others: tuple[
     with _translated(path):
         if kind_of(path) == "file":
             return [_part(path, split, settings)]
+        # Their labels lie in folders of .txt files, too.
+        if (pictures := annotated(path)) is not None:
+            return [Part(pictures, path.name, path, split)]
         classes = classes_in(path)
         if classes:
             return [Part(TextFiles(path, classes, settings.encoding), path.name, path, split)]
@@ -187,13 +190,11 @@ def _parts(path: Path, split: str | None, settings: DataSettings, others: tuple[
             return [_part(file, split, settings) for file in inside]
         if listed := lists(path):
             return [_part(file, split or name, settings) for name, file in listed]
-        if (pictures := annotated(path)) is None and not (by_split := _files_by_split(path)):
-            pictures = labelled(path)
-        if pictures is not None:
-            return [Part(pictures, path.name, path, split)]
-        if not by_split:
+        if by_split := _files_by_split(path):
+            return [_part(file, split or name, settings) for name, file in by_split]
+        if (pictures := labelled(path)) is None:
             raise UnknownFormat(file=path, why=in_language(*_NOTHING))
-        return [_part(file, split or name, settings) for name, file in by_split]
+        return [Part(pictures, path.name, path, split)]
 
 
 def _part(path: Path, split: str | None, settings: DataSettings) -> Part:

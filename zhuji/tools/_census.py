@@ -19,7 +19,13 @@ def by_class(records: Sequence[Record]) -> dict[str, dict[str, int]]:
     """Rows by class and split, the most frequent class first; a row with many labels counts for each."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for record in records:
-        names = class_names(record.label) if boxed(record.label) else record.label if isinstance(record.label, tuple) else (record.label,)
+        names = (
+            class_names(record.label)
+            if boxed(record.label)
+            else record.label
+            if isinstance(record.label, tuple)
+            else (record.label,)
+        )
         for name in names:
             if isinstance(name, str):
                 counts[name][record.split or ""] += 1
