@@ -92,10 +92,10 @@ def pixels(picture: Picture, channels: int = 3) -> np.ndarray:
 
 
 def portable(picture: Picture, most_bytes: int, side: int) -> Picture:
-    """The picture as bytes: its own where these are at most `most_bytes`, else those of a JPEG no side of which is longer than `side`. Raises
-    what `opened` raises."""
+    """The picture as bytes: its own where these are at most `most_bytes` and no side is longer than `side`, else those of a JPEG of which
+    that is true. Raises what `opened` raises."""
     data = read_bytes(picture)
-    if len(data) <= most_bytes:
+    if len(data) <= most_bytes and max(size_of(picture)) <= side:
         return Picture(data=data)
     image = opened(picture).image
     image.thumbnail((side, side))

@@ -12,15 +12,16 @@ import numpy as np
 
 from zhuji.core.contracts import Columns
 from zhuji.core.records import Picture, Record
+from zhuji.core.unreadable import PictureError
 from zhuji.data.cells import joined
 from zhuji.data.clean import Cleaner
-from zhuji.data.pictures import portable, read_bytes
+from zhuji.data.pictures import portable, read_bytes, size_of
 from zhuji.model.predictor import Predictor
 
 LONGEST_INPUT = 100_000
 """Characters from which an input is too long to travel; bytes from which a picture is made smaller."""
 LARGEST_PICTURE = 512
-"""Longest side of one that was made smaller."""
+"""Pixels of the longest side of a picture that travels; of a larger one a smaller copy does."""
 LONGEST_SOILED = 2_000
 """The same of a copy that only shows whether it is cleaned."""
 
@@ -58,7 +59,7 @@ def from_json(raw: Any) -> Any:
     if isinstance(raw, str) or (isinstance(raw, list) and all(isinstance(word, str) for word in raw)):
         return raw
     if isinstance(raw, dict) and set(raw) == {"picture"} and isinstance(raw["picture"], str):
-        return Picture(data=base64.b64decode(raw["picture"], validate=True))
+        return _small(Picture(data=base64.b64decode(raw["picture"], validate=True)))
     raise ValueError("an input must be text, a list of words, or a picture")
 
 
@@ -68,6 +69,17 @@ def told(predictor: Predictor, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         {"input": raw, "answer": found.answer, "score": found.score, "scores": found.scores and dict(found.scores)}
         for raw, found in zip(inputs, predictor.predict(inputs), strict=True)
     ]
+
+
+def _small(picture: Picture) -> Picture:
+    """A thousand large ones, each of a few bytes, would keep whoever opens the bundle busy for hours."""
+    try:
+        sides = size_of(picture)
+    except PictureError as error:
+        raise ValueError(str(error)) from None
+    if max(sides) > LARGEST_PICTURE:
+        raise ValueError(f"a picture may have at most {LARGEST_PICTURE} pixels a side")
+    return picture
 
 
 def soiled(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
