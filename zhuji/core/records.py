@@ -44,6 +44,11 @@ def boxed(label: Label) -> bool:
     return isinstance(label, tuple) and any(isinstance(part, Box) for part in label)
 
 
+def named(label: Label) -> tuple[str, ...]:
+    """The names in a tuple of names, as they stand; none of another label."""
+    return tuple(part for part in label if isinstance(part, str)) if isinstance(label, tuple) else ()
+
+
 def class_names(label: Label) -> tuple[str, ...]:
     """The classes that a tuple names or of which there is a box, each once, sorted; none of another label."""
     parts = label if isinstance(label, tuple) else ()
