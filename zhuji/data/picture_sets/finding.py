@@ -20,7 +20,8 @@ def lists(folder: Path) -> list[tuple[str | None, Path]]:
     inside = [(split_name(path.name), path) for path in sorted(folder.iterdir()) if path.is_dir()]
     places: list[tuple[str | None, Path]] = [(None, folder), *((split, path) for split, path in inside if split)]
     found = [(split, place / name) for split, place in places for name in _LISTS if (place / name).is_file()]
-    return [(split, path) for split, path in found if split is None][:1] or found
+    # A list in the folder itself speaks for all that lies below.
+    return found[:1] if found and found[0][0] is None else found
 
 
 def annotated(path: Path) -> PictureTable | None:
