@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ PICTURES = 256
 """Pictures that are decoded and held at once."""
 PIXELS = 16
 """Pixels that cost as much as one unit of text: a first layer gives them few channels."""
+COARSE_UNITS = 128
+"""A processor computes fewer units faster in fp32: one text of 20 tokens took bert-mini 5.5 ms in bf16, and 3.5."""
 SPREAD = 2.25
 """Attention is computed with padding, and costs the square of it."""
 
@@ -63,7 +65,7 @@ class Ready:
 class Predictor:
     """A model with all that turns a raw input into an answer. `roles` say in which columns of a file the input stands; `golden` are
     rows whose answers are known; `run` tells how the model came to be, `card` describes it (README.md of its bundle). `runner`: what runs in
-    place of the model's network, which then has no weights."""
+    place of the model's network, which then has no weights; it computes in whatever it was written in."""
 
     model: Model
     clean: CleanSettings = field(default_factory=CleanSettings)
@@ -72,6 +74,8 @@ class Predictor:
     run: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
     runner: Runner | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """What answers are computed in, where a batch is large enough to gain by it; evaluation is always in fp32."""
 
     def __post_init__(self) -> None:
         self._cleaner = Cleaner(self.clean)
@@ -165,7 +169,8 @@ class Predictor:
         """What the task's `decode` reads of these units, from the model or from what runs in its place."""
         if self.runner is not None:
             return self.runner(units)
-        with resting(self.model):
+        coarse = self.precision == "bf16" and (self.device.type != "cpu" or units.mask.numel() >= COARSE_UNITS)
+        with resting(self.model), torch.autocast(self.device.type, torch.bfloat16, enabled=coarse):
             return self.model.answers(units)
 
     def words(self, raw: Any) -> tuple[str, ...]:
