@@ -7,13 +7,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from zhuji.core.errors import DamagedFile, MissingExtra
 from zhuji.core.log import in_language
+from zhuji.core.records import Picture
 from zhuji.data.tables import Row, distinct, flat
 
 BATCH_ROWS = 256
+HEAVY_ROWS = 32
+"""The same of tables that hold bytes: a photograph has millions."""
 
 
 class ParquetTable:
@@ -34,7 +37,9 @@ class ParquetTable:
             raise MissingExtra(what="Parquet", package="pyarrow", extra="parquet") from None
         self.path = path
         self.why = {"encoding": in_language("Parquet is UTF-8 by definition", "Parquet 规定为 UTF-8")}
-        self.columns = distinct(self._open().schema_arrow.names, path)
+        schema = self._open().schema_arrow
+        self.columns = distinct(schema.names, path)
+        self._heavy = any("binary" in str(kind) for kind in schema.types)
 
     def _open(self) -> Any:
         from pyarrow import ArrowException
@@ -49,10 +54,20 @@ class ParquetTable:
         from pyarrow import ArrowException
 
         try:
-            for batch in self._open().iter_batches(BATCH_ROWS):
-                yield from _batch_rows(batch)
+            for batch in self._open().iter_batches(HEAVY_ROWS if self._heavy else BATCH_ROWS):
+                for values, problem in _batch_rows(batch):
+                    yield (None if values is None else {name: self._cell(value) for name, value in values.items()}), problem
         except (ArrowException, OSError) as error:
             raise _damaged(self.path, error) from None
+
+    def _cell(self, value: Any) -> Any:
+        """A struct of bytes and path, as Hugging Face writes pictures, is a picture."""
+        if isinstance(value, dict) and {"bytes", "path"} == {*cast(dict[str, Any], value)}:
+            data, path = value["bytes"], value["path"]
+            if isinstance(data, bytes):
+                return Picture(path or "", data)
+            return Picture(str(self.path.parent / path)) if isinstance(path, str) and path else None
+        return flat(value)
 
 
 def _batch_rows(batch: Any) -> Iterator[Row]:
@@ -66,7 +81,7 @@ def _batch_rows(batch: Any) -> Iterator[Row]:
                 yield from _batch_rows(batch.slice(i, 1))
         return
     for row in rows:
-        yield {key: flat(value) for key, value in row.items()}, ""
+        yield row, ""
 
 
 def _damaged(path: Path, error: BaseException) -> DamagedFile:

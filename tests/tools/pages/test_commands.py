@@ -16,3 +16,8 @@ def test_what_comes_next_follows_from_the_task() -> None:
 
 def test_paths_are_quoted() -> None:
     assert [shlex.split(c)[2] for c in next_commands(Path("my runs/$(x)"))] == ["my runs/$(x)"] * 3
+
+
+def test_of_pictures() -> None:
+    commands = next_commands(Path("r"), {"kind": "classify", "model": {"task": "classify", "modality": "image"}})
+    assert commands[:2] == ["zhuji predict r PICTURE.jpg", "zhuji evaluate r FOLDER"]
