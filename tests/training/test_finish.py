@@ -1,6 +1,7 @@
 """What a run leaves, against what one works out by hand from its files."""
 
 import csv
+import json
 import random
 import shutil
 
