@@ -46,4 +46,6 @@ class Shortcut:
 def _plain(route: APIRoute) -> bool:
     taken = list(inspect.signature(route.endpoint, eval_str=True).parameters.values())
     kinds: list[Any] = [one.annotation for one in taken]
-    return kinds == [Request] and not route.dependencies and "{" not in route.path and inspect.iscoroutinefunction(route.endpoint)
+    return (
+        kinds == [Request] and not route.dependencies and "{" not in route.path and inspect.iscoroutinefunction(route.endpoint)
+    )
