@@ -103,7 +103,9 @@ def loaded(folder: Path, architecture: str) -> Any:
     return model.eval()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1]}-{case[2].get('layer_type', case[2].get('num_channels', ''))}")
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case[1]}-{case[2].get('layer_type', case[2].get('num_channels', ''))}"
+)
 def test_theirs_here_and_back(case, tmp_path):
     kind, architecture, changes = case
     there = saved(kind, architecture, changes, tmp_path)
@@ -129,8 +131,16 @@ def test_answers_and_their_bundle(tmp_path):
 
 
 OURS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"name": "vit", "width": 8, "layers": 2, "heads": 2, "grid": [2, 3]}, {"patch": 4, "size": [8, 12]}, "ViTForImageClassification"),
-    ({"name": "resnet", "blocks": [1, 2], "widths": [4, 6], "stem": "large"}, {"size": [40, 40], "resize": "crop"}, "ResNetForImageClassification"),
+    (
+        {"name": "vit", "width": 8, "layers": 2, "heads": 2, "grid": [2, 3]},
+        {"patch": 4, "size": [8, 12]},
+        "ViTForImageClassification",
+    ),
+    (
+        {"name": "resnet", "blocks": [1, 2], "widths": [4, 6], "stem": "large"},
+        {"size": [40, 40], "resize": "crop"},
+        "ResNetForImageClassification",
+    ),
 ]
 
 

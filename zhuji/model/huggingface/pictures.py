@@ -98,7 +98,6 @@ def _task(family: PictureFamily, head: Head, options: Options, *, timm: bool) ->
         count = options.get("num_classes", 1000)
         given = options.get("label_names")
         labels = given if isinstance(given, list) and len(given) == count else [f"LABEL_{n}" for n in range(count)]
-        options.get("num_features"), options.get("label_descriptions")
         many = False
     else:
         labels = heads.labels_of(options)

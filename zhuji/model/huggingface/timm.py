@@ -37,6 +37,8 @@ def is_timm(config: Mapping[str, Any]) -> bool:
 def family_of(options: Options) -> PictureFamily:
     """Raises UnreadableModel for an architecture that is not known here."""
     name = str(options.get("architecture"))
+    for key in ("num_features", "label_descriptions"):  # told by the shape, and for people
+        options.get(key)
     if _NAMED.fullmatch(name):
         return TimmVit()
     if name in _RESNETS:
