@@ -16,7 +16,7 @@ from zhuji.nn.heads import Pool
 
 _PURPOSES: Mapping[str, Purpose] = {
     "masked_units": "masked", "next_unit": "next", "classify": "classify", "tag": "tag", "contrast": "embed",
-    "imitate": "embed",
+    "imitate": "embed", "masked_patches": "embed",
 }  # fmt: skip
 
 
