@@ -84,3 +84,26 @@ def test_names_are_lazy_and_polite() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError):
         _ = zhuji.nothing_of_the_kind
+
+
+def test_pictures_from_folder_to_answers(tmp_path):
+    from tests import pictured
+
+    result = pictured.result()
+    assert result.test["accuracy"]["value"] > 0.8
+    assert {"majority", "thumbnail_svm", "thumbnail_logistic"} == set(result.baselines)
+    assert result.ledger["dropped"] == 1 and result.ledger["balanced"]
+    model = result.load()
+    path = sorted((pictured.data() / "test/red").iterdir())[0]
+    [by_path], [by_text], [by_bytes] = (model.predict(one) for one in (path, str(path), path.read_bytes()))
+    assert by_path == by_text == by_bytes and by_path.answer == "red"
+    ours = api.evaluate(result.run)
+    assert {name: interval.value for name, interval in ours.scores.items()} == {
+        name: of["value"] for name, of in result.test.items()
+    }
+    assert (
+        api.evaluate(result.bundle, pictured.data(), sets=["data.max_dropped=0.1"]).scores["accuracy"].value
+        == ours.scores["accuracy"].value
+    )
+    assert (result.run / "report.html").is_file()
+    assert "one label to a picture" in (result.bundle / "README.md").read_text()

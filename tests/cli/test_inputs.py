@@ -18,4 +18,6 @@ def test_texts_files_and_standard_input(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_file_of_rows_that_is_not_there() -> None:
     with pytest.raises(MissingFile):
         list(given(["rows.CSV"]))
+    with pytest.raises(MissingFile):
+        list(given(["cat.JPG"]))
     assert list(given(["see rows.csv"])) == ["see rows.csv"]

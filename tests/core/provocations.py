@@ -188,3 +188,27 @@ def _(folder: Path, patch: Patch) -> object:
     split = [f"{row},{'test' if i % 4 == 0 else 'train'}" for i, row in enumerate(rows[1:])]
     path.write_text("\n".join([f"{rows[0]},split", *split, rows[1] + ",train"]) + "\n")
     return prepare(path, leaks="refuse")
+
+
+# ---------------------------------------------------------------------------------------------------- pictures
+
+
+@provokes("BadPicture")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.core.records import Picture
+    from zhuji.data.pictures import pixels
+
+    (folder / "notes.png").write_text("this is no picture")
+    return pixels(Picture(str(folder / "notes.png")))
+
+
+@provokes("HugePicture")
+def _(folder: Path, patch: Patch) -> object:
+    from PIL import Image
+
+    from zhuji.core.records import Picture
+    from zhuji.data import pictures
+
+    Image.new("1", (200, 200)).save(folder / "wide.png")
+    patch.setattr(pictures, "MOST_PIXELS", 100)
+    return pictures.pixels(Picture(str(folder / "wide.png")))

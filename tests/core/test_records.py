@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from zhuji.core.records import SPLITS, Record
+from zhuji.core.records import SPLITS, Box, Picture, Record
 
 
 def test_a_record_cannot_be_changed_in_place() -> None:
@@ -22,3 +22,11 @@ def test_records_do_not_share_what_they_carry() -> None:
 
 def test_the_splits_are_named_once() -> None:
     assert SPLITS == ("train", "valid", "test")
+
+
+def test_a_picture_is_a_file_or_bytes_and_a_box_stands_still() -> None:
+    assert Picture("a.png") != Picture(data=b"a.png")
+    box = Box("cell", 1, 2, 3, 4)
+    assert Record("a", Picture("a.png"), label=(box,)).label == (Box("cell", 1.0, 2.0, 3.0, 4.0),)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        box.left = 0  # type: ignore[misc]

@@ -3,8 +3,9 @@ import random
 
 import pytest
 
+from tests.data.picture_sets.made import picture
 from zhuji.core.errors import BadSetting, EmptyData, MissingColumn, NoReadableRow, NoRole
-from zhuji.data import infer
+from zhuji.data import columns
 from zhuji.data.infer import infer_roles
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import open_source
@@ -160,10 +161,10 @@ def test_nothing_to_go_by(tmp_path):
 
 
 def test_the_look_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(infer, "LOOK_ROWS", 50)
+    monkeypatch.setattr(columns, "LOOK_ROWS", 50)
     rows = [{"text": text(), "label": "ab"[i % 2]} for i in range(500)]
     assert "in 50 rows" in roles(tmp_path, rows).reasons["label"]
-    monkeypatch.setattr(infer, "LOOK_CHARACTERS", 1000)
+    monkeypatch.setattr(columns, "LOOK_CHARACTERS", 1000)
     assert "in 50 rows" not in roles(tmp_path, rows).reasons["label"]
 
 
@@ -225,3 +226,70 @@ def test_given_halves_of_pairs(tmp_path):
     assert roles(tmp_path, [{"en": text(), "de": text(), "y": "ab"[i % 2]} for i in range(40)], label=("y",)).kind == "classify"
     with pytest.raises(MissingColumn, match="target"):
         roles(tmp_path, rows, target="three")
+
+
+# ----------------------------------------------------------------------------------------------------------- pictures
+
+
+def pictures(folder, names=("cat/1.png", "cat/2.png", "dog/1.png")):
+    for seed, name in enumerate(names):
+        picture(folder / name, seed=seed)
+    return folder
+
+
+def found(path, **options):
+    settings = DataSettings(path=str(path), **options)
+    return infer_roles(open_source(settings), settings)
+
+
+def test_a_folder_of_pictures_has_an_image_and_no_text(tmp_path):
+    roles = found(pictures(tmp_path))
+    assert (roles.image, roles.text, roles.label, roles.kind) == ("image", (), ("label",), "classify")
+    assert roles.reasons["image"] == "files of pictures"
+
+
+@pytest.mark.parametrize(
+    "header, column",
+    [("file_name,label,caption", "file_name"), ("id,photo,label,caption", "photo"), ("label,anything,caption", "anything")],
+)
+def test_a_column_of_files_of_pictures_is_told_by_its_content(tmp_path, header, column):
+    pictures(tmp_path, ("1.png", "2.png", "sub/3.png"))
+    cells = {"label": "cat", "caption": "a cat that sits on a mat and is looked at", "id": "7"}
+    rows = [",".join(cells.get(name, file) for name in header.split(",")) for file in ("1.png", "2.png", "sub/3.png")]
+    (tmp_path / "rows.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert found(tmp_path / "rows.csv").image == column
+    assert found(tmp_path / "rows.csv").label == ("label",)
+    asked = found(tmp_path / "rows.csv", text=("caption",))
+    assert (asked.image, asked.text) == (None, ("caption",))
+    with pytest.raises(BadSetting, match=r"data\.image"):
+        found(tmp_path / "rows.csv", text=("caption",), image=column)
+    with pytest.raises(MissingColumn, match="image"):
+        found(tmp_path / "rows.csv", image="none")
+
+
+def test_names_of_pictures_that_are_not_there_are_texts(tmp_path):
+    (tmp_path / "rows.csv").write_text("name,label\nsome.png,a\nother.png,b\n")
+    assert found(tmp_path / "rows.csv").image is None
+
+
+@pytest.mark.parametrize("kind", ["struct", "bytes"])
+def test_bytes_of_pictures_in_parquet(tmp_path, kind):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = [picture(tmp_path / f"{n}.png", seed=n).read_bytes() for n in range(4)]
+    cells = [{"bytes": one, "path": f"{n}.png"} if kind == "struct" else one for n, one in enumerate(data)]
+    pq.write_table(
+        pa.Table.from_pylist([{"pixels": one, "label": n % 2} for n, one in enumerate(cells)]), tmp_path / "a.parquet"
+    )
+    roles = found(tmp_path / "a.parquet")
+    assert (roles.image, roles.label, roles.reasons["image"]) == ("pixels", ("label",), "bytes of pictures")
+
+
+def test_boxes_are_to_be_detected(tmp_path):
+    from tests.data.picture_sets.test_voc import note, written
+
+    picture(tmp_path / "JPEGImages/a.jpg"), picture(tmp_path / "JPEGImages/b.jpg")
+    written(tmp_path, {"a": note(("cat", 1, 1, 10, 5, "")), "b": note()}, {"train": "a\nb\n"})
+    roles = found(tmp_path)
+    assert (roles.image, roles.label, roles.kind, roles.split) == ("image", ("objects",), "detect", "split")

@@ -12,7 +12,7 @@ from zhuji.core.records import SPLITS
 from zhuji.core.seed import stream
 from zhuji.data.duplicates import near_groups
 from zhuji.data.ledger import Ledger
-from zhuji.data.prepare import limit_dropped, prepare
+from zhuji.data.prepare import counted_as, limit_dropped, prepare
 from zhuji.data.settings import BalanceSettings, DataSettings, SplitSettings
 
 RNG = stream(0, "prepare test")
@@ -318,3 +318,40 @@ def test_tagged_words_are_split_guarded_and_counted(tmp_path):
 def test_a_task_insists_on_what_it_needs(tmp_path, task, role):
     with pytest.raises(NoRole, match=role):
         prepare(DataSettings(path=write(tmp_path, ["text", "label"], plain_rows())), 0, task=task)
+
+
+# ----------------------------------------------------------------------------------------------------------- pictures
+
+
+def test_a_picture_that_stands_in_two_splits_is_a_leak(tmp_path):
+    """The same scene, once as PNG in train and once as JPEG of half the size in test."""
+    from tests.data.test_marks import scene
+
+    for split, first in (("train", 0), ("test", 20)):
+        for n in range(first, first + 20):
+            place = tmp_path / split / ("cat" if n % 2 else "dog")
+            place.mkdir(parents=True, exist_ok=True)
+            scene(n).save(place / f"{n}.png")
+    scene(3).resize((64, 48)).save(tmp_path / "test/cat/copy.jpg", quality=90)
+    found = prepare(DataSettings(path=str(tmp_path)), 0)
+    assert found.leaks.found == {"exact": 0, "near": 1, "group": 0, "id": 0}
+    assert found.leaks.moved == {"test -> train": 1}
+    [pair] = found.leaks.pairs
+    assert (pair.id_a, pair.id_b) == ("test/cat/copy.jpg", "train/cat/3.png") and pair.similarity > 0.8
+    with pytest.raises(LeakFound):
+        prepare(DataSettings(path=str(tmp_path), leaks="refuse"), 0)
+    assert prepare(DataSettings(path=str(tmp_path), near=0), 0).leaks.clean
+
+
+def test_rows_with_boxes_are_split_and_counted_by_their_classes(tmp_path):
+    from tests.data.picture_sets.made import picture
+    from tests.data.picture_sets.test_voc import note, written
+
+    objects = {f"{n}": note(*[("cat" if n % 2 else "dog", 1, 1, 10, 5, "")] * (n % 3)) for n in range(30)}
+    for n in objects:
+        picture(tmp_path / f"JPEGImages/{n}.jpg", seed=int(n))
+    written(tmp_path, objects, {})
+    found = prepare(DataSettings(path=str(tmp_path)), 0)
+    assert found.roles.kind == "detect" and len(found.records) == 30
+    assert {counted_as(record) for record in found.records} == {(), ("cat",), ("dog",)}
+    assert all(found.split(name) for name in ("train", "valid", "test"))

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.data.picture_sets.made import picture
 from zhuji.core.errors import MissingColumn, ZhujiError
 from zhuji.data.infer import Roles
 from zhuji.data.ledger import Ledger
@@ -201,3 +202,53 @@ def test_one_of_several_test_sets_keeps_its_name(tmp_path):
     records, ledger = read(tmp_path / "a.csv", data, Roles(("text",), ("label",), split="split", kind="classify"))
     assert [r.split for r in records] == ["test_2016", "TEST-b", "test"]
     assert ledger.causes("dropped") == {"unknown split": 1}
+
+
+# ----------------------------------------------------------------------------------------------------------- pictures
+
+
+def test_pictures_become_records_and_broken_ones_are_dropped_by_cause(tmp_path):
+    for seed, name in enumerate(("cat/1.png", "cat/2.png", "dog/1.png")):
+        picture(tmp_path / name, seed=seed)
+    (tmp_path / "dog/2.png").write_bytes(b"no picture")
+    (tmp_path / "dog/3.png").write_bytes((tmp_path / "dog/1.png").read_bytes()[:100])
+    (tmp_path / "dog/4.png").write_bytes(b"")
+    records, ledger = read(tmp_path)
+    assert [(r.file, r.label, r.input.path) for r in records] == [
+        (name, name[:3], str(tmp_path / name)) for name in ("cat/1.png", "cat/2.png", "dog/1.png")
+    ]
+    assert ledger.causes("dropped") == {"not a picture": 1, "truncated picture": 1, "empty picture file": 1}
+    assert ledger.total("dropped", label="dog") == 3
+    assert all(r.input.mark and r.input.data is None for r in records)
+
+
+def test_what_is_done_to_a_picture_is_counted(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "a").mkdir()
+    Image.new("RGBA", (4, 4), (255, 0, 0, 128)).save(tmp_path / "a/1.png")
+    Image.new("CMYK", (4, 4)).save(tmp_path / "a/2.jpg")
+    assert read(tmp_path)[1].changes == {"laid over white": 1, "CMYK turned into RGB": 1}
+
+
+def test_listed_pictures_lie_beside_their_list(tmp_path):
+    picture(tmp_path / "sub/a.png"), picture(tmp_path / "sub/b.png", seed=1)
+    lines = "file_name,label,note\nsub/a.png,x,1\nsub/b.png,y,2\nsub/gone.png,y,3\n,x,4\n"
+    records, ledger = read(tmp_path / "metadata.csv", lines)
+    assert [(r.id, r.input.path, r.label) for r in records] == [
+        ("1", str(tmp_path / "sub/a.png"), "x"), ("2", str(tmp_path / "sub/b.png"), "y"),
+    ]  # fmt: skip
+    assert ledger.causes("dropped") == {"no such picture": 1, "no picture": 1}
+
+
+def test_boxes_are_labels_and_an_empty_tuple_is_one(tmp_path):
+    from tests.data.picture_sets.test_voc import note, written
+
+    for name in "abc":
+        picture(tmp_path / f"JPEGImages/{name}.jpg")
+    written(tmp_path, {"a": note(("cat", 1, 1, 10, 5, ""), ("cat", 3, 3, 3, 2, "")), "b": note()}, {})
+    records, ledger = read(tmp_path)
+    assert [[(box.label, box.right) for box in r.label] for r in records] == [[("cat", 10)], []]
+    assert ledger.causes("dropped") == {"no label": 1}
+    assert ledger.changes == {"box without area left out": 1}
+    assert len(read(tmp_path, labelled=False)[0]) == 3

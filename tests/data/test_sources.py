@@ -126,7 +126,7 @@ def test_no_permission(tmp_path):
             os.seteuid(0)
 
 
-@pytest.mark.parametrize("files", [[], ["a.csv"], ["train.csv", "train.tsv"], ["pictures/a.png"]])
+@pytest.mark.parametrize("files", [[], ["a.csv"], ["train.csv", "train.tsv"], ["papers/a.pdf"]])
 def test_folders_that_are_no_data(tmp_path, files):
     for file in files:
         write(tmp_path / file, CSV)

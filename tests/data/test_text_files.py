@@ -49,5 +49,5 @@ def test_files_that_cannot_be_read_say_why(tmp_path, monkeypatch):
     monkeypatch.setattr(text_files, "LINE_LIMIT", 100)
     root = folder(tmp_path, {"a/1.txt": "好", "a/2.txt": b"caf\xe9", "b/1.txt": "line\n" * 50, "b/2.txt": "fine"})
     os.mkfifo(root / "b/3.txt")
-    found = [problem for _, _, problem in TextFiles(root, classes_in(root), "utf-8").texts()]
+    found = [row.problem for row in TextFiles(root, classes_in(root), "utf-8").file_rows()]
     assert found == ["", "undecodable bytes", "row too long", "", "not a regular file"]

@@ -37,3 +37,15 @@ def test_what_is_not_known_is_left_out():
     assert "## Limits" in text
     assert "gives a number" in card({"kind": "regress"})
     assert "any number of labels" in card({"kind": "classify_many"})
+
+
+def test_of_pictures_it_speaks_of_pictures():
+    text = card({**RESULTS, "model": {**RESULTS["model"], "modality": "image"}})
+    for fact in (
+        "gives one label to a picture",
+        "pictures of other cameras",
+        "zhuji predict BUNDLE picture.jpg",
+        'predict(["picture.jpg"])',
+    ):
+        assert fact in text, fact
+    assert "a text" not in text

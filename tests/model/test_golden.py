@@ -1,12 +1,16 @@
+import base64
+import io
 import json
 
 import numpy as np
+import pytest
+from PIL import Image
 
 from zhuji.core.contracts import Backbone, Modality
 from zhuji.core.lookup import find
 from zhuji.core.records import Record
 from zhuji.model.assembly import assemble
-from zhuji.model.golden import LONGEST_INPUT, choose_golden
+from zhuji.model.golden import LONGEST_INPUT, choose_golden, from_json
 from zhuji.model.parity import reopened
 from zhuji.model.predictor import Predictor
 from zhuji.tasks.classify import Classify
@@ -74,3 +78,40 @@ def test_rows_of_words_and_rows_without_classes_are_chosen_too():
     predictor.golden = json.loads(json.dumps(rows))
     assert reopened(predictor).passed and reopened(predictor).gap == 0
     assert len(choose_golden(predictor, records, {"loss": np.zeros(60)}, 5)) == 5
+
+
+def test_pictures_travel_as_bytes_and_large_ones_smaller(tmp_path, monkeypatch):
+    from zhuji.core.records import Picture
+    from zhuji.model import golden
+
+    image = Image.effect_noise((700, 300), 90)
+    image.save(tmp_path / "large.png")
+    image.resize((20, 10)).save(tmp_path / "small.png")
+    small = golden.carried(Picture(str(tmp_path / "small.png"), mark=b"x"))
+    assert small == Picture(data=(tmp_path / "small.png").read_bytes())
+    large = golden.carried(Picture(str(tmp_path / "large.png")))
+    assert Image.open(io.BytesIO(large.data)).size == (512, 219)
+    assert len(large.data) < (tmp_path / "large.png").stat().st_size
+    row = {"input": small, "answer": "a", "score": None, "scores": None}
+    written = json.loads(json.dumps(golden.as_json(row)))
+    assert golden.from_json(written["input"]) == small
+    assert golden.as_json({**row, "input": ["a", "b"]})["input"] == ["a", "b"]
+    assert golden.carried("a text") == "a text" == golden.from_json("a text")
+
+
+def of_bytes(image):
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return {"picture": base64.b64encode(file.getvalue()).decode()}
+
+
+LARGE = of_bytes(Image.new("1", (600, 3)))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [None, 3, {}, {"picture": 3}, {"picture": "not base64!"}, {"picture": "", "more": 1}, [1], {"picture": "aGVsbG8="}, LARGE],
+)
+def test_inputs_of_strangers_that_are_none(raw):
+    with pytest.raises(ValueError):
+        from_json(raw)

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from zhuji.core.units import Units
-from zhuji.nn.stems import IdStem
+from zhuji.nn.stems import IdStem, ValueStem
 
 
 def test_looks_up_ids_and_leaves_padding_at_zero_whatever_id_stands_there():
@@ -26,3 +26,14 @@ def test_rarity_weighs_each_vector_and_is_learned():
     torch.testing.assert_close(features.states[0, 0], 2 * stem.table.weight[1])
     torch.testing.assert_close(features.states[0, 1], 0.5 * stem.table.weight[2])
     assert stem.weight.weight.requires_grad
+
+
+def test_values_are_mapped_or_left_as_they_are_and_padding_is_zero():
+    values, mask = torch.randn(2, 3, 4, 5), torch.rand(2, 3, 4) < 0.5
+    units = Units(mask, values=values)
+    same = ValueStem(5, 5, as_they_are=True)
+    assert not list(same.parameters()) and torch.equal(same(units).states, values * mask.unsqueeze(-1))
+    for stem in (ValueStem(5, 5, as_they_are=False), ValueStem(5, 7, as_they_are=True)):
+        states = stem(units).states
+        assert not states[~mask].any()
+        torch.testing.assert_close(states[mask], values[mask] @ stem.map.weight.T + stem.map.bias)

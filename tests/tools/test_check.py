@@ -47,3 +47,18 @@ def test_the_page_is_sealed_and_escaped(tmp_path: Path) -> None:
     check(str(tmp_path / "d.csv"), page=tmp_path / "p.html")
     page = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "<script" not in page and "<b>dogs" not in page and "http://" not in page and "https://" not in page
+
+
+def test_pictures_are_checked_without_asking_for_their_language(tmp_path: Path) -> None:
+    from tests import pictured
+
+    root = pictured.write_pictures(tmp_path / "colours", rows=60)
+    green = sorted((root / "train/green").iterdir())
+    (root / "test/red/same.png").write_bytes(green[0].read_bytes())
+    found = check(str(root), page=tmp_path / "p.html")
+    assert found.facts["languages"] == {} and found.facts["duplicates"]["exact"] == 1
+    assert found.facts["leaks"]["found"]["exact"] == 1 and not found.passed
+    lines = dict(found.lines)
+    assert lines["image"] == "image — files of pictures" and "length" not in lines
+    assert found.facts["doubtful"]["looked_at"] == 61
+    assert [row["id"] for row in found.facts["doubtful"]["rows"]] == ["test/red/same.png"]

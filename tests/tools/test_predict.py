@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import json
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from tests import supervised, trained
-from zhuji.core.errors import MissingColumn
+from zhuji.core.errors import MissingColumn, NoRole
+from zhuji.core.records import Box, Picture
 from zhuji.data.ledger import Ledger
 from zhuji.model.bundle import open_bundle
-from zhuji.tools.predict import free_name, predict
+from zhuji.tools.predict import free_name, predict, written
 
 
 def test_order_columns_and_broken_rows(tmp_path: Path) -> None:
@@ -57,3 +59,40 @@ def test_words_of_a_file_are_tagged(tmp_path: Path) -> None:
     assert ledger.read == 31 and ledger.total("used") == 31
     assert all(len(row.prediction.answer) == len(row.values["words"]) for row in rows[:30])
     assert rows[-1].as_dict()["prediction"] == ["B-PER", "O", "B-PER"]
+
+
+def test_pictures_folders_and_lists_are_answered_and_broken_ones_dropped(tmp_path: Path) -> None:
+    from tests import pictured
+
+    predictor = pictured.result().load().predictor
+    good = sorted((pictured.data() / "test/green").iterdir())
+    (tmp_path / "list.csv").write_text("file_name,who\n" + "".join(f"{path},me\n" for path in good) + "gone.png,you\n,nobody\n")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/a.png").write_bytes(b"")
+    (tmp_path / "broken/b.jpg").write_bytes(good[0].read_bytes())
+    ledger = Ledger()
+    sources = [good[0], pictured.data() / "test", tmp_path / "list.csv", tmp_path / "broken", str(good[1]), "no such picture"]
+    rows = list(predict(predictor, sources, ledger))
+    count = len(list((pictured.data() / "test").rglob("*.*")))
+    assert ledger.read == 1 + count + len(good) + 2 + 2 + 2 and ledger.read == len(rows) + ledger.total("dropped")
+    assert ledger.causes("dropped") == {"no such picture": 2, "no picture": 1, "empty picture file": 1}
+    assert rows[0].as_dict() == {"file": good[0].name, "image": str(good[0]), "prediction": "green", "score": rows[0].prediction.score,
+                                 "scores": dict(rows[0].prediction.scores or {})}  # fmt: skip
+    assert rows[1].values["label"] in pictured.COLOURS
+    assert rows[1 + count].values == {"file_name": str(good[0]), "who": "me"}
+    json.dumps([row.as_dict() for row in rows])
+
+
+def test_bytes_of_pictures_are_not_written_down() -> None:
+    values = {"image": Picture(data=b"12"), "raw": b"12", "note": "", "n": 3, "objects": (Box("cat", 0, 1, 2, 3),)}
+    box = {"label": "cat", "left": 0, "top": 1, "right": 2, "bottom": 3}
+    assert written(values) == {"note": "", "n": 3, "objects": [box]}
+    assert written({"image": Picture("a.png", b"12")}) == {"image": "a.png"}
+
+
+def test_a_table_without_pictures_is_refused(tmp_path: Path) -> None:
+    from tests import pictured
+
+    (tmp_path / "a.csv").write_text("text,label\na good film of this year,up\nanother film,down\n")
+    with pytest.raises(NoRole, match="image"):
+        list(predict(pictured.result().load().predictor, [tmp_path / "a.csv"], Ledger()))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -98,3 +100,48 @@ def test_texts_without_a_word(text):
 def test_without_rows_there_are_none():
     train = rows(0, 10)
     assert baselines(Classify().fit(train), train, []) == {}
+
+
+def pictures(seed, count):
+    """Marked pictures of one colour with noise; a third of them bears another's label."""
+    import io
+
+    from PIL import Image
+
+    from zhuji.core.records import Picture
+    from zhuji.data.marks import marked
+
+    rng, found = np.random.default_rng(seed), []
+    for i in range(count):
+        label = i % 3
+        colour = np.eye(3)[label if rng.random() > 0.3 else rng.integers(3)] * 120 + 60
+        file = io.BytesIO()
+        Image.fromarray((colour + rng.normal(0, 30, (8, 8, 3))).clip(0, 255).astype(np.uint8)).save(file, "PNG")
+        found.append(Record(f"{seed}-{i}", marked(Picture(data=file.getvalue()))[0], label="rgb"[label]))
+    return found
+
+
+def test_pictures_are_compared_by_thumbnail():
+    from sklearn.linear_model import LogisticRegression
+
+    from zhuji.data.marks import thumbnails
+
+    train, test = pictures(0, 150), pictures(1, 60)
+    found = baselines(Classify().fit(train), train, test, resamples=0)
+    assert list(found) == ["majority", "thumbnail_svm", "thumbnail_logistic"]
+    learn, ask = (thumbnails([r.input for r in rows]).astype(np.float32) for rows in (train, test))
+    mean, deviation = learn.mean(0), learn.std(0) + 1
+    ours = LogisticRegression(C=0.01, max_iter=100).fit((learn - mean) / deviation, [r.label for r in train])
+    assert found["thumbnail_logistic"].scores.value("accuracy") == pytest.approx(
+        ours.score((ask - mean) / deviation, [r.label for r in test])
+    )
+    assert found["thumbnail_svm"].scores.value("accuracy") > 0.6 > found["majority"].scores.value("accuracy")
+
+
+def test_numbers_and_many_labels_of_pictures():
+    train = pictures(0, 90)
+    numbers = [replace(r, label=float("rgb".index(r.label))) for r in train]
+    assert list(baselines(Regress().fit(numbers), numbers, numbers[:20], resamples=0)) == ["mean", "thumbnail_ridge"]
+    many = [replace(r, label=(r.label, "all")) for r in train]
+    found = baselines(Classify(many=True).fit(many), many, many[:30], resamples=0)
+    assert found["thumbnail_logistic"].scores.value("micro_f1") > 0.8

@@ -144,3 +144,25 @@ def test_a_run_that_cannot_begin_does_not_count_as_begun(tmp_path) -> None:
     with pytest.raises(OneClass):
         begin(run_of(rows_with(tmp_path / "rows.csv", ["same"]), "data.label=[label]", "task.name=classify"), tmp_path / "run")
     assert not (tmp_path / "run" / places.START).exists()
+
+
+def test_a_model_reads_what_the_rows_hold(tmp_path: Path, data: Path) -> None:
+    from tests import pictured
+    from zhuji.core.errors import ImpossiblePair
+
+    with pytest.raises(ImpossiblePair, match="resnet-20"):
+        begin(run_of(pictured.data(), "data.max_dropped=0.1"), tmp_path / "a")
+    with pytest.raises(ImpossiblePair, match="the rows are texts"):
+        begin(run_of(data, "modality={name: image}"), tmp_path / "b")
+
+
+def test_a_run_on_pictures_is_begun_again_with_the_same_rows(tmp_path: Path) -> None:
+    from tests import pictured
+
+    run = compose({"data": {"path": str(pictured.data())}}, sets=[*pictured.FAST, "data.max_dropped=0.1"])
+    first = begin(run, tmp_path)
+    second = again(tmp_path)
+    assert second.material.modality.files() != {} and second.material.digest() == first.material.digest()
+    pictured.write_pictures(tmp_path / "other", rows=60, seed=1)
+    with pytest.raises(ChangedSinceStart):
+        again(tmp_path, data={"path": str(tmp_path / "other")})

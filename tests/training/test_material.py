@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from zhuji.core.records import SPLITS, Record
 from zhuji.data.ledger import Ledger
@@ -82,3 +83,32 @@ def test_second_inputs_are_learned_from_and_stand_beside_the_first():
     assert set(material.modality.decode(batch.other.ids[0][batch.other.mask[0]]).split()) == {"c"}
     other = [replace(record, target="d") for record in records]
     assert encode(part.modality, Translate(), other).digest() != part.digest()
+
+
+def test_boxes_are_placed_on_the_grid_and_batches_are_varied_by_their_seed():
+    """A modality that halves every box and adds noise."""
+    from tests.contracts.doubles import Picture, Tag
+    from zhuji.core.records import Box
+
+    seen = []
+
+    class Halving(Picture):
+        def placed(self, record, encoded):
+            return replace(record, label=tuple(replace(box, right=box.right / encoded.grid[1]) for box in record.label))
+
+        def varied(self, batch, chance):
+            return replace(batch, units=replace(batch.units, values=batch.units.values + torch.rand(1, generator=chance)))
+
+    class Seeing(Tag):
+        def targets(self, record):
+            seen.append(record.label)
+            return {"tags": torch.zeros(3, dtype=torch.int64)}
+
+    inputs = Picture.example()[1]
+    records = [Record(str(n), raw, label=(Box("a", 0, 0, 6, 6),)) for n, raw in enumerate(inputs)]
+    rows = encode(Halving(), Seeing(), records)
+    assert [label[0].right for label in seen] == [6 / raw.shape[1] for raw in inputs]
+    plan = BatchPlan(np.arange(len(inputs)), 9)
+    assert rows.batch(plan).units.values.shape == (4, 3, 3, 1)
+    one, same, other = (rows.varied(plan, seed).units.values for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other) and not torch.equal(one, rows.batch(plan).units.values)

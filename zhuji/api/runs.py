@@ -96,8 +96,8 @@ class Handle:
         return tuple(self.predictor.model.task.plain().get("labels", ()))
 
     def predict(self, inputs: Iterable[Any]) -> list[Prediction]:
-        """One answer per raw input, in order. A single text counts as one input."""
-        return list(self.predictor.predict([inputs] if isinstance(inputs, str) else inputs))
+        """One answer per raw input, in order: texts, or of a model for pictures their paths or bytes. A single one counts as one input."""
+        return list(self.predictor.predict([inputs] if isinstance(inputs, str | bytes | Path) else inputs))
 
     def evaluate(
         self, data: str | Path | None = None, *, seed: int | None = None, sets: Sequence[str] = (), **columns: Any

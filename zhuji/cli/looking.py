@@ -11,6 +11,7 @@ from zhuji.cli import terminal
 from zhuji.cli.options import (
     Group,
     Id,
+    Image,
     Json,
     Label,
     MaxDropped,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 def check(  # noqa: PLR0917 - the options of a verb
     data: Annotated[str, typer.Argument(help="The file or folder that one would train on.")],
     text: Text = None,
+    image: Image = None,
     label: Label = None,
     group: Group = None,
     time: Time = None,
@@ -50,7 +52,16 @@ def check(  # noqa: PLR0917 - the options of a verb
     from zhuji import api
 
     columns = data_options(
-        text=text, label=label, group=group, time=time, id=id_, split=split, valid=valid, test=test, max_dropped=max_dropped
+        text=text,
+        image=image,
+        label=label,
+        group=group,
+        time=time,
+        id=id_,
+        split=split,
+        valid=valid,
+        test=test,
+        max_dropped=max_dropped,
     )
     with terminal.speaking(as_json) as answer:
         found = api.check(data, page=page, seed=seed, sets=sets or (), **columns)

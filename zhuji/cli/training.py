@@ -12,6 +12,7 @@ from zhuji.cli.options import (
     Epochs,
     Group,
     Id,
+    Image,
     Json,
     Label,
     Leaks,
@@ -44,7 +45,7 @@ Recipe = Annotated[
 
 def train(  # noqa: PLR0917 - the options of a verb
     data: Annotated[
-        str | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or CoNLL file, or a folder of texts by class.")
+        str | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or CoNLL file, or a folder of texts or pictures.")
     ] = None,
     model: Recipe = None,
     start: Start = None,
@@ -55,6 +56,7 @@ def train(  # noqa: PLR0917 - the options of a verb
     ] = None,
     epochs: Epochs = None,
     text: Text = None,
+    image: Image = None,
     target: Target = None,
     label: Label = None,
     group: Group = None,
@@ -75,7 +77,7 @@ def train(  # noqa: PLR0917 - the options of a verb
     from zhuji import api
 
     columns = data_options(
-        text=text, target=target, label=label, group=group, time=time, id=id_, split=split, valid=valid, test=test, leaks=leaks,
+        text=text, image=image, target=target, label=label, group=group, time=time, id=id_, split=split, valid=valid, test=test, leaks=leaks,
         max_dropped=max_dropped,
     )  # fmt: skip
     with terminal.speaking(as_json) as answer:

@@ -14,7 +14,7 @@ import typer
 
 from zhuji.cli import terminal
 from zhuji.cli.inputs import counts, dropped_text, given
-from zhuji.cli.options import Group, Id, Json, Label, Sets, Target, Text, Unmoved, data_options
+from zhuji.cli.options import Group, Id, Image, Json, Label, Sets, Target, Text, Unmoved, data_options
 from zhuji.cli.writing import writer
 from zhuji.core.log import in_language, say
 from zhuji.data.writing import csv_rows, json_rows
@@ -32,6 +32,7 @@ def evaluate(  # noqa: PLR0917 - the options of a verb
     model: Model,
     data: Annotated[str | None, typer.Argument(help="Labelled rows; without it the run's own test split.")] = None,
     text: Text = None,
+    image: Image = None,
     target: Target = None,
     label: Label = None,
     group: Group = None,
@@ -43,7 +44,7 @@ def evaluate(  # noqa: PLR0917 - the options of a verb
     """Score a model on labelled rows, through the same path as training."""
     from zhuji import api
 
-    columns = data_options(text=text, target=target, label=label, group=group, id=id_)
+    columns = data_options(text=text, image=image, target=target, label=label, group=group, id=id_)
     with terminal.speaking(as_json) as answer:
         found = api.evaluate(model, data, seed=seed, sets=sets or (), **columns)
         answer(found.as_dict(), _show_scores)
@@ -71,10 +72,13 @@ def predict(  # noqa: PLR0917 - the options of a verb
     model: Model,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT|FILE|-]...", help="Texts, files of rows, or - for lines of standard input."),
+        typer.Argument(
+            metavar="[TEXT|FILE|-]...", help="Texts, pictures, files of rows, folders, or - for lines of standard input."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a .csv, .jsonl or .parquet file.")] = None,
     text: Text = None,
+    image: Image = None,
     as_json: Json = False,
     seed: MaybeSeed = None,
     sets: Sets = None,
@@ -86,7 +90,7 @@ def predict(  # noqa: PLR0917 - the options of a verb
     ledger = Ledger()
     with terminal.speaking(as_json) as answer:
         sources = [*given(inputs or ["-"])]
-        rows = api.predict(model, sources, ledger, seed=seed, sets=sets or (), **data_options(text=text))
+        rows = api.predict(model, sources, ledger, seed=seed, sets=sets or (), **data_options(text=text, image=image))
         if out is not None:
             with writer(out) as write:
                 for row in rows:
@@ -109,7 +113,7 @@ def _stream(rows: Iterable[Answered], files: bool) -> None:
         return
     for row in rows:
         score = row.prediction.score
-        text = " ".join(str(row.values["text"]).split())
+        text = " ".join(str(row.values.get("text", row.values.get("file", ""))).split())
         cells = [_answer(row), "" if score is None else f"{score:.3f}", text]
         sys.stdout.write("\t".join(map(terminal.printable, cells)) + "\n")
 
@@ -120,7 +124,7 @@ def _answer(row: Answered) -> str:
     if row.words:
         return ", ".join(f"{kind} {text}" for kind, text in row.spans) or "–"
     if isinstance(answer, tuple):
-        return ", ".join(answer)
+        return ", ".join(f"{part['label']} {part['score']:.2f}" if isinstance(part, dict) else str(part) for part in answer)
     return f"{answer:.6g}" if isinstance(answer, float) else " ".join(str(answer).split())
 
 

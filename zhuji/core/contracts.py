@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from zhuji.core.config import Part
 from zhuji.core.errors import CannotExplain
@@ -28,19 +28,23 @@ Corrupt = Callable[[Features], Features]
 
 Needs = Literal["label", "target", "tags", "lesson", "nothing"]
 
+Reads = Literal["texts", "pictures"]
+
 Teaches = Literal["rows", "vectors", "units"]
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32, the number of units that were
-    cut off because the row was too long, and where units have them `words (*grid)` and `parts (*grid, K)` int32 as in `Units`."""
+    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32 or uint8 (pixels), the number of units that
+    were cut off because the row was too long, and where units have them `words (*grid)` and `parts (*grid, K)` int32 as in `Units`. `frame (4,)`
+    float32 of a picture: scale_x, scale_y, offset_x, offset_y, so that x * scale_x + offset_x is a place in the resized picture."""
 
     ids: np.ndarray | None = None
     values: np.ndarray | None = None
     cut: int = 0
     words: np.ndarray | None = None
     parts: np.ndarray | None = None
+    frame: np.ndarray | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -126,10 +130,19 @@ class Modality(Part, ABC):
     """Raw input <-> `Units`. What it must learn from the training split (a vocabulary) it learns in `fit`."""
 
     shelf: ClassVar[str] = "modality"
+    reads: ClassVar[Reads] = "texts"
+    """What its inputs are: texts (or words), or undecoded pictures (`Picture`)."""
+    cut_by: ClassVar[str] = "too long"
+    """Under which name the ledger counts rows of which something was cut off."""
 
     @property
     @abstractmethod
     def spec(self) -> UnitSpec: ...
+
+    @property
+    def light(self) -> bool:
+        """Whether one of its units says little, as a pixel does: a batch may hold far more of them than of words."""
+        return False
 
     @property
     def fitted(self) -> bool:
@@ -159,6 +172,19 @@ class Modality(Part, ABC):
     @abstractmethod
     def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
         """Rows padded to `grid` (B, *grid)."""
+
+    def placed(self, record: Record, encoded: Encoded) -> Record:
+        """A copy of the record whose boxes are fractions of the grid's width and height, in [0, 1]: what lies outside of what was kept of the
+        picture is dropped, what lies partly outside is cut. A record without places is handed back."""
+        return record
+
+    def unplaced(self, prediction: Prediction, encoded: Encoded) -> Prediction:
+        """The inverse for an answer: its places as those of the input as it came."""
+        return prediction
+
+    def varied(self, batch: Batch, chance: Generator) -> Batch:
+        """A batch of training rows, changed by chance in ways that leave its targets true (augmentation); everything is drawn from `chance`."""
+        return batch
 
     @abstractmethod
     def stem(self, dim: int) -> nn.Module:

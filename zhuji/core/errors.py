@@ -2,7 +2,7 @@
 
     ZhujiError
     ├── UsageError      what was asked for cannot be               exit code 2
-    ├── DataError       what was read is not what it should be     exit code 3
+    ├── DataError       what was read is not what it should be     exit code 3; of pictures in `core/unreadable.py`
     ├── BundleError     a model folder that cannot be trusted      exit code 4
     ├── RunError        a run that cannot start, go on or resume   exit code 5
     └── ServingError    what a server does not answer              exit code 6; in `core/refusals.py`
@@ -388,7 +388,8 @@ class ScratchFull(RunError):
 
 def catalogue() -> dict[str, type[ZhujiError]]:
     """Every concrete error by its code: the leaves of the tree, sorted."""
-    importlib.import_module("zhuji.core.refusals")  # the branch that has a room of its own
+    for room in ("refusals", "unreadable"):  # branches that have rooms of their own
+        importlib.import_module(f"zhuji.core.{room}")
 
     def leaves(root: type[ZhujiError]) -> list[type[ZhujiError]]:
         below = root.__subclasses__()

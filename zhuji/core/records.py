@@ -6,16 +6,55 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Label = str | float | tuple[str, ...] | None
+from zhuji.core.log import in_language
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that was not decoded: a file, or its bytes (from a table, or sent by somebody). `mark`: how it looks, by which copies are found,
+    once it was looked at (`data.marks`)."""
+
+    path: str = ""
+    data: bytes | None = field(default=None, repr=False)
+    mark: bytes | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """What a person calls it."""
+        return self.path or in_language("a picture", "图片")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where an object stands in a picture, in pixels from the upper left corner of the upright picture; `right` and `bottom` are exclusive."""
+
+    label: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+Label = str | float | tuple[str, ...] | tuple[Box, ...] | None
 
 SPLITS = ("train", "valid", "test")
 
 
+def boxed(label: Label) -> bool:
+    """Are these boxes, at least one? Without any a tuple of boxes looks like one of names."""
+    return isinstance(label, tuple) and any(isinstance(part, Box) for part in label)
+
+
+def class_names(label: Label) -> tuple[str, ...]:
+    """The classes that a tuple names or of which there is a box, each once, sorted; none of another label."""
+    parts = label if isinstance(label, tuple) else ()
+    return tuple(sorted({part.label if isinstance(part, Box) else part for part in parts}))
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`input` is what the modality reads (a str for text); `label` what the task learns: a class name, a tuple of class
-    names (many labels), one tag for each word of an `input` that is a tuple of words (tagging), a number (regression) or None
-    (unlabelled). `target` is a second input: a translation, the other half of a pair. `lesson` is a teacher's vector, float32, for what
+    """`input` is what the modality reads (a str for text, a `Picture`); `label` what the task learns: a class name, a tuple of class
+    names (many labels), one tag for each word of an `input` that is a tuple of words (tagging), a tuple of boxes (objects in a
+    picture; empty: there is none), a number (regression) or None (unlabelled). `target` is a second input: a translation, the other half of a pair. `lesson` is a teacher's vector, float32, for what
     is learned from vectors.
 
     `id` is unique in the data set and stays the same from read to read: the id column, else `row-<number>`.

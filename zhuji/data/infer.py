@@ -6,33 +6,30 @@ Names are hints; they count only where the content allows what they say. Where n
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from zhuji.core.config import nearest
-from zhuji.core.errors import BadSetting, EmptyData, MissingColumn, NoReadableRow, NoRole
+from zhuji.core.errors import BadSetting, MissingColumn, NoRole
 from zhuji.core.log import in_language
+from zhuji.core.records import Picture
 from zhuji.data import names
-from zhuji.data.cells import cell_text, is_flag, number, time_text
+from zhuji.data.cells import is_flag, number, time_text
+from zhuji.data.columns import Column, look, told_as
+from zhuji.data.pictures import ENDINGS, is_picture
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source
 from zhuji.data.tags import Scheme, scheme_of
-from zhuji.data.words import counted
 
-LOOK_ROWS = 5_000
-LOOK_CHARACTERS = 1 << 26
-_CELL = 50
-"""What an empty cell costs, in characters: a table may be wide."""
-
-Kind = Literal["classify", "classify_many", "regress", "tag", "pair", "unlabelled"]
+Kind = Literal["classify", "classify_many", "regress", "tag", "pair", "detect", "unlabelled"]
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Columns by role. `reasons`: role -> why, also for `kind`; `scheme`: what tags keep to, where words are tagged."""
+    """Columns by role. `reasons`: role -> why, also for `kind`; `scheme`: what tags keep to, where words are tagged. With an `image` there is no
+    `text`."""
 
     text: tuple[str, ...]
     label: tuple[str, ...] = ()
@@ -44,40 +41,8 @@ class Roles:
     kind: Kind = "unlabelled"
     label_separator: str | None = None
     scheme: Scheme | None = None
+    image: str | None = None
     reasons: dict[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass
-class Column:
-    """What a look at the first rows tells about one column."""
-
-    name: str
-    values: list[Any]
-
-    def __post_init__(self) -> None:
-        self.filled = [value for value in self.values if value is not None and value != ""]
-        self.texts = [_told(value).strip() for value in self.filled]
-        self.distinct = Counter(self.texts)
-        self.length = sum(map(len, self.texts)) / max(len(self.texts), 1)
-
-    def share(self, test: Callable[[Any], object]) -> float:
-        """Share of the filled cells that pass."""
-        return sum(bool(test(value)) for value in self.filled) / max(len(self.filled), 1)
-
-    @property
-    def numeric(self) -> bool:
-        return bool(self.filled) and self.share(lambda value: number(value) is not None) > 0.95
-
-    @property
-    def unique(self) -> bool:
-        return len(self.distinct) == len(self.values)
-
-
-def _told(value: Any) -> str:
-    try:
-        return cell_text(value)
-    except UnicodeDecodeError:  # bytes that are no text, such as a picture's
-        return ""
 
 
 Choice = tuple[str, str] | None
@@ -100,19 +65,27 @@ def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) 
     reasons = dict.fromkeys(given, in_language("given", "指定"))
     taken = {name for names_ in given.values() for name in names_}
     found = dict(given)
-    for both in (_tagged(columns, given), _paired(columns, given, pairs)):
+    if "text" not in given and "image" not in given and (picture := pictured(columns, source.parts[0].path.parent)):
+        found["image"], reasons["image"] = (picture[0],), picture[1]
+        taken.add(picture[0])
+    for both in () if "image" in found else (_tagged(columns, given), _paired(columns, given, pairs)):
         for role, name in ({} if both is None else both).items():
             found[role] = (name,)
             reasons.setdefault(role, _beside(role, name, both or {}))
             taken.add(name)
     for role, find in _FINDERS.items():
-        if role == "label" and "target" in found:
+        if (role == "label" and "target" in found) or (role == "text" and "image" in found):
             continue
         free = [column for column in columns if column.name not in taken]
         if role not in found and (choice := find(free)):
             found[role], reasons[role] = (choice[0],), choice[1]
             taken.add(choice[0])
-    if "text" not in found:
+    if "text" in found and "image" in found:
+        rule = in_language(
+            "must not be given beside data.text: a row has one input", "不能与 data.text 同时指定：每行只有一个输入"
+        )
+        raise BadSetting(file=settings.path, key="data.image", rule=rule)
+    if not {"text", "image"} & found.keys():
         raise NoRole(file=source.parts[0].path, role="text", columns=", ".join(source.columns))
     by_role = {role: [c for name in found.get(role, ()) for c in columns if c.name == name] for role in ("text", "label")}
     scheme = _scheme(by_role)
@@ -121,35 +94,16 @@ def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) 
         kind, reasons["kind"] = "tag", in_language(f"a tag for each word, by {scheme}", f"每个词一个标签，格式为 {scheme}")
     elif "target" in found:
         kind, reasons["kind"] = "pair", in_language("pairs of texts", "成对的文本")
-    one = {role: found[role][0] if role in found else None for role in ("group", "time", "id", "split", "target")}
+    one = {role: found[role][0] if role in found else None for role in ("group", "time", "id", "split", "target", "image")}
     return Roles(
-        found["text"], found.get("label", ()), **one, kind=kind, label_separator=settings.label_separator, scheme=scheme,
+        found.get("text", ()), found.get("label", ()), **one, kind=kind, label_separator=settings.label_separator, scheme=scheme,
         reasons=reasons,
     )  # fmt: skip
 
 
-def look(source: Source) -> list[Column]:
-    """The columns as the first rows show them: at most `LOOK_ROWS` rows and `LOOK_CHARACTERS` characters over all parts."""
-    rows: list[dict[str, Any]] = []
-    lost = Counter[str]()
-    room, share = LOOK_CHARACTERS, max(LOOK_ROWS // len(source.parts), 1)
-    for raw in chain.from_iterable(islice(source.rows(part), share) for part in source.parts):
-        if raw.values is None:
-            lost[raw.problem] += 1
-        elif room > 0:
-            rows.append(raw.values)
-            room -= sum(_CELL + (len(value) if isinstance(value, str) else 0) for value in raw.values.values())
-    if not rows and lost:
-        causes = counted(dict(lost.most_common()))
-        raise NoReadableRow(file=source.parts[0].path, rows=lost.total(), causes=causes)
-    if not rows:
-        raise EmptyData(file=source.parts[0].path)
-    return [Column(name, [row.get(name) for row in rows]) for name in source.columns]
-
-
 def _given(columns: tuple[str, ...], settings: DataSettings) -> dict[str, tuple[str, ...]]:
     asked: dict[str, tuple[str, ...] | None] = {"text": settings.text, "label": settings.label}
-    for role in ("target", "split", "group", "time", "id"):
+    for role in ("image", "target", "split", "group", "time", "id"):
         name = cast(str | None, getattr(settings, role))
         asked[role] = (name,) if name else None
     given = {role: wanted for role, wanted in asked.items() if wanted}
@@ -245,9 +199,11 @@ def _best_named(columns: Iterable[Column], hints: tuple[str, ...]) -> Column | N
 
 def _split(columns: list[Column]) -> Choice:
     named = [
-        c for c in columns if names.is_one(c.name, names.SPLIT) and c.share(lambda value: names.split_name(_told(value))) > 0.5
+        c
+        for c in columns
+        if names.is_one(c.name, names.SPLIT) and c.share(lambda value: names.split_name(told_as(value))) > 0.5
     ]
-    fit = [c for c in columns if c.filled and c.share(lambda value: names.split_name(_told(value))) > 0.95]
+    fit = [c for c in columns if c.filled and c.share(lambda value: names.split_name(told_as(value))) > 0.95]
     column = _best_named(named or fit, names.SPLIT) or next((c for c in fit if len(c.distinct) > 1), None)
     return (column.name, in_language("values ", "取值为 ") + "/".join(sorted(column.distinct)[:6])) if column else None
 
@@ -267,7 +223,7 @@ _ISO_DATE = re.compile(r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}.*")
 
 
 def _time(columns: list[Column]) -> Choice:
-    fit = [c for c in columns if c.filled and c.share(lambda value: time_text(_told(value))) > 0.95]
+    fit = [c for c in columns if c.filled and c.share(lambda value: time_text(told_as(value))) > 0.95]
     if column := _best_named(fit, names.TIME):
         return column.name, f"{_named(column)}{in_language('holds times such as ', '内容为时间，如 ')}{column.texts[0][:40]}"
     column = next((c for c in fit if all(map(_ISO_DATE.fullmatch, c.texts))), None)
@@ -281,6 +237,23 @@ def _group(columns: list[Column]) -> Choice:
         return None
     distinct = f"{len(column.distinct):,}"
     return column.name, _named(column) + in_language(f"{distinct} distinct values", f"有 {distinct} 个不同的值")
+
+
+def pictured(columns: list[Column], folder: Path) -> Choice:
+    """The column of pictures, of their bytes, or of names of picture files that lie in or below `folder`."""
+    fit = [c for c in columns if c.filled and c.share(_is_pictured) > 0.5]
+    named = [c for c in fit if not isinstance(c.filled[0], str) or (folder / c.filled[0]).is_file()]
+    column = _best_named(named, names.IMAGE) or next(iter(named), None)
+    if column is None:
+        return None
+    files = isinstance(column.filled[0], str) or (isinstance(column.filled[0], Picture) and column.filled[0].data is None)
+    return column.name, in_language("files of pictures", "图片文件") if files else in_language("bytes of pictures", "图片数据")
+
+
+def _is_pictured(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.lower().endswith(ENDINGS)
+    return isinstance(value, Picture) or (isinstance(value, bytes) and is_picture(value))
 
 
 def _text(columns: list[Column]) -> Choice:
@@ -302,6 +275,8 @@ def _varied(column: Column) -> bool:
 
 def _label(columns: list[Column]) -> Choice:
     fit = [c for c in columns if len(c.filled) > 0]
+    if column := next(filter(_boxed, fit), None):
+        return column.name, in_language(f"'{column.name}', boxes of objects", f"「{column.name}」，物体的框")
     hinted = [c for c in fit if c.numeric or _classes(c) or (names.is_one(c.name, names.LABEL) and c.length <= 200)]
     if column := _best_named(hinted, names.LABEL):
         return column.name, _named(column) + _distinct(column)
@@ -312,6 +287,10 @@ def _label(columns: list[Column]) -> Choice:
     return (
         (column.name, in_language("the last column of numbers, ", "最后一个数值列，") + _distinct(column)) if column else None
     )
+
+
+def _boxed(column: Column) -> bool:
+    return column.share(lambda value: isinstance(value, tuple)) > 0.5
 
 
 def _classes(column: Column) -> bool:
@@ -344,6 +323,8 @@ def _kind(label: list[Column], settings: DataSettings) -> tuple[Kind, str]:
                 raise BadSetting(file=settings.path, column=column.name, key="data.label", rule=rule, value=wrong)
         return "classify_many", in_language(f"{len(label)} columns of 0 and 1", f"{len(label)} 个取值为 0 和 1 的列")
     column = label[0]
+    if _boxed(column):
+        return "detect", in_language("boxes of objects in pictures", "图片中物体的框")
     if settings.label_separator:
         mark = settings.label_separator
         return "classify_many", in_language(f"labels separated by '{mark}'", f"标签以「{mark}」分隔")

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 
 from zhuji.core.errors import LeakFound
-from zhuji.core.records import SPLITS, Record
-from zhuji.data.cells import joined
-from zhuji.data.duplicates import exact_key, join, similarity
+from zhuji.core.records import SPLITS, Record, boxed
+from zhuji.data.alike import exact_key, similarity
+from zhuji.data.duplicates import join
 from zhuji.data.proxies import Proxy, proxies
 from zhuji.data.split import TEST
 from zhuji.data.words import counted
@@ -182,9 +182,9 @@ def _tied(records: Sequence[Record], splits: Array, tie: Array, rows: Array, kin
 
 def _copies(records: Sequence[Record], splits: Array, cluster: Array, rows: Array) -> list[Pair]:
     """Each row with the copy in an earlier split that is most like it."""
-    texts = [joined(r.input) for r in records]
+    inputs = [r.input for r in records]
     members = _members(cluster, rows)
-    keys = {int(i): exact_key(texts[int(i)]) for part in members.values() for i in part}
+    keys = {int(i): exact_key(inputs[int(i)]) for part in members.values() for i in part}
     exact: dict[int, int] = {}
     left: list[int] = []
     right: list[int] = []
@@ -197,15 +197,15 @@ def _copies(records: Sequence[Record], splits: Array, cluster: Array, rows: Arra
         else:
             left += [i] * len(before[:COMPARED])
             right += before[:COMPARED]
-    near = _best(texts, left, right)
+    near = _best(inputs, left, right)
     pairs = [_pair(records, splits, i, j, "exact") for i, j in exact.items()]
     return pairs + [_pair(records, splits, i, j, "near", alike) for i, (j, alike) in near.items()]
 
 
-def _best(texts: Sequence[str], left: list[int], right: list[int]) -> dict[int, tuple[int, float]]:
+def _best(inputs: Sequence[Any], left: list[int], right: list[int]) -> dict[int, tuple[int, float]]:
     """The most similar partner of each row of `left`, and how similar."""
     best: dict[int, tuple[int, float]] = {}
-    for i, j, alike in zip(left, right, similarity(texts, left, right).tolist(), strict=True):
+    for i, j, alike in zip(left, right, similarity(inputs, left, right).tolist(), strict=True):
         if i not in best or alike > best[i][1]:
             best[i] = (j, alike)
     return best
@@ -223,15 +223,15 @@ def _conflicts(records: Sequence[Record], cluster: Array) -> list[Conflict]:
     right: list[int] = []
     for copies in _members(cluster, several).values():
         part: list[int] = copies.tolist()
-        # Tags belong to the words of one text: those of a text that is nearly the same are others without being wrong.
-        names = [None if isinstance(records[i].input, tuple) else records[i].label for i in part]
+        # Tags and boxes belong to one text or picture: those of a text that is nearly the same are others without being wrong.
+        names = [None if isinstance(records[i].input, tuple) or boxed(records[i].label) else records[i].label for i in part]
         if len(set(names)) > 1 and not any(name is None or isinstance(name, float) for name in names):
             usual = Counter(names).most_common(1)[0][0]
             with_it = [i for i, name in zip(part, names, strict=True) if name == usual][:COMPARED]
             for i in (i for i, name in zip(part, names, strict=True) if name != usual):
                 left += [i] * len(with_it)
                 right += with_it
-    best = _best([joined(r.input) for r in records], left, right)
+    best = _best([r.input for r in records], left, right)
     return [
         Conflict(records[i].id, records[i].label, records[j].id, records[j].label, round(alike, 4))
         for i, (j, alike) in best.items()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from zhuji.core.records import Label
+from zhuji.core.records import Label, boxed, class_names
 
 Fate = Literal["used", "cut", "dropped"]
 FATES: tuple[Fate, ...] = ("used", "cut", "dropped")
@@ -45,7 +45,10 @@ class Ledger:
     units_cut: int = 0
 
     def settle(self, fate: Fate, cause: str = "", *, split: str | None, label: Label, rows: int = 1) -> None:
-        name = UNKNOWN if label is None else "|".join(label) if isinstance(label, tuple) else str(label)
+        if isinstance(label, tuple):
+            name = "|".join(class_names(label) if boxed(label) else [part for part in label if isinstance(part, str)])
+        else:
+            name = UNKNOWN if label is None else str(label)
         self.fates[Entry(fate, cause, split or UNKNOWN, name)] += rows
 
     def drop(self, cause: str, *, split: str | None = None, label: Label = None, rows: int = 1) -> None:

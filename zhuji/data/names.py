@@ -9,6 +9,10 @@ TEXT = (
     "post", "tweet", "utterance", "question", "问题", "query", "description", "描述", "input", "abstract", "摘要", "review text",
     "sms", "email", "mail", "邮件", "news", "reviewtext", "raw text", "utterances", "文档", "留言", "消息", "title", "标题",
 )  # fmt: skip
+IMAGE = (
+    "image", "图片", "img", "picture", "图像", "photo", "照片", "file name", "filename", "image path", "image file", "path", "file", "路径",
+    "文件名",
+)  # fmt: skip
 LABEL = (
     "label", "labels", "标签", "标注", "class", "类别", "分类", "target", "目标", "y", "sentiment", "情感", "polarity", "极性",
     "category", "categories", "种类", "类型", "topic", "主题", "intent", "意图", "tag", "tags", "annotation", "gold", "emotion",

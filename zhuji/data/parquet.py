@@ -7,10 +7,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from zhuji.core.errors import DamagedFile, MissingExtra
 from zhuji.core.log import in_language
+from zhuji.core.records import Picture
 from zhuji.data.tables import Row, distinct, flat
 
 BATCH_ROWS = 256
@@ -50,9 +51,19 @@ class ParquetTable:
 
         try:
             for batch in self._open().iter_batches(BATCH_ROWS):
-                yield from _batch_rows(batch)
+                for values, problem in _batch_rows(batch):
+                    yield (None if values is None else {name: self._cell(value) for name, value in values.items()}), problem
         except (ArrowException, OSError) as error:
             raise _damaged(self.path, error) from None
+
+    def _cell(self, value: Any) -> Any:
+        """A struct of bytes and path, as Hugging Face writes pictures, is a picture."""
+        if isinstance(value, dict) and {"bytes", "path"} == {*cast(dict[str, Any], value)}:
+            data, path = value["bytes"], value["path"]
+            if isinstance(data, bytes):
+                return Picture(path or "", data)
+            return Picture(str(self.path.parent / path)) if isinstance(path, str) and path else None
+        return flat(value)
 
 
 def _batch_rows(batch: Any) -> Iterator[Row]:
@@ -66,7 +77,7 @@ def _batch_rows(batch: Any) -> Iterator[Row]:
                 yield from _batch_rows(batch.slice(i, 1))
         return
     for row in rows:
-        yield {key: flat(value) for key, value in row.items()}, ""
+        yield row, ""
 
 
 def _damaged(path: Path, error: BaseException) -> DamagedFile:

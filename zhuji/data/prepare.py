@@ -11,10 +11,9 @@ import numpy as np
 
 from zhuji.core.errors import BadSetting, EmptyData, NoRole, OneClass, TooManyDropped
 from zhuji.core.log import in_language
-from zhuji.core.records import SPLITS, Label, Record
+from zhuji.core.records import SPLITS, Label, Record, boxed, class_names
+from zhuji.data.alike import cluster_of
 from zhuji.data.balance import oversampled
-from zhuji.data.cells import joined
-from zhuji.data.duplicates import cluster_of
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.leaks import Leaks, blocks, cut_through, gate, numbered
 from zhuji.data.ledger import Ledger
@@ -88,7 +87,7 @@ def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tup
 
     Raises NoRole, TooFewRows, LeakFound.
     """
-    cluster = cluster_of([joined(r.input) for r in records], settings.near, seed)
+    cluster = cluster_of([r.input for r in records], settings.near, seed)
     first = assign(
         records,
         _bound(records, cluster, settings),
@@ -185,15 +184,17 @@ def _in_one_test(record: Record) -> Record:
 
 
 def counted_as(record: Record) -> Label:
-    """What stands for a row's label where rows are counted by it: of tags, what they mark."""
+    """What stands for a row's label where rows are counted by it: of tags, what they mark; of boxes, their classes."""
+    if boxed(record.label):
+        return class_names(record.label)
     if isinstance(record.label, tuple) and isinstance(record.input, tuple):
-        return kinds(record.label)
+        return kinds([tag for tag in record.label if isinstance(tag, str)])
     return record.label
 
 
 def _class_name(record: Record) -> str:
     label = counted_as(record)
-    return "|".join(label) if isinstance(label, tuple) else str(label)
+    return "|".join(class_names(label)) if isinstance(label, tuple) else str(label)
 
 
 def _several_classes(train: Sequence[Record], settings: DataSettings) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from zhuji.core.errors import MissingColumn
-from zhuji.core.records import Label, Record
+from zhuji.core.records import Box, Label, Picture, Record
+from zhuji.core.unreadable import PictureError
 from zhuji.data import cells
+from zhuji.data.ahead import ahead
 from zhuji.data.clean import Cleaner, without_controls
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.ledger import Ledger
+from zhuji.data.marks import marked
 from zhuji.data.names import split_name, test_name
+from zhuji.data.pictures import quietly
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Part, RawRow, Source, open_source
 from zhuji.data.tags import normal
@@ -46,9 +51,41 @@ def read_records(
     reader = _Reader(roles, settings, ledger if ledger is not None else Ledger(), labelled)
     for part, place in zip(source.parts, _places(source.parts)):
         _check(part, roles, labelled)
-        for raw in source.rows(part):
-            if record := reader.record(raw, place):
+        for raw, seen in _seen(source.rows(part), roles.image, part):
+            if record := reader.record(raw, place, seen):
                 yield record
+
+
+Seen = tuple[Picture, tuple[str, ...]] | PictureError | None
+"""A row's picture, looked at, and what was done to it; or why it cannot be shown. None: there is none."""
+
+
+def _seen(rows: Iterator[RawRow], column: str | None, part: Part) -> Iterator[tuple[RawRow, Seen]]:
+    """The rows, and what is seen of their pictures, which are decoded some rows ahead."""
+    if column is None:
+        yield from ((row, None) for row in rows)
+        return
+    folder = part.path if part.path.is_dir() else part.path.parent
+
+    def look(row: RawRow) -> Seen:
+        picture = None if row.values is None else picture_of(row.values.get(column), folder)
+        try:
+            return None if picture is None else marked(picture)
+        except PictureError as error:
+            return error
+
+    with quietly():
+        yield from ahead(rows, look)
+
+
+def picture_of(value: Any, folder: Path) -> Picture | None:
+    """The picture in a cell: itself, its bytes, or a name of its file as seen from `folder`; None where there is nothing."""
+    if isinstance(value, Picture | None):
+        return value
+    if isinstance(value, bytes):
+        return Picture(data=value)
+    name = cells.cell_text(value).strip()
+    return Picture(str(folder / name)) if name else None
 
 
 def _places(parts: Sequence[Part]) -> list[str]:
@@ -62,6 +99,8 @@ def _places(parts: Sequence[Part]) -> list[str]:
 
 def _check(part: Part, roles: Roles, labelled: bool) -> None:
     needed = [("text", name) for name in roles.text]
+    if roles.image:
+        needed.append(("image", roles.image))
     if labelled and roles.target:
         needed.append(("target", roles.target))
     for role, name in needed:
@@ -76,9 +115,9 @@ class _Reader:
         self.clean = Cleaner(settings.clean)
         self.seen: dict[str, int] = {}
         """Id -> rows that asked for it."""
-        self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split, roles.target}
+        self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split, roles.target, roles.image}
 
-    def record(self, raw: RawRow, place: str = "") -> Record | None:
+    def record(self, raw: RawRow, place: str = "", seen: Seen = None) -> Record | None:
         self.ledger.read += 1
         split = raw.split
         try:
@@ -86,9 +125,8 @@ class _Reader:
                 raise _Dropped(raw.problem)
             split = split or self._split(raw.values)
             label = self._label(raw.values)
-            text = self._words(raw.values, label) if self.roles.kind == "tag" else self._text(raw.values, label)
             return Record(
-                id=self._id(raw, place), input=text, label=label, target=self._target(raw.values), group=self._optional(raw.values, self.roles.group),
+                id=self._id(raw, place), input=self._input(raw, label, seen), label=label, target=self._target(raw.values), group=self._optional(raw.values, self.roles.group),
                 time=self._time(raw.values), split=split, file=raw.file, row=raw.number,
                 extra={name: value for name, value in raw.values.items() if name not in self.used},
             )  # fmt: skip
@@ -97,6 +135,21 @@ class _Reader:
         except UnicodeDecodeError:
             self.ledger.drop("undecodable bytes", split=split)
         return None
+
+    def _input(self, raw: RawRow, label: Label, seen: Seen) -> Any:
+        assert raw.values is not None
+        if self.roles.image:
+            return self._picture(raw, label, seen)
+        return self._words(raw.values, label) if self.roles.kind == "tag" else self._text(raw.values, label)
+
+    def _picture(self, raw: RawRow, label: Label, seen: Seen) -> Picture:
+        if seen is None:
+            raise _Dropped("no picture", label)
+        if isinstance(seen, PictureError):
+            raise _Dropped(seen.cause, label)
+        picture, changes = seen
+        self.ledger.changes.update((*raw.changes, *changes))
+        return picture
 
     def _text(self, values: dict[str, Any], label: Label) -> str:
         parts = [cells.cell_text(values.get(name)) for name in self.roles.text]
@@ -173,10 +226,18 @@ def _tags_of(value: Any, roles: Roles) -> tuple[str, ...]:
     return sound
 
 
+def _boxes_of(value: Any) -> tuple[Box, ...]:
+    if not isinstance(value, tuple):
+        raise _Dropped("no label")
+    return cast(tuple[Box, ...], value)
+
+
 def _label_of(values: dict[str, Any], roles: Roles, separator: str | None) -> Label:
     if not roles.label or roles.kind == "unlabelled":
         return None
     column, *more = roles.label
+    if roles.kind == "detect":
+        return _boxes_of(values.get(column))
     if more:
         flags = {name: cells.is_flag(values.get(name)) for name in roles.label}
         if None in flags.values():

@@ -6,6 +6,7 @@ Every row of every file is yielded, readable or not; one that cannot be read say
 from __future__ import annotations
 
 import gzip
+import hashlib
 import stat
 import zlib
 from collections.abc import Generator, Iterator
@@ -20,21 +21,24 @@ from zhuji.core.files import os_reason, sha256
 from zhuji.core.log import in_language
 from zhuji.core.records import SPLITS
 from zhuji.data.names import split_name
+from zhuji.data.picture_sets.entries import PictureTable, below
+from zhuji.data.picture_sets.finding import annotated, labelled, lists, single
 from zhuji.data.settings import DataSettings
-from zhuji.data.tables import Table, format_of, open_table
+from zhuji.data.tables import OfFiles, Table, format_of, open_table
 from zhuji.data.text_files import TextFiles, classes_in
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """One row as the file holds it. `number`: 1-based data row of `file` (of a folder of texts: the number of the text). `values` is None when the row cannot be read;
-    `problem` is then the cause for the ledger. `split` is what the name of the file or folder says."""
+    """One row as the file holds it. `number`: 1-based data row of `file` (where each row is a file, the number of that file). `values` is None when the row cannot be read;
+    `problem` is then the cause for the ledger. `changes`: what was done to it when it was read. `split` is what the name of the file or folder says."""
 
     number: int
     values: dict[str, Any] | None
     problem: str = ""
     file: str = ""
     split: str | None = None
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,10 @@ class Source:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return tuple(path for part in self.parts for path in _files_of(part))
+        """Those that a person would name: a set of pictures is one."""
+        return tuple(
+            path for part in self.parts for path in ((part.path,) if isinstance(part.table, PictureTable) else _files_of(part))
+        )
 
     @property
     def encoding(self) -> str:
@@ -86,26 +93,32 @@ class Source:
 
     def rows(self, part: Part) -> Iterator[RawRow]:
         with _translated(part.path):
-            if isinstance(part.table, TextFiles):
-                for number, (file, values, problem) in enumerate(islice(part.table.texts(), self.limit), 1):
-                    yield RawRow(number, values, problem, file, part.split)
+            if isinstance(part.table, OfFiles):
+                for number, row in enumerate(islice(part.table.file_rows(), self.limit), 1):
+                    yield RawRow(number, row.values, row.problem, row.name, part.split, row.changes)
                 return
             for number, (values, problem) in enumerate(islice(part.table.rows(), self.limit), 1):
                 yield RawRow(number, values, problem, part.name, part.split)
 
     def fingerprint(self) -> dict[str, dict[str, str | int]]:
-        """`{file: {"sha256": …, "bytes": …}}`, by the path below the source."""
+        """`{file: {"sha256": …, "bytes": …}}`, by the path below the source. A set of pictures counts as one file: the digest is of all its
+        files' names and digests."""
         found: dict[str, dict[str, str | int]] = {}
         for part in self.parts:
+            one = hashlib.sha256()
             for path in _files_of(part):
-                name = path.relative_to(part.path).as_posix() if isinstance(part.table, TextFiles) else part.name
+                name = below(path, part.path) if isinstance(part.table, OfFiles) else part.name
                 with _translated(path):
                     found[name] = {"sha256": sha256(path), "bytes": path.stat().st_size}
+                if isinstance(part.table, PictureTable):
+                    one.update(f"{name}\0{found[name]['sha256']}\n".encode())
+                    total = found.pop(name)["bytes"] + (found.get(part.name, {}).get("bytes", 0))  # type: ignore[operator]
+                    found[part.name] = {"sha256": one.hexdigest(), "bytes": total}
         return found
 
 
 def _files_of(part: Part) -> tuple[Path, ...]:
-    return part.table.files if isinstance(part.table, TextFiles) else (part.path,)
+    return part.table.files if isinstance(part.table, OfFiles) else (part.path,)
 
 
 @contextmanager
@@ -167,18 +180,27 @@ def _parts(path: Path, split: str | None, settings: DataSettings, others: tuple[
     with _translated(path):
         if kind_of(path) == "file":
             return [_part(path, split, settings)]
+        # Their labels lie in folders of .txt files, too.
+        if (pictures := annotated(path)) is not None:
+            return [Part(pictures, path.name, path, split)]
         classes = classes_in(path)
         if classes:
             return [Part(TextFiles(path, classes, settings.encoding), path.name, path, split)]
         if inside := _beside(path, others):
             return [_part(file, split, settings) for file in inside]
-        return [_part(file, split or name, settings) for name, file in _files_by_split(path)]
+        if listed := lists(path):
+            return [_part(file, split or name, settings) for name, file in listed]
+        if by_split := _files_by_split(path):
+            return [_part(file, split or name, settings) for name, file in by_split]
+        if (pictures := labelled(path)) is None:
+            raise UnknownFormat(file=path, why=in_language(*_NOTHING))
+        return [Part(pictures, path.name, path, split)]
 
 
 def _part(path: Path, split: str | None, settings: DataSettings) -> Part:
     with _translated(path):
         kind_of(path)
-        return Part(open_table(path, settings), path.name, path, split)
+        return Part(annotated(path) or single(path) or open_table(path, settings), path.name, path, split)
 
 
 def _beside(folder: Path, others: tuple[Path, ...]) -> list[Path]:
@@ -189,8 +211,14 @@ def _beside(folder: Path, others: tuple[Path, ...]) -> list[Path]:
     return rest if len(rest) < len(files) else []
 
 
+_NOTHING = (
+    "this folder holds neither files named train, valid or test nor folders of .txt files or pictures, one for each class",
+    "该文件夹中既没有名为 train、valid 或 test 的文件，也没有每类一个的 .txt 或图片文件夹",
+)
+
+
 def _files_by_split(folder: Path) -> list[tuple[str, Path]]:
-    """Files named train, valid (val, dev) and test, in that order."""
+    """Files named train, valid (val, dev) and test, in that order; none if there are none."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         split = split_name(path.name.partition(".")[0])
@@ -201,10 +229,4 @@ def _files_by_split(folder: Path) -> list[tuple[str, Path]]:
             why = in_language(f"{both[0]} and {both[1]} are both {split}", f"{both[0]} 与 {both[1]} 都是 {split}")
             raise UnknownFormat(file=folder, why=why)
         found[split] = path
-    if not found:
-        why = in_language(
-            "this folder holds neither files named train, valid or test nor folders of .txt files, one for each class",
-            "该文件夹中既没有名为 train、valid 或 test 的文件，也没有每类一个的 .txt 文件夹",
-        )
-        raise UnknownFormat(file=folder, why=why)
     return [(split, found[split]) for split in SPLITS if split in found]

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 import numpy as np
 
 from zhuji.core.errors import NoRole, TooFewRows
-from zhuji.core.records import SPLITS, Label, Record
+from zhuji.core.records import SPLITS, Label, Record, boxed, class_names
 from zhuji.core.seed import stream
 from zhuji.data.settings import SplitSettings
 
@@ -67,13 +67,15 @@ def require(splits: Array, parts: Sequence[int]) -> None:
 
 
 def strata(labels: Sequence[Label]) -> Array:
-    """A class for each label, (N,) int64: a row with many labels counts for its rarest, a number for its tenth of the range."""
+    """A class for each label, (N,) int64: a row with many labels or boxes counts for its rarest, a number for its tenth of the range."""
+    labels = [class_names(label) if boxed(label) else label for label in labels]
     if labels and all(isinstance(label, float) for label in labels):
         ranks = np.argsort(np.argsort(np.array(labels, float), kind="stable"), kind="stable")
         return ranks * 10 // len(labels)
     if any(isinstance(label, tuple) for label in labels):
-        often = Counter(name for label in labels if isinstance(label, tuple) for name in label)
-        rarest = [min(label, key=lambda n: (often[n], n), default="") if isinstance(label, tuple) else "" for label in labels]
+        named = [[str(name) for name in label] if isinstance(label, tuple) else [] for label in labels]
+        often = Counter(name for names in named for name in names)
+        rarest = [min(names, key=lambda n: (often[n], n), default="") for names in named]
         return np.unique(rarest, return_inverse=True)[1].astype(np.int64)
     return np.unique([str(label) for label in labels], return_inverse=True)[1].astype(np.int64)
 

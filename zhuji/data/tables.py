@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,39 @@ class Table(Protocol):
     def why(self) -> dict[str, str]: ...
 
     def rows(self) -> Iterator[Row]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file that is a row: its `name`, its values or the problem with it, and what was done to it."""
+
+    name: str
+    values: Values | None
+    problem: str = ""
+    changes: tuple[str, ...] = ()
+
+
+class OfFiles(ABC):
+    """A table each row of which is a file of its own."""
+
+    folder: Path
+    columns: tuple[str, ...]
+    format: str
+    encoding: str
+    delimiter: str | None
+    why: dict[str, str]
+
+    @property
+    @abstractmethod
+    def files(self) -> tuple[Path, ...]:
+        """All files that it is made of."""
+
+    @abstractmethod
+    def file_rows(self) -> Iterator[FileRow]: ...
+
+    def rows(self) -> Iterator[Row]:
+        for row in self.file_rows():
+            yield row.values, row.problem
 
 
 def distinct(columns: Sequence[str], path: Path) -> tuple[str, ...]:

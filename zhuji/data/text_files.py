@@ -11,6 +11,7 @@ from zhuji.core.log import in_language
 from zhuji.data import encodings
 from zhuji.data.encodings import LINE_LIMIT, SAMPLE, fault
 from zhuji.data.names import split_name
+from zhuji.data.tables import FileRow, OfFiles
 
 LOOK_FILES = 50
 """Files that are looked at to find the encoding of them all."""
@@ -34,7 +35,7 @@ def _classes(folders: list[Path]) -> Iterator[tuple[str, tuple[Path, ...]]]:
             yield folder.name, files
 
 
-class TextFiles:
+class TextFiles(OfFiles):
     """Columns `file` (path below the folder), `text`, `label`, and `split` where folders tell it."""
 
     format = "text files"
@@ -60,18 +61,13 @@ class TextFiles:
             return encodings.detect(*looks[0])
         return encodings.detect(b"", b"\n".join(telling[: SAMPLE // LOOK_FILES] for _, telling in looks))
 
-    def rows(self) -> Iterator[tuple[dict[str, Any] | None, str]]:
-        for _, values, problem in self.texts():
-            yield values, problem
-
-    def texts(self) -> Iterator[tuple[str, dict[str, Any] | None, str]]:
-        """(path below the folder, values, problem) of every file."""
+    def file_rows(self) -> Iterator[FileRow]:
         for split, label, files in self.classes:
             for file in files:
                 name = file.relative_to(self.folder).as_posix()
                 text, problem = self._text(file)
-                values = {"file": name, "text": text, "label": label}
-                yield name, None if problem else values | ({"split": split} if split else {}), problem
+                values: dict[str, Any] = {"file": name, "text": text, "label": label}
+                yield FileRow(name, None if problem else values | ({"split": split} if split else {}), problem)
 
     def _text(self, file: Path) -> tuple[str, str]:
         if not file.is_file():

@@ -16,6 +16,12 @@ CHINESE = {
     "value out of range": "数值超出范围", "empty target": "目标文本为空", "empty word": "词为空", "invalid tags": "标签序列无效",
     "no end of sentence": "句子没有结尾", "not as many tags as words": "标签数与词数不符",
     "test row of a group that is not held out": "不在留出组中的测试行",
+    # causes of pictures
+    "no such picture": "没有这个图片文件", "empty picture file": "图片文件为空", "picture file too large": "图片文件过大",
+    "unreadable picture file": "图片文件无法读取", "not a picture": "不是图片", "truncated picture": "图片不完整",
+    "damaged picture": "图片已损坏", "too many pixels": "像素过多", "unknown kind of pixels": "像素类型未知",
+    "values that are not numbers": "含有非数值的像素", "values out of range": "像素值超出范围", "no picture": "没有图片", "edges cut off": "裁去边缘",
+    "bad annotation": "标注有误", "annotation too large": "标注文件过大",
     # causes of a corpus
     "another language": "其他语言", "another split": "其他划分", "bullet lines": "多为列表行", "copy": "重复", "cut-off lines": "多为截断行",
     "few letters": "字母太少", "held out": "须留出", "long words": "词过长", "many symbols": "符号太多", "near copy": "近似重复",
@@ -24,6 +30,10 @@ CHINESE = {
     # changes
     "control characters removed": "去除控制字符", "duplicate id renamed": "重复编号已改名", "encoding mended": "修复乱码",
     "Unicode normalised": "Unicode 规范化", "whitespace collapsed": "合并空白",
+    "first of several frames kept": "多帧中只取首帧", "damaged EXIF ignored": "忽略损坏的 EXIF", "turned upright": "已转正",
+    "box without area left out": "略去没有面积的框", "box of a crowd left out": "略去群体框",
+    "box of no known class left out": "略去类别未知的框", "laid over white": "透明处铺白", "CMYK turned into RGB": "CMYK 转为 RGB", "16 bits made 8": "16 位转为 8 位",
+    "numbers made 8 bits": "数值转为 8 位", "DICOM window applied": "已应用 DICOM 窗口",
     # kinds of leak
     "exact": "完全相同", "near": "近似", "group": "同组", "id": "同编号",
     # what a source tells about itself

@@ -35,5 +35,7 @@ def json_rows(file: IO[str]) -> Write:
 
 
 def cell(value: Any) -> Any:
-    """A value as a cell holds it: several are joined by '|'."""
+    """A value as a cell holds it: several are joined by '|'; what has parts of its own, such as boxes, is JSON."""
+    if isinstance(value, list | tuple) and any(isinstance(part, Mapping) for part in cast(list[Any], value)):
+        return json.dumps(value, ensure_ascii=False)
     return "|".join(map(str, cast(list[Any], value))) if isinstance(value, list | tuple) else value

@@ -211,17 +211,21 @@ def _listed(numbers: Sequence[int]) -> str:
 def collate(parts: Parts, encoded: Sequence[Encoded], records: Sequence[Record] | None, length: int) -> Batch:
     """One batch of these rows. Sequences are padded to `length` units, other grids to the largest among the rows; without
     `records` there are no targets."""
-    grids = np.array([row.grid for row in encoded])
-    grid = (length,) if grids.shape[1] == 1 else tuple(int(side) for side in grids.max(0))
-    units = parts.modality.collate(encoded, grid)
+    units = parts.modality.collate(encoded, grid_of(encoded, length))
     if records is None:
         return Batch(units)
     other = None
     if parts.task.needs == "target":
         second = parts.modality.encode([record.target for record in records])
         other = parts.modality.collate(second, (max(row.length for row in second),))
-    targets = [parts.task.targets(record) for record in records]
+    targets = [parts.task.targets(parts.modality.placed(record, row)) for record, row in zip(records, encoded, strict=True)]
     return Batch(units, stacked(targets), other)
+
+
+def grid_of(encoded: Sequence[Encoded], length: int) -> tuple[int, ...]:
+    """The grid of a batch of these rows: `length` units of sequences, else the largest among the rows."""
+    grids = np.array([row.grid for row in encoded])
+    return (length,) if grids.shape[1] == 1 else tuple(int(side) for side in grids.max(0))
 
 
 def stacked(targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

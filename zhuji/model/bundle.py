@@ -38,6 +38,7 @@ from zhuji.core.lookup import build
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.model.assembly import Model, assemble
+from zhuji.model.golden import as_json, from_json
 from zhuji.model.predictor import Predictor
 from zhuji.model.safety import MIB, TensorInfo, list_files, parse_json, read_bytes, read_header
 
@@ -101,7 +102,7 @@ def files_around(predictor: Predictor) -> dict[str, bytes]:
         "format": FORMAT, "modality": model.modality.described(), "backbone": model.backbone.described(), "task": task,
         "clean": predictor.clean.plain(), "columns": asdict(predictor.roles), "run": dict(predictor.run),
     }  # fmt: skip
-    golden = (json.dumps(dict(row), ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in predictor.golden)
+    golden = (json.dumps(as_json(row), ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in predictor.golden)
     return {
         CONFIG: json_bytes(config), LABELS: json_bytes(task.get("labels", [])), GOLDEN: b"".join(golden), CARD: predictor.card.encode(),
         **model.modality.files(),
@@ -368,17 +369,18 @@ def _golden(data: bytes, path: Path) -> list[dict[str, Any]]:
         if not isinstance(row, dict) or set(row) != {"input", "answer", "score", "scores"}:
             why = in_language("a golden row has input, answer, score and scores", "黄金样例须有 input、answer、score 和 scores")
             raise DamagedBundle(file=path, row=number, why=why)
-        if not _is_input(row["input"]) or not _is_scores(row["scores"]):
+        try:
+            row["input"] = from_json(row["input"])
+            sound = _is_scores(row["scores"])
+        except ValueError:
+            sound = False
+        if not sound:
             why = in_language(
-                "its input must be text, or a list of words, and its scores numbers by name",
-                "其 input 须为文本或词的列表，scores 须为按名称列出的数值",
+                "its input must be text, a list of words or a picture, and its scores numbers by name",
+                "其 input 须为文本、词的列表或图片，scores 须为按名称列出的数值",
             )
             raise DamagedBundle(file=path, row=number, why=why)
     return rows
-
-
-def _is_input(raw: Any) -> bool:
-    return isinstance(raw, str) or (isinstance(raw, list) and all(isinstance(word, str) for word in raw))
 
 
 def _is_scores(scores: Any) -> bool:

@@ -20,8 +20,11 @@ def card(results: Mapping[str, Any]) -> str:
 def _what(results: Mapping[str, Any]) -> str:
     model, labels = results.get("model", {}), results.get("labels") or ()
     lines = [f"# {_plain(results.get('name', 'model'))}", ""]
-    kind = {"regress": "gives a number for a text", "classify_many": "gives any number of labels to a text"}
-    lines.append(f"A model that {kind.get(str(results.get('kind')), 'gives one label to a text')}.")
+    one = "a picture" if _of_pictures(results) else "a text"
+    kinds = {
+        "regress": f"gives a number for {one}", "classify_many": f"gives any number of labels to {one}", "detect": f"finds objects in {one}",
+    }  # fmt: skip
+    lines.append(f"A model that {kinds.get(str(results.get('kind')), f'gives one label to {one}')}.")
     made = [f"- {name}: {_plain(model[name])}" for name in ("modality", "backbone", "task") if name in model]
     if "parameters" in model:
         made.append(f"- parameters: {count_text(model['parameters'])} ({model['parameters']:,})")
@@ -32,6 +35,10 @@ def _what(results: Mapping[str, Any]) -> str:
         rest = f" and {len(labels) - MOST_LABELS} more" if len(labels) > MOST_LABELS else ""
         made.append(f"- {len(labels)} labels: {shown}{rest}")
     return "\n".join([*lines, "", *made] if made else lines)
+
+
+def _of_pictures(results: Mapping[str, Any]) -> bool:
+    return (results.get("model") or {}).get("modality") == "image"
 
 
 def _scores(results: Mapping[str, Any]) -> str:
@@ -78,13 +85,15 @@ def _data(results: Mapping[str, Any]) -> str:
 def _limits(results: Mapping[str, Any]) -> str:
     weakest = sorted((row for row in results.get("per_class") or () if row["support"]), key=lambda row: row["f1"])[:3]
     lines = [
-        "- It knows what its training rows showed. On texts from elsewhere, later times or other languages its scores do not hold.",
-        "- `golden.jsonl` holds some rows of the test data in plain text: remove private rows from the data before you hand it on.",
-    ]  # fmt: skip
+        "- It knows what its training rows showed. On pictures of other cameras, places or times its scores do not hold."
+        if _of_pictures(results)
+        else "- It knows what its training rows showed. On texts from elsewhere, later times or other languages its scores do not hold.",
+        "- `golden.jsonl` holds some rows of the test data as they are: remove private rows from the data before you hand it on.",
+    ]
     if results.get("kind") == "classify_many":
         lines.append("- It cannot name a label that is not in the list above; each label is judged for itself.")
     elif results.get("kind") != "regress":
-        lines.append("- It always gives one of the labels above, also to a text that none of them fits; look at the score.")
+        lines.append("- It always gives one of the labels above, also to what none of them fits; look at the score.")
     if weakest:
         named = ", ".join(f"{_plain(row['label'])} (F1 {row['f1']:.2f}, {row['support']} rows)" for row in weakest)
         lines.append(f"- Weakest classes on the test rows: {named}.")
@@ -92,18 +101,19 @@ def _limits(results: Mapping[str, Any]) -> str:
 
 
 def _use(results: Mapping[str, Any]) -> str:
-    return """## Use
+    one, more = ("picture.jpg", "folder") if _of_pictures(results) else ('"a text"', "more.csv")
+    return f"""## Use
 
 ```sh
-zhuji predict BUNDLE "a text"
-zhuji evaluate BUNDLE more.csv
+zhuji predict BUNDLE {one}
+zhuji evaluate BUNDLE {more}
 ```
 
 ```python
 import zhuji
 
 model = zhuji.load("BUNDLE")
-print(list(model.predict(["a text"])))
+print(list(model.predict(["{one.strip('"')}"])))
 ```
 
 `BUNDLE` is the folder that holds this file."""

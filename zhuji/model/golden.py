@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,13 +11,17 @@ from typing import Any
 import numpy as np
 
 from zhuji.core.contracts import Columns
-from zhuji.core.records import Record
+from zhuji.core.records import Picture, Record
+from zhuji.core.unreadable import PictureError
 from zhuji.data.cells import joined
 from zhuji.data.clean import Cleaner
+from zhuji.data.pictures import portable, read_bytes, size_of
 from zhuji.model.predictor import Predictor
 
 LONGEST_INPUT = 100_000
-"""Characters from which an input is too long to travel."""
+"""Characters from which an input is too long to travel; bytes from which a picture is made smaller."""
+LARGEST_PICTURE = 512
+"""Pixels of the longest side of a picture that travels; of a larger one a smaller copy does."""
 LONGEST_SOILED = 2_000
 """The same of a copy that only shows whether it is cleaned."""
 
@@ -24,7 +29,7 @@ LONGEST_SOILED = 2_000
 def choose_golden(predictor: Predictor, records: Sequence[Record], columns: Columns, count: int = 16) -> list[dict[str, Any]]:
     """`{input, answer, score, scores}` of `count` rows: by turns one of typical length, one of the longest, one of the rarest class
     (of the most extreme target), one with the smallest margin. `columns` is the records' evidence, row by row."""
-    lengths = np.array([len(joined(record.input)) for record in records])
+    lengths = np.array([0 if isinstance(record.input, Picture) else len(joined(record.input)) for record in records])
     fit = np.flatnonzero(lengths <= LONGEST_INPUT)
     orders = [
         np.abs(lengths - np.median(lengths[fit])) if len(fit) else lengths,
@@ -33,7 +38,29 @@ def choose_golden(predictor: Predictor, records: Sequence[Record], columns: Colu
         _margin(columns),
     ]
     chosen = _by_turns([fit[np.argsort(order[fit], kind="stable")] for order in orders], min(count, len(fit)))
-    return told(predictor, [records[row].input for row in chosen])
+    return told(predictor, [carried(records[row].input) for row in chosen])
+
+
+def carried(raw: Any) -> Any:
+    """An input as it travels: a picture as its bytes, made smaller where there are many."""
+    return portable(raw, LONGEST_INPUT, LARGEST_PICTURE) if isinstance(raw, Picture) else raw
+
+
+def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A golden row for a file: a picture as `{"picture": bytes in base64}`."""
+    raw = row["input"]
+    if isinstance(raw, Picture):
+        raw = {"picture": base64.b64encode(read_bytes(raw)).decode("ascii")}
+    return {**row, "input": raw}
+
+
+def from_json(raw: Any) -> Any:
+    """The input of a golden row out of a file. Raises ValueError where it is neither a text, nor words, nor a picture."""
+    if isinstance(raw, str) or (isinstance(raw, list) and all(isinstance(word, str) for word in raw)):
+        return raw
+    if isinstance(raw, dict) and set(raw) == {"picture"} and isinstance(raw["picture"], str):
+        return _small(Picture(data=base64.b64decode(raw["picture"], validate=True)))
+    raise ValueError("an input must be text, a list of words, or a picture")
 
 
 def told(predictor: Predictor, inputs: Sequence[Any]) -> list[dict[str, Any]]:
@@ -42,6 +69,17 @@ def told(predictor: Predictor, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         {"input": raw, "answer": found.answer, "score": found.score, "scores": found.scores and dict(found.scores)}
         for raw, found in zip(inputs, predictor.predict(inputs), strict=True)
     ]
+
+
+def _small(picture: Picture) -> Picture:
+    """A thousand large ones, each of a few bytes, would keep whoever opens the bundle busy for hours."""
+    try:
+        sides = size_of(picture)
+    except PictureError as error:
+        raise ValueError(str(error)) from None
+    if max(sides) > LARGEST_PICTURE:
+        raise ValueError(f"a picture may have at most {LARGEST_PICTURE} pixels a side")
+    return picture
 
 
 def soiled(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

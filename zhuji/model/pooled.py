@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zhuji.core.contracts import Encoded
 from zhuji.data.clean import Cleaner
 from zhuji.model.assembly import Model, collate
-from zhuji.model.predictor import BATCH_UNITS, Predictor, cut, cut_freely, resting, unpads, windows
+from zhuji.model.predictor import BATCH_UNITS, PIXELS, Predictor, cut, cut_freely, resting, unpads, windows
 from zhuji.nn.heads import Pooling
 
 Vectors = NDArray[np.float32]
@@ -23,22 +23,23 @@ def pooling_of(model: Model) -> Pooling:
     return next(own, Pooling("mean", model.backbone.out_width))
 
 
-def embed_rows(model: Model, rows: Sequence[Encoded], batch_units: int = BATCH_UNITS, pool: Pooling | None = None) -> Vectors:
+def embed_rows(model: Model, rows: Sequence[Encoded], batch_units: int | None = None, pool: Pooling | None = None) -> Vectors:
     """`(N, W)` float32: the pooled states of encoded rows, in order. The model's training mode is left as it was."""
     pool = pooling_of(model) if pool is None else pool
     device = next(model.parameters()).device
     found = np.empty((len(rows), pool.width), np.float32)
     cutting = cut_freely if unpads(model, device) else cut
-    for places, length in cutting([row.length for row in rows], batch_units):
+    most = batch_units or BATCH_UNITS * (PIXELS if model.modality.light else 1)
+    for places, length in cutting([row.length for row in rows], most):
         batch = collate(model, [rows[place] for place in places], None, length).to(device)
         with resting(model):
             found[places] = pool(model.encoder(batch.units)).float().cpu().numpy()
     return found
 
 
-def embed(predictor: Predictor, inputs: Iterable[Any], batch_units: int = BATCH_UNITS) -> Iterator[Vectors]:
+def embed(predictor: Predictor, inputs: Iterable[Any], batch_units: int | None = None) -> Iterator[Vectors]:
     """A vector `(W,)` for each raw input, in order; holds a few thousand rows at once."""
-    for window in windows(inputs):
+    for window in windows(inputs, predictor.window):
         yield from embed_rows(predictor.model, encoded(predictor, window), batch_units)
 
 

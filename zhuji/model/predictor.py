@@ -30,6 +30,10 @@ FIRST_WINDOW, LARGEST_WINDOW = 32, 4096
 BATCH_UNITS = 8192
 COARSE_UNITS = 128
 """A processor computes fewer units faster in fp32: one text of 20 tokens took bert-mini 5.5 ms in bf16, and 3.5."""
+PICTURES = 256
+"""Pictures that are decoded and held at once."""
+PIXELS = 16
+"""Pixels that cost as much as one unit of text: a first layer gives them few channels."""
 SPREAD = 2.25
 """Attention is computed with padding, and costs the square of it."""
 
@@ -80,9 +84,19 @@ class Predictor:
     def device(self) -> torch.device:
         return torch.device("cpu") if self.runner is not None else next(self.model.parameters()).device
 
-    def predict(self, inputs: Iterable[Any], batch_units: int = BATCH_UNITS) -> Iterator[Prediction]:
-        """One answer per raw input, in order; at most `LARGEST_WINDOW` inputs are held at once."""
-        for window in windows(inputs):
+    @property
+    def batch_units(self) -> int:
+        """Units of a batch where nothing else is asked for."""
+        return BATCH_UNITS * (PIXELS if self.model.modality.light else 1)
+
+    @property
+    def window(self) -> int:
+        """Inputs that are held at once."""
+        return LARGEST_WINDOW if self.model.modality.reads == "texts" else PICTURES
+
+    def predict(self, inputs: Iterable[Any], batch_units: int | None = None) -> Iterator[Prediction]:
+        """One answer per raw input, in order; at most `window` inputs are held at once."""
+        for window in windows(inputs, self.window):
             yield from self.answers(self.ready(window), batch_units)
 
     def ready(self, inputs: Sequence[Any]) -> list[Ready]:
@@ -90,12 +104,13 @@ class Predictor:
         cleaned = [self.cleaned(raw) for raw in inputs]
         return [Ready(raw, row) for raw, row in zip(cleaned, self.model.modality.encode(cleaned), strict=True)]
 
-    def answers(self, rows: Sequence[Ready], batch_units: int = BATCH_UNITS) -> list[Prediction]:
+    def answers(self, rows: Sequence[Ready], batch_units: int | None = None) -> list[Prediction]:
         """One answer per row, in order."""
         found: dict[int, Prediction] = {}
-        for places, length in self.cut([row.encoded for row in rows], batch_units):
-            batch = collate(self.model, [rows[place].encoded for place in places], None, length).to(self.device)
-            told = self._told(self.run_network(batch.units), [rows[place].cleaned for place in places])
+        for places, length in self.cut([row.encoded for row in rows], batch_units or self.batch_units):
+            chosen = [rows[place] for place in places]
+            batch = collate(self.model, [row.encoded for row in chosen], None, length).to(self.device)
+            told = self._told(self.run_network(batch.units), [row.cleaned for row in chosen], [row.encoded for row in chosen])
             found.update(zip(places, told, strict=True))
         return [found[place] for place in range(len(rows))]
 
@@ -117,7 +132,7 @@ class Predictor:
         self,
         records: Iterable[Record],
         encoded: Iterable[Encoded] | None = None,
-        batch_units: int = BATCH_UNITS,
+        batch_units: int | None = None,
         *,
         answers: bool = False,
     ) -> Examined:
@@ -130,19 +145,19 @@ class Predictor:
         """
         self._refuse_without_weights()
         state, ids, given = Evidence.empty(), list[str](), list[Prediction]()
-        batch_units = BATCH_UNITS if self.model.task.needs in ("nothing", "lesson") else batch_units
+        batch_units = None if self.model.task.needs in ("nothing", "lesson") else batch_units
         total = count = 0.0
         ready = None if encoded is None else iter(encoded)
-        for window in windows(records):
+        for window in windows(records, self.window):
             inputs = [record.input for record in window]
             rows = self.model.modality.encode(inputs) if ready is None else list(islice(ready, len(window)))
             found: dict[int, Prediction] = {}
-            for places, batch in self._batches(rows, window, batch_units):
+            for places, batch in self._batches(rows, window, batch_units or self.batch_units):
                 outputs, loss, columns = self._examined(batch, derive(0, "evaluate", len(ids) + min(places)))
                 total, count = total + float(loss.total), count + float(loss.count)
                 if answers:
                     chosen = [window[place] for place in places]
-                    told = self._told(outputs, [record.input for record in chosen])
+                    told = self._told(outputs, [record.input for record in chosen], [rows[place] for place in places])
                     columns = {**columns, **self.model.task.judge(told, chosen)}
                     found.update(zip(places, told, strict=True))
                 state.add(columns, np.array(places) + len(ids))
@@ -164,12 +179,14 @@ class Predictor:
 
     def cleaned(self, raw: Any) -> Any:
         """A raw input as the modality encodes it."""
+        if self.model.modality.reads == "pictures":
+            return raw
         if isinstance(raw, tuple | list):
             return self._cleaner.words([str(word) for word in cast(Sequence[Any], raw)])[0]
         text = self._cleaner(raw)[0] if isinstance(raw, str) else raw
         return words_of(text) if self.model.task.needs == "tags" and isinstance(text, str) else text
 
-    def _told(self, outputs: Any, inputs: Sequence[Any]) -> list[Prediction]:
+    def _told(self, outputs: Any, inputs: Sequence[Any], encoded: Sequence[Encoded]) -> list[Prediction]:
         """What the task answers, as a person reads it."""
         task = self.model.task
         with resting(self.model):
@@ -178,7 +195,7 @@ class Predictor:
             return [replace(one, answer=self.model.modality.decode(one.answer)) for one in found]
         if task.needs == "tags":
             return [replace(one, answer=_for_all_words(one.answer, raw)) for one, raw in zip(found, inputs, strict=True)]
-        return found
+        return [self.model.modality.unplaced(one, row) for one, row in zip(found, encoded, strict=True)]
 
     def _batches(
         self, encoded: Sequence[Encoded], records: Sequence[Record], batch_units: int
@@ -234,12 +251,12 @@ def evaluating(model: Model, seed: int = 0) -> Iterator[None]:
         yield
 
 
-def windows(rows: Iterable[T]) -> Iterator[list[T]]:
-    """The rows in lists that double in size, up to `LARGEST_WINDOW`."""
+def windows(rows: Iterable[T], largest: int = LARGEST_WINDOW) -> Iterator[list[T]]:
+    """The rows in lists that double in size, up to `largest`."""
     remaining, size = iter(rows), FIRST_WINDOW
     while window := list(islice(remaining, size)):
         yield window
-        size = min(2 * size, LARGEST_WINDOW)
+        size = min(2 * size, largest)
 
 
 def padded(length: int) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from zhuji.core.units import Features, Units
 from zhuji.nn.dropout import Dropout
-from zhuji.nn.layers import embedding, zeroed
+from zhuji.nn.layers import embedding, linear, zeroed
 
 _SMALL = 0.01
 
@@ -70,3 +70,15 @@ class PartsStem(nn.Module):
             # The same sum in operations that every format has.
             return (F.embedding(known, self.table.weight) * (known != 0).unsqueeze(-1)).sum(1)
         return F.embedding_bag(known, self.table.weight, mode="sum", padding_idx=0)
+
+
+class ValueStem(nn.Module):
+    """`values (B, *grid, C)` -> `states (B, *grid, dim)`; padding is zero. `as_they_are`: where C is `dim`, nothing is learned."""
+
+    def __init__(self, num_values: int, dim: int, *, as_they_are: bool) -> None:
+        super().__init__()
+        self.map = nn.Identity() if as_they_are and dim == num_values else linear(num_values, dim)
+
+    def forward(self, units: Units) -> Features:
+        assert units.values is not None
+        return Features(zeroed(self.map(units.values), units.mask), units.mask, units.segments)

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from zhuji.core.records import Record
+from zhuji.core.records import Picture, Record
 from zhuji.core.seed import derive, stream
+from zhuji.data.marks import thumbnails
 
 FOLDS = 3
 FEATURES = 20_000
@@ -34,11 +35,12 @@ def doubtful_labels(records: Sequence[Record], *, sample: int, seed: int) -> tup
     """Doubtful rows, worst first, and how many rows were looked at (a random `sample` at most).
 
     Confident learning (Northcutt, Jiang and Chuang 2021, section 3.1): a row is doubtful when another class reaches that class's
-    own mean confidence and beats the label's; ranked by the margin. Probabilities come from TF-IDF and logistic regression, each row
-    judged by a model that never saw it. Classes with fewer rows than folds are left out.
+    own mean confidence and beats the label's; ranked by the margin. Probabilities come from TF-IDF (of pictures: thumbnails) and logistic
+    regression, each row judged by a model that never saw it. Classes with fewer rows than folds are left out.
     """
     counts = Counter(r.label for r in records if isinstance(r.label, str))
     usable = [r for r in records if isinstance(r.label, str) and counts[r.label] >= 2 * FOLDS]
+    pictures = any(isinstance(r.input, Picture) for r in usable)
     if len(usable) > sample:
         usable = [usable[i] for i in sorted(stream(seed, "check", "doubtful").choice(len(usable), sample, replace=False))]
         counts = Counter(r.label for r in usable)
@@ -47,13 +49,15 @@ def doubtful_labels(records: Sequence[Record], *, sample: int, seed: int) -> tup
     if len(names) < 2:
         return [], 0
     label = np.array([names.index(str(r.label)) for r in usable])
-    probabilities = _held_out([str(r.input) for r in usable], label, seed)
+    features: Any = thumbnails([r.input for r in usable]) / 255 if pictures else [str(r.input) for r in usable]
+    probabilities = _held_out(features, label, seed)
     return [_found(usable[i], names, int(other), probabilities[i]) for i, other in _confident(probabilities, label)], len(
         usable
     )
 
 
-def _held_out(texts: list[str], label: np.ndarray, seed: int) -> np.ndarray:
+def _held_out(features: Any, label: np.ndarray, seed: int) -> np.ndarray:
+    """`features`: texts, or rows of colours."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -62,11 +66,12 @@ def _held_out(texts: list[str], label: np.ndarray, seed: int) -> np.ndarray:
 
     # Characters, not words: the same for languages that write no spaces.
     words = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_features=FEATURES, sublinear_tf=True)
-    model = make_pipeline(words, LogisticRegression(C=10, max_iter=60, tol=1e-2))
+    steps = [words] if isinstance(features, list) else []
+    model = make_pipeline(*steps, LogisticRegression(C=10 if steps else 1, max_iter=60, tol=1e-2))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=derive(seed, "check", "folds") % 2**32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return np.asarray(cross_val_predict(model, texts, label, cv=folds, method="predict_proba"))
+        return np.asarray(cross_val_predict(model, features, label, cv=folds, method="predict_proba"))
 
 
 def _confident(probabilities: np.ndarray, label: np.ndarray) -> list[tuple[int, int]]:

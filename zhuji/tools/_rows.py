@@ -15,7 +15,7 @@ from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import open_source
 from zhuji.model.pooled import Vectors, embed_rows
-from zhuji.model.predictor import BATCH_UNITS, Predictor
+from zhuji.model.predictor import Predictor
 
 _CHUNK = 1024
 """Rows held at once."""
@@ -32,21 +32,23 @@ def settings_for(
 def rows_of(predictor: Predictor, settings: DataSettings, ledger: Ledger) -> Iterator[Record]:
     """Every row in order, with its label where that is sound; what cannot be read is dropped in `ledger`. Raises what reading raises."""
     source = open_source(settings)
-    known = predictor.roles.text
-    if settings.text is None and known and set(known) <= set(source.columns):
-        settings = settings.model_copy(update={"text": known})
+    known = predictor.roles
+    if settings.text is None and known.text and set(known.text) <= set(source.columns):
+        settings = settings.model_copy(update={"text": known.text})
+    if settings.image is None and known.image in source.columns:
+        settings = settings.model_copy(update={"image": known.image})
     return read_records(settings, infer_roles(source, settings), ledger, labelled=False, source=source)
 
 
 def vectors_of(
-    predictor: Predictor, records: Iterable[Record], ledger: Ledger, batch_units: int = BATCH_UNITS
+    predictor: Predictor, records: Iterable[Record], ledger: Ledger, batch_units: int | None = None
 ) -> Iterator[tuple[list[Record], Vectors]]:
     """Records in order with their vectors `(N, W)`, chunk by chunk; gives each its fate."""
     remaining = iter(records)
     while chunk := list(islice(remaining, _CHUNK)):
         encoded = predictor.model.modality.encode([record.input for record in chunk])
         for record, row in zip(chunk, encoded, strict=True):
-            fate, cause = ("cut", "too long") if row.cut else ("used", "")
+            fate, cause = ("cut", predictor.model.modality.cut_by) if row.cut else ("used", "")
             ledger.settle(fate, cause, split=record.split, label=record.label)
             ledger.units += row.length
             ledger.units_cut += row.cut

@@ -163,7 +163,7 @@ def _warnings(facts: Mapping[str, Any], options: CheckSettings) -> list[str]:
     return found
 
 
-_ROLES = {"text": "文本", "label": "标签", "group": "分组", "time": "时间", "id": "编号", "split": "划分"}
+_ROLES = {"text": "文本", "image": "图片", "label": "标签", "group": "分组", "time": "时间", "id": "编号", "split": "划分"}
 
 
 def _lines(prepared: Prepared, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -188,16 +188,19 @@ def _lines(prepared: Prepared, facts: Mapping[str, Any]) -> list[tuple[str, str]
             ),
         )
     )
-    size = facts["lengths"]["characters"]
-    lines.append(
-        (
-            say_in("length", "长度"),
-            say_in(
-                f"median {size['p50']:,} characters, 95 % below {size['p95']:,}, longest {size['p100']:,}",
-                f"中位数 {size['p50']:,} 字符，95 % 低于 {size['p95']:,}，最长 {size['p100']:,}",
-            ),
+    if roles.image is None:
+        size = facts["lengths"]["characters"]
+        lines.append(
+            (
+                say_in("length", "长度"),
+                say_in(
+                    f"median {size['p50']:,} characters, 95 % below {size['p95']:,}, longest {size['p100']:,}",
+                    f"中位数 {size['p50']:,} 字符，95 % 低于 {size['p95']:,}，最长 {size['p100']:,}",
+                ),
+            )
         )
-    )
+    elif changes := counted(ledger["changes"]):
+        lines.append((say_in("changes", "改动"), changes))
     if facts["languages"]:
         lines.append(
             (
@@ -225,7 +228,8 @@ def _page(found: Checkup, prepared: Prepared) -> dict[str, Any]:
     if sizes:
         drawn.append(pictures.class_bars("classes", say_in("Rows by class", "各类别行数"), sizes, say_in("rows", "行")))
     measured = lengths(prepared.records)["characters"]
-    drawn.append(pictures.lengths({s: measured[s] for s in SPLITS if s in measured}, say_in("characters", "字符")))
+    if measured:
+        drawn.append(pictures.lengths({s: measured[s] for s in SPLITS if s in measured}, say_in("characters", "字符")))
     kept = found.facts["ledger"]
     return {
         "title": Path(found.data).name, "found": found, "facts": found.facts, "pictures": drawn,

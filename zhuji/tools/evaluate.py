@@ -23,7 +23,7 @@ from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
 from zhuji.formats import open_model
 from zhuji.metrics.intervals import Interval
-from zhuji.model.predictor import BATCH_UNITS, Predictor
+from zhuji.model.predictor import Predictor
 from zhuji.tools._own_rows import own_test_rows
 from zhuji.training import threads
 from zhuji.training.evaluation import Scores, score
@@ -122,7 +122,7 @@ def _batch_units(predictor: Predictor) -> int:
     with the memory of this machine."""
     train: Any = predictor.run.get("train")
     asked = train.get("batch_units") if isinstance(train, Mapping) else None
-    return min(asked, _MOST_UNITS) if isinstance(asked, int) and asked > 0 else BATCH_UNITS
+    return min(asked, _MOST_UNITS) if isinstance(asked, int) and asked > 0 else predictor.batch_units
 
 
 def _evaluation(model: str, data: str, split: str | None, scores: Scores, ledger: Mapping[str, Any]) -> Evaluation:
@@ -137,6 +137,8 @@ def roles_for(predictor: Predictor, source: Source, settings: DataSettings) -> R
     named = {role: getattr(known, role) for role in ("text", "label") if getattr(settings, role) is None}
     if settings.target is None and known.target in source.columns:
         settings = settings.model_copy(update={"target": known.target})
+    if settings.image is None and known.image in source.columns:
+        settings = settings.model_copy(update={"image": known.image})
     present = {role: names for role, names in named.items() if names and set(names) <= set(source.columns)}
     inferred = infer_roles(source, settings.model_copy(update=present), pairs=known.kind == "pair")
     scheme = inferred.scheme or known.scheme
@@ -171,7 +173,7 @@ def _encoded(modality: Modality, records: Iterator[Record], ledger: Ledger) -> I
     """Each record with its units; gives it its fate."""
     while chunk := list(islice(records, _CHUNK)):
         for record, row in zip(chunk, modality.encode([r.input for r in chunk]), strict=True):
-            fate, cause = ("cut", "too long") if row.cut else ("used", "")
+            fate, cause = ("cut", modality.cut_by) if row.cut else ("used", "")
             ledger.settle(fate, cause, split=record.split, label=counted_as(record))
             ledger.units += row.length
             ledger.units_cut += row.cut

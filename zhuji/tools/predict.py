@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import tee
 from pathlib import Path
 from typing import Any
 
 from zhuji.core.config import assignments, overlay
 from zhuji.core.contracts import Prediction
-from zhuji.core.errors import MissingColumn
+from zhuji.core.errors import MissingColumn, NoRole
+from zhuji.core.records import Picture
+from zhuji.core.unreadable import PictureError
+from zhuji.data.ahead import ahead
 from zhuji.data.cells import cell_text, joined, words
 from zhuji.data.clean import Cleaner
 from zhuji.data.infer import infer_roles
 from zhuji.data.ledger import Ledger
+from zhuji.data.pictures import opened, quietly
+from zhuji.data.read import picture_of
 from zhuji.data.settings import DataSettings
-from zhuji.data.sources import open_source
+from zhuji.data.sources import Source, open_source
 from zhuji.data.tags import spans
-from zhuji.model.predictor import BATCH_UNITS, Predictor
+from zhuji.model.predictor import Predictor
 
 Values = dict[str, Any]
 
@@ -75,19 +80,22 @@ def predict(
     read = used + dropped. Raises what reading raises.
     """
     asked = assignments(sets)
-    units = int(asked.get("train", {}).get("batch_units", BATCH_UNITS))
+    given = asked.get("train", {}).get("batch_units")
+    units = None if given is None else int(given)
     base = overlay({"clean": predictor.clean.plain(), **(columns or {})}, asked.get("data", {}))
     cleaner = Cleaner(predictor.clean)
-    rows = _sound(_rows(predictor, sources, base), cleaner, ledger)
+    found = _rows(predictor, sources, base)
+    pictures = predictor.model.modality.reads == "pictures"
+    rows = _shown(found, ledger) if pictures else _sound(found, cleaner, ledger)
     first, second = tee(rows)
     answers = predictor.predict((text for _, _, _, text in first), units)
     for (file, number, values, text), answer in zip(second, answers, strict=True):
         ledger.settle("used", split=None, label=None)
-        yield Answered(file, number, values, answer, predictor.words(text))
+        yield Answered(file, number, written(values), answer, predictor.words(text))
 
 
-Raw = tuple[str, int, Values | None, str | tuple[str, ...]]
-"""File, row number, values (None when broken), and the text (or its words) or the cause."""
+Raw = tuple[str, int, Values | None, Any]
+"""File, row number, values (None when broken), and the text (or its words, or the picture) or the cause."""
 
 
 def _rows(predictor: Predictor, sources: Iterable[str | Path | Iterable[str]], base: Mapping[str, Any]) -> Iterator[Raw]:
@@ -96,6 +104,9 @@ def _rows(predictor: Predictor, sources: Iterable[str | Path | Iterable[str]], b
             yield from file_rows(predictor, source, base)
         else:
             texts = [source] if isinstance(source, str) else source
+            if predictor.model.modality.reads == "pictures":
+                yield from (("", number, {"file": name}, Picture(name)) for number, name in enumerate(texts, 1))
+                continue
             yield from (("", number, {"text": text}, text) for number, text in enumerate(texts, 1))
 
 
@@ -103,6 +114,9 @@ def file_rows(predictor: Predictor, path: Path, base: Mapping[str, Any]) -> Iter
     """The rows of a file, in order. `base`: settings of the `data` section. Raises what reading raises."""
     settings = DataSettings.parse({**base, "path": str(path)}, "data")
     source = open_source(settings)
+    if predictor.model.modality.reads == "pictures":
+        yield from _picture_rows(predictor, source, settings)
+        return
     tagged = predictor.model.task.needs == "tags"
     names = _text_columns(predictor, source.columns, settings) or infer_roles(source, settings).text
     for row in source:
@@ -119,6 +133,53 @@ def file_rows(predictor: Predictor, path: Path, base: Mapping[str, Any]) -> Iter
             yield row.file, row.number, None, "undecodable bytes"
             continue
         yield row.file, row.number, row.values, text
+
+
+def _picture_rows(predictor: Predictor, source: Source, settings: DataSettings) -> Iterator[Raw]:
+    """Raises NoRole where no column holds pictures."""
+    known = predictor.roles.image
+    name = settings.image or (known if known in source.columns else infer_roles(source, settings).image)
+    if name is None:
+        raise NoRole(file=settings.path, role="image", columns=", ".join(source.columns))
+    for part in source.parts:
+        folder = part.path if part.path.is_dir() else part.path.parent
+        for row in source.rows(part):
+            picture = None if row.values is None else picture_of(row.values.get(name), folder)
+            problem = row.problem or ("" if picture else "no picture")
+            yield row.file, row.number, None if problem else row.values, problem or picture
+
+
+def _shown(rows: Iterable[Raw], ledger: Ledger) -> Iterator[tuple[str, int, Values, Picture]]:
+    """The rows whose pictures can be decoded."""
+
+    def cause(row: Raw) -> str:
+        if row[2] is None:
+            return str(row[3])
+        try:
+            opened(row[3])
+        except PictureError as error:
+            return error.cause
+        return ""
+
+    with quietly():
+        for (file, number, values, picture), problem in ahead(rows, cause):
+            ledger.read += 1
+            if problem or values is None:
+                ledger.drop(problem)
+            else:
+                yield file, number, values, picture
+
+
+def written(values: Mapping[str, Any]) -> Values:
+    """Cells that can be written down: a picture by its file, and not at all where its bytes are all there is; boxes as numbers by name."""
+    plain = {name: _plain(value) for name, value in values.items() if not isinstance(value, bytes)}
+    return {name: value for name, value in plain.items() if value != "" or values[name] == ""}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Picture):
+        return value.path
+    return [asdict(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _text_columns(predictor: Predictor, columns: Sequence[str], settings: DataSettings) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def probe(
     for name, records in (("train", train), ("test", test)):
         encoded = predictor.model.modality.encode([record.input for record in records])
         for record, row in zip(records, encoded, strict=True):
-            fate, cause = ("cut", "too long") if row.cut else ("used", "")
+            fate, cause = ("cut", predictor.model.modality.cut_by) if row.cut else ("used", "")
             prepared.ledger.settle(fate, cause, split=name, label=record.label)
         vectors[name] = embed_rows(predictor.model, encoded)
         rows = [task.targets(record) for record in records]

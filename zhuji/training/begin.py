@@ -12,7 +12,7 @@ import torch
 from zhuji.core import lookup
 from zhuji.core.config import overlay
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import BadSetting
+from zhuji.core.errors import BadSetting, ImpossiblePair
 from zhuji.core.files import read_json, write_json
 from zhuji.core.log import in_language, say
 from zhuji.core.records import SPLITS
@@ -70,6 +70,7 @@ def begin(run: Run, folder: Path) -> Job:
     modality, backbone = lookup.build(Modality, run.modality), lookup.build(Backbone, run.backbone)
     prepared = prepare(run.data, run.seed, task=teaching.asked_of_rows(run.task))
     _tell(prepared, Path(run.data.path).name)
+    _refuse_other_inputs(prepared, modality)
     if start is not None:
         places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
     task = lookup.build(Task, _task(run.task, prepared.roles.kind))
@@ -110,10 +111,28 @@ def begin(run: Run, folder: Path) -> Job:
 def _tell(prepared: Prepared, name: str) -> None:
     """Which column was taken for what, and why; how many rows each split has."""
     say(in_language(f"Data: {name}", f"数据：{name}"))
-    for role in ("text", "target", "label", "group", "time", "split"):
+    for role in ("text", "image", "target", "label", "group", "time", "split"):
         if role in prepared.roles.reasons:
             say(f"  {role:<6} {prepared.roles.reasons[role]}")
     say("  " + " · ".join(f"{split} {len(prepared.split(split)):,}" for split in SPLITS))
+
+
+def _refuse_other_inputs(prepared: Prepared, modality: Modality) -> None:
+    """Raises ImpossiblePair where the rows are pictures and the model reads texts, or the other way round."""
+    pictures = prepared.roles.image is not None
+    if pictures == (modality.reads == "pictures"):
+        return
+    kinds = {True: ("pictures", "图片"), False: ("texts", "文本")}
+    rule = in_language(f"the rows are {kinds[pictures][0]}, the other reads {kinds[not pictures][0]}",
+                       f"数据是{kinds[pictures][1]}，后者读取的是{kinds[not pictures][1]}")  # fmt: skip
+    advice = in_language("choose a model for pictures, such as --model resnet-20", "请选用图片模型，例如 --model resnet-20") if pictures else in_language(
+        "choose a model for texts, such as --model bag, or name the column of pictures by --image",
+        "请选用文本模型，例如 --model bag，或用 --image 指定图片列",
+    )  # fmt: skip
+    raise ImpossiblePair(
+        first=in_language("the data", "数据"), second=in_language(f"modality '{modality.name()}'", f"模态「{modality.name()}」"),
+        rule=rule, advice=advice,
+    )  # fmt: skip
 
 
 def chosen_device(asked: str) -> torch.device:
@@ -138,8 +157,8 @@ def _task(asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
     left out where nothing is pooled."""
     name = asked.get("name", "auto")
     if name == "auto":
-        name = {"regress": "regress", "tag": "tag", "pair": "translate"}.get(kind, "classify")
-        if name in ("tag", "translate"):
+        name = {"regress": "regress", "tag": "tag", "pair": "translate", "detect": "detect"}.get(kind, "classify")
+        if name in ("tag", "translate", "detect"):
             asked = {key: value for key, value in asked.items() if key not in ("pool", "hidden")}
     settings: dict[str, Any] = {"many": True} if name == "classify" and kind == "classify_many" else {}
     return {**settings, **asked, "name": name}
@@ -154,8 +173,8 @@ def _material(
         transfer.refuse_unknown_labels(task, prepared.split("train"))
     if place.exists():
         fitted = {path.name: path.read_bytes() for path in place.iterdir()}
-        return gather(prepared, modality, task, run.seed, fitted=fitted, learn_task=not kept)
-    material = gather(prepared, modality, task, run.seed, fitted=learned, learn_task=not kept)
+        return gather(prepared, modality, task, run.seed, fitted=fitted, learn_task=not kept, scratch=place.parent)
+    material = gather(prepared, modality, task, run.seed, fitted=learned, learn_task=not kept, scratch=place.parent)
     places.write_learned(place.parent, material.modality)
     return material
 

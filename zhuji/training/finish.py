@@ -8,9 +8,10 @@ from __future__ import annotations
 import copy
 import csv
 import io
+import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ import numpy as np
 from zhuji.core.contracts import Columns, Prediction
 from zhuji.core.files import read_json, write_json, write_text
 from zhuji.core.log import in_language, say
-from zhuji.core.records import Record
+from zhuji.core.records import Box, Record
 from zhuji.data.cells import joined
 from zhuji.metrics.intervals import bootstrap_all
 from zhuji.model import bundle, parity
@@ -291,4 +292,9 @@ def _is_tagged(record: Record) -> bool:
 
 
 def _cell(answer: Any) -> Any:
-    return "|".join(answer) if isinstance(answer, tuple) else "" if answer is None else answer
+    """Names with a bar between them; boxes as JSON."""
+    if not isinstance(answer, tuple):
+        return "" if answer is None else answer
+    if all(isinstance(part, str) for part in answer):
+        return "|".join(answer)
+    return json.dumps([asdict(part) if isinstance(part, Box) else part for part in answer], ensure_ascii=False)

@@ -8,6 +8,7 @@ from zhuji.core.config import overlay
 from zhuji.core.errors import DataError, NothingToResume, UsageError
 from zhuji.core.files import sweep
 from zhuji.core.log import in_language, say
+from zhuji.core.seed import derive
 from zhuji.training import folder as places
 from zhuji.training import teaching, transfer
 from zhuji.training.begin import Job, begin
@@ -75,7 +76,9 @@ def _rehearse(job: Job) -> None:
     plans = job.loader.epoch(0)
     batches = job.table.steps * job.run.train.accumulate
     rows = job.material.rows["train"]
-    rehearsal = Rehearsal(job.run.train, plans, rows.batch, batches, job.precision, job.device, job.folder)
+    rehearsal = Rehearsal(
+        job.run.train, plans, lambda plan: rows.varied(plan, 0), batches, job.precision, job.device, job.folder
+    )
     rehearsal(job.model, lambda model, scratch: rehearse_end(job, model, scratch))
 
 
@@ -99,7 +102,7 @@ def _work(job: Job, watchers: Watchers) -> Work:
 
     return Work(
         job.run.train, job.run.seed, job.table,
-        batch=lambda number: rows.batch(job.loader.plan(number)),
+        batch=lambda number: rows.varied(job.loader.plan(number), derive(job.run.seed, "varied", number)),
         epoch=lambda batches: _epochs(job, batches),
         validate=lambda model: validate(job, model), higher_is_better=metric.higher_is_better,
         checkpoints=job.checkpoints, watchers=watchers, precision=job.precision, device=job.device,

@@ -25,7 +25,7 @@ from zhuji.core.contracts import Modality
 from zhuji.core.errors import ChangedSinceStart, NothingToResume, RunExists
 from zhuji.core.files import PARTIAL, atomic_file, atomic_folder, write_json, write_text
 from zhuji.core.log import in_language
-from zhuji.core.records import Record
+from zhuji.core.records import Picture, Record
 from zhuji.training.run import Run
 
 RUN, START, RESULTS = "run.yaml", "start.json", "results.json"
@@ -131,8 +131,9 @@ def write_splits(folder: Path, records: Iterable[Record]) -> None:
         for record in records:
             line = {
                 "id": record.id, "row": record.row, "file": record.file, "split": record.split,
-                "characters": len(str(record.input)),
             }  # fmt: skip
+            if not isinstance(record.input, Picture):
+                line["characters"] = len(str(record.input))
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from zhuji.core.seed import derive
 from zhuji.core.units import Batch
 from zhuji.data.loader import BatchPlan
 from zhuji.data.prepare import Prepared, counted_as
+from zhuji.model.assembly import grid_of
+from zhuji.training.pixels import kept
 
 _CHUNK = 4096
 """Rows encoded at once: bounds the memory for what tokenizers return."""
@@ -65,7 +68,8 @@ class Rows:
 
     def batch(self, plan: BatchPlan) -> Batch:
         """The batch that a plan describes, padded to the plan's length."""
-        units = self.modality.collate([self.encoded[i] for i in plan.rows], (plan.length,))
+        encoded = [self.encoded[i] for i in plan.rows]
+        units = self.modality.collate(encoded, grid_of(encoded, plan.length))
         chosen = torch.from_numpy(plan.rows)
         targets = {name: target[chosen] for name, target in self.targets.items()}
         if not self.others:
@@ -74,11 +78,15 @@ class Rows:
         longest = max(row.length for row in others)
         return Batch(units, targets, self.modality.collate(others, (-(-longest // _STEP) * _STEP,)))
 
+    def varied(self, plan: BatchPlan, seed: int) -> Batch:
+        """The batch to train on: as `batch` makes it, then varied by chance, which `seed` decides alone."""
+        return self.modality.varied(self.batch(plan), torch.Generator().manual_seed(seed))
+
     def digest(self) -> bytes:
         """Changes with any unit or target of any row."""
         digest = hashlib.sha256(self.lengths.tobytes())
         for row in (*self.encoded, *self.others):
-            for array in (row.ids, row.values, row.words, row.parts):
+            for array in (row.ids, row.values, row.words, row.parts, row.frame):
                 digest.update(b"" if array is None else array.tobytes())
         for name in sorted(self.targets):
             target = self.targets[name]
@@ -108,18 +116,19 @@ def gather(
     *,
     fitted: Mapping[str, bytes] | None = None,
     learn_task: bool = True,
+    scratch: Path | None = None,
 ) -> Material:
     """Fit modality and task on the training split and encode all splits; gives every kept row its fate in the ledger.
 
     `fitted`: what an earlier `fit` learned (see `Modality.files`), to be used in place of learning it again; without `learn_task` the
-    task is taken as one that knows already.
+    task is taken as one that knows already. `scratch`: see `encode`.
     """
     train = prepared.split("train")
     modality = (
         modality.with_files(fitted) if fitted is not None else modality.fit(_inputs(train, task), derive(seed, "modality"))
     )
     task = task.fit(train) if learn_task else task
-    rows = {split: encode(modality, task, prepared.split(split)) for split in (*SPLITS, *prepared.more_tests)}
+    rows = {split: encode(modality, task, prepared.split(split), scratch) for split in (*SPLITS, *prepared.more_tests)}
     for part in rows.values():
         settle(prepared, part)
     assert prepared.ledger.balanced, "every row read must have exactly one fate"
@@ -134,18 +143,20 @@ def _inputs(records: Sequence[Record], task: Task) -> Iterator[Any]:
             yield record.target
 
 
-def encode(modality: Modality, task: Task, records: Sequence[Record]) -> Rows:
-    """Rows of one split."""
-    encoded = _encoded(modality, [record.input for record in records])
+def encode(modality: Modality, task: Task, records: Sequence[Record], scratch: Path | None = None) -> Rows:
+    """Rows of one split. `scratch`: a folder on disk for decoded pictures that take more memory than there is to spare."""
+    encoded = _encoded(modality, [record.input for record in records], scratch)
     lengths = np.array([row.length for row in encoded], dtype=np.int64)
-    targets = [task.targets(record) for record in records]
+    targets = [task.targets(modality.placed(record, row)) for record, row in zip(records, encoded, strict=True)]
     names = targets[0] if targets else {}
     whole = {name: together([row[name] for row in targets]) for name in names}
-    others = _encoded(modality, [record.target for record in records]) if task.needs == "target" else ()
+    others = _encoded(modality, [record.target for record in records], scratch) if task.needs == "target" else ()
     return Rows(modality, records, encoded, whole, lengths, others)
 
 
-def _encoded(modality: Modality, inputs: Sequence[Any]) -> list[Encoded]:
+def _encoded(modality: Modality, inputs: Sequence[Any], scratch: Path | None) -> list[Encoded]:
+    if modality.reads == "pictures":
+        return kept(modality, inputs, scratch)
     encoded: list[Encoded] = []
     for start in range(0, len(inputs), _CHUNK):
         encoded += _compact(modality.encode(inputs[start : start + _CHUNK]))
@@ -182,7 +193,7 @@ def settle(prepared: Prepared, part: Rows) -> None:
         copy_of, plus, _ = record.id.rpartition("+")
         if plus and copy_of in read:
             continue
-        fate, cause = ("cut", "too long") if row.cut else ("used", "")
+        fate, cause = ("cut", part.modality.cut_by) if row.cut else ("used", "")
         prepared.ledger.settle(fate, cause, split=record.split, label=counted_as(record))
         prepared.ledger.units += row.length
         prepared.ledger.units_cut += row.cut

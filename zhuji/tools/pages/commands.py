@@ -25,8 +25,13 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
         scored = folder if task == "imitate" else f"{folder} FILE.csv"
         return [search, f"zhuji probe {folder} FILE.csv", f"zhuji evaluate {scored}"]
     if facts.get("kind") != "pretrain":
-        text = shlex.quote(in_language("a text of yours", "你的一段文本"))
-        return [f"zhuji predict {folder} {text}", f"zhuji evaluate {folder} FILE.csv", f"zhuji compare {folder} OTHER_RUN"]
+        pictures = (facts.get("model") or {}).get("modality") == "image"
+        text = "PICTURE.jpg" if pictures else shlex.quote(in_language("a text of yours", "你的一段文本"))
+        return [
+            f"zhuji predict {folder} {text}",
+            f"zhuji evaluate {folder} {'FOLDER' if pictures else 'FILE.csv'}",
+            f"zhuji compare {folder} OTHER_RUN",
+        ]
     beginning = shlex.quote(in_language("the beginning of a text", "一段文本的开头"))
     use = f"zhuji generate {folder} {beginning}" if task == "next_unit" else search
     return [f"zhuji train FILE.csv --from {folder}", f"zhuji probe {folder} FILE.csv", use]

@@ -26,6 +26,9 @@ Scores = Mapping[str, Mapping[str, float | None]]
 
 BASELINES = {
     "majority": ("majority", "多数类"), "mean": ("mean", "均值"), "tfidf_svm": ("TF-IDF + linear SVM", "TF-IDF + 线性 SVM"),
+    "thumbnail_svm": ("8 × 8 colours + linear SVM", "8 × 8 颜色 + 线性 SVM"),
+    "thumbnail_logistic": ("8 × 8 colours + logistic regression", "8 × 8 颜色 + 逻辑回归"),
+    "thumbnail_ridge": ("8 × 8 colours + ridge", "8 × 8 颜色 + 岭回归"),
     "tfidf_logistic": ("TF-IDF + logistic regression", "TF-IDF + 逻辑回归"), "tfidf_ridge": ("TF-IDF + ridge", "TF-IDF + 岭回归"),
     "dictionary": ("word by word", "逐词对照"), "copy": ("copy", "照抄原文"),
     "usual_tag": ("usual tag of each word", "各词最常见的标签"), "shape_svm": ("word shapes + linear SVM", "词形 + 线性 SVM"),

@@ -92,5 +92,7 @@ def _fit(found: Found) -> Picture | None:
 
 
 def _lengths(found: Found) -> Picture | None:
-    by_split = {name: [row["characters"] for row in found.rows if row["split"] == name] for name in SPLITS}
+    by_split = {
+        name: [row["characters"] for row in found.rows if row["split"] == name and "characters" in row] for name in SPLITS
+    }
     return pictures.lengths(by_split, say_in("characters", "字符")) if any(by_split.values()) else None

@@ -1,0 +1,30 @@
+"""Pictures that cannot be read: their part of the catalogue (`core/errors.py`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zhuji.core.errors import DataError
+
+
+class PictureError(DataError):
+    """`cause`: the name under which a ledger counts it."""
+
+    def __init__(self, *, cause: str, **facts: Any) -> None:
+        self.cause = cause
+        super().__init__(**facts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, nothing = super().__reduce__()
+        make.keywords["cause"] = self.cause
+        return make, nothing
+
+
+class BadPicture(PictureError):
+    en = ("must be a whole picture that can be shown ({why})", "open it in a viewer and save it again, or leave it out")
+    zh = ("必须是完整且可显示的图片（{why}）", "请用看图软件打开后重新保存，或将其剔除")
+
+
+class HugePicture(PictureError):
+    en = ("a picture may have at most {limit}", "make it smaller, or cut it into tiles")
+    zh = ("图片最多可有 {limit}", "请缩小图片，或切成小块")

@@ -1,0 +1,84 @@
+"""What a bounded look at the first rows tells about each column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from zhuji.core.errors import EmptyData, NoReadableRow
+from zhuji.core.records import Picture
+from zhuji.data.cells import cell_text, number
+from zhuji.data.sources import Source
+from zhuji.data.words import counted
+
+LOOK_ROWS = 5_000
+LOOK_CHARACTERS = 1 << 26
+_CELL = 50
+"""What an empty cell costs, in characters: a table may be wide."""
+
+
+@dataclass
+class Column:
+    """What a look at the first rows tells about one column."""
+
+    name: str
+    values: list[Any]
+
+    def __post_init__(self) -> None:
+        self.filled = [value for value in self.values if value is not None and value != ""]
+        self.texts = [told_as(value).strip() for value in self.filled]
+        self.distinct = Counter(self.texts)
+        self.length = sum(map(len, self.texts)) / max(len(self.texts), 1)
+
+    def share(self, test: Callable[[Any], object]) -> float:
+        """Share of the filled cells that pass."""
+        return sum(bool(test(value)) for value in self.filled) / max(len(self.filled), 1)
+
+    @property
+    def numeric(self) -> bool:
+        return bool(self.filled) and self.share(lambda value: number(value) is not None) > 0.95
+
+    @property
+    def unique(self) -> bool:
+        return len(self.distinct) == len(self.values)
+
+
+def told_as(value: Any) -> str:
+    """A cell as a text; of a picture its file. Bytes that are no text, such as a picture's, and boxes are not told."""
+    if isinstance(value, Picture):
+        return value.path
+    if isinstance(value, tuple):
+        return ""
+    try:
+        return cell_text(value)
+    except UnicodeDecodeError:
+        return ""
+
+
+def look(source: Source) -> list[Column]:
+    """The columns as the first rows show them: at most `LOOK_ROWS` rows and `LOOK_CHARACTERS` characters over all parts."""
+    rows: list[dict[str, Any]] = []
+    lost = Counter[str]()
+    room, share = LOOK_CHARACTERS, max(LOOK_ROWS // len(source.parts), 1)
+    for raw in chain.from_iterable(islice(source.rows(part), share) for part in source.parts):
+        if raw.values is None:
+            lost[raw.problem] += 1
+        elif room > 0:
+            rows.append(raw.values)
+            room -= sum(_CELL + _size(value) for value in raw.values.values())
+    if not rows and lost:
+        causes = counted(dict(lost.most_common()))
+        raise NoReadableRow(file=source.parts[0].path, rows=lost.total(), causes=causes)
+    if not rows:
+        raise EmptyData(file=source.parts[0].path)
+    return [Column(name, [row.get(name) for row in rows]) for name in source.columns]
+
+
+def _size(value: Any) -> int:
+    """Characters or bytes."""
+    if isinstance(value, Picture):
+        return len(value.data or b"")
+    return len(value) if isinstance(value, str | bytes) else 0

@@ -1,0 +1,44 @@
+"""Which kind of set of pictures a folder is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zhuji.data.names import split_name
+from zhuji.data.picture_sets.classes import by_class, plain
+from zhuji.data.picture_sets.coco import coco
+from zhuji.data.picture_sets.entries import PictureTable
+from zhuji.data.picture_sets.voc import voc
+from zhuji.data.picture_sets.yolo import yolo
+from zhuji.data.pictures import ENDINGS, is_picture
+
+_LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+def lists(folder: Path) -> list[tuple[str | None, Path]]:
+    """Tables that list the pictures of a folder or of its folders by split, each with the split."""
+    own = [(None, folder / name) for name in _LISTS if (folder / name).is_file()][:1]
+    inside = [(split, path) for path in sorted(folder.iterdir()) if (split := split_name(path.name)) and path.is_dir()]
+    return own or [(split, path / name) for split, path in inside for name in _LISTS if (path / name).is_file()]
+
+
+def annotated(path: Path) -> PictureTable | None:
+    """Pictures with boxes: VOC, COCO or YOLO; None if it is none of these. Raises DamagedFile."""
+    if path.is_file():
+        return coco(path) if path.suffix.lower() == ".json" else None
+    return voc(path) or coco(path) or yolo(path)
+
+
+def labelled(folder: Path) -> PictureTable | None:
+    """Pictures in folders by class, or just pictures."""
+    return by_class(folder) or plain(folder)
+
+
+def single(path: Path) -> PictureTable | None:
+    """A file that is a picture, by its name or, where that says nothing, by its first bytes."""
+    if path.suffix.lower() in ENDINGS:
+        return plain(path)
+    if path.suffix:
+        return None
+    with open(path, "rb") as file:
+        return plain(path) if is_picture(file.read(256)) else None
