@@ -58,6 +58,12 @@ def test_impossible_pairs_are_refused(kinds):
         assert "{" not in caught.value.message(lang)
 
 
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_meets_a_modality(backbone):
+    met = {kinds[0].__name__ for kinds in POSSIBLE if kinds[1] is backbone}
+    assert met, f"nothing of the matrix gives grids of {backbone.grids} axes: {backbone.__name__} would stand untested"
+
+
 def test_the_matrix_holds_every_kind_of_cell():
     assert len(POSSIBLE) >= 40
     reasons = {(k[0].example()[0].spec.grid_ndim in k[1].grids, k[2].causal, k[2].per_unit) for k in IMPOSSIBLE}
