@@ -56,15 +56,14 @@ def stretched(values: Tensor) -> Tensor:
 
 
 def equalised(values: Tensor) -> Tensor:
-    """Each colour of each row so that its 256 levels are about equally frequent: by the share of the pixels that are not brighter."""
+    """Each colour of each row so that its 256 levels are about equally frequent: by the share of the pixels that are darker, of all but the
+    brightest."""
     rows, height, width, channels = values.shape
     levels = (values * 255).round().long().permute(0, 3, 1, 2).reshape(rows * channels, -1)
     counts = torch.zeros(rows * channels, 256).scatter_add(1, levels, torch.ones_like(levels, dtype=torch.float32))
-    below = counts.cumsum(1)
-    first = below.gather(1, levels.amin(1, keepdim=True))
-    whole = (height * width - first).clamp_min(1)
-    changed = ((below - first) / whole).gather(1, levels).clamp(0, 1)
-    changed = torch.where(first < height * width, changed, levels / 255)
+    darker = counts.cumsum(1) - counts
+    others = height * width - counts.gather(1, levels.amax(1, keepdim=True))
+    changed = torch.where(others > 0, darker.gather(1, levels) / others.clamp_min(1), levels / 255)
     return changed.reshape(rows, channels, height, width).permute(0, 2, 3, 1)
 
 

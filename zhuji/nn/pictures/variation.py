@@ -141,7 +141,9 @@ class Variation(Settings):
             raise BadSetting(key="modality.varied.mixup", rule=rule, value=max(self.mixup, self.cutmix))
         rows = len(marked.values)
         cut = bool(self.cutmix) and (not self.mixup or bool(torch.rand((), generator=chance) < 0.5))
-        other = torch.randperm(rows, generator=chance)
+        # Each with the next one of a drawn order, so that none is mixed with itself and marked twice.
+        order = torch.randperm(rows, generator=chance)
+        other = torch.empty_like(order).scatter(0, order, order.roll(1))
         kept = _beta(self.cutmix if cut else self.mixup, rows, chance)
         found, kept = self._pasted(marked, other, kept, chance) if cut else (_laid_over(marked, other, kept), kept)
         labels = {OTHER: targets[LABEL][other], SHARE: kept} if LABEL in targets else {}
