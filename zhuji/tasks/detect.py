@@ -158,7 +158,9 @@ class Detect(Task):
         """Of each row the boxes, classes and scores of at most `most` answers, from the surest down."""
         logits, where = outputs["logits"].detach().float(), outputs["boxes"].detach().float().clamp(0, 1)
         rows, kinds = len(logits), logits.shape[2]
-        scores = (logits.sigmoid() * outputs["mask"][..., None]).flatten(1)
+        # What lies wholly outside of the picture is cut to nothing.
+        there = outputs["mask"] & (boxes.areas(where) > 0)
+        scores = (logits.sigmoid() * there[..., None]).flatten(1)
         scores, chosen = scores.sort(dim=1, descending=True, stable=True)
         scores, chosen = (part[:, : _CANDIDATES * self.most] for part in (scores, chosen))
         scores = scores.where(scores >= self.least, 0.0)
