@@ -1,9 +1,9 @@
 """What one would write without Zhuji: a Hugging Face folder behind FastAPI.
 
-    python http_classifier.py FOLDER --kind pipeline|torch --port N
+    python http_classifier.py FOLDER --kind pipeline|torch|torch-bf16 --port N
 
-pipeline: the `transformers` pipeline, a call a request. torch: tokenizer and model by hand. Both answer in FastAPI's pool of threads, as its
-documentation has it for work that blocks. `POST /predict {"input": text}` -> `{"answer", "score"}`.
+pipeline: the `transformers` pipeline, a call a request. torch: tokenizer and model by hand, torch-bf16 with its weights in
+bfloat16. All answer in FastAPI's pool of threads, as its documentation has it for work that blocks. `POST /predict {"input": text}` -> `{"answer", "score"}`.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def by_pipeline(folder: str) -> Callable[[str], Answer]:
     return answer
 
 
-def by_hand(folder: str) -> Callable[[str], Answer]:
+def by_hand(folder: str, kind: torch.dtype = torch.float32) -> Callable[[str], Answer]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=kind).eval()
 
     def answer(text: str) -> Answer:
         with torch.inference_mode():
             inputs = tokenizer(text, return_tensors="pt", truncation=True)
-            likely = model(**inputs).logits[0].softmax(-1)
+            likely = model(**inputs).logits[0].float().softmax(-1)
         score, place = likely.max(-1)
         return Answer(answer=model.config.id2label[int(place)], score=float(score))
 
@@ -54,10 +54,11 @@ def by_hand(folder: str) -> Callable[[str], Answer]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
-    parser.add_argument("--kind", choices=("pipeline", "torch"), required=True)
+    parser.add_argument("--kind", choices=("pipeline", "torch", "torch-bf16"), required=True)
     parser.add_argument("--port", type=int, required=True)
     asked = parser.parse_args()
-    answer = (by_pipeline if asked.kind == "pipeline" else by_hand)(asked.folder)
+    kind = torch.bfloat16 if asked.kind == "torch-bf16" else torch.float32
+    answer = by_pipeline(asked.folder) if asked.kind == "pipeline" else by_hand(asked.folder, kind)
     app = FastAPI()
 
     @app.post("/predict")

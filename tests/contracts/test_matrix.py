@@ -22,7 +22,8 @@ def impossible(modality: type[Modality], backbone: type[Backbone], task: type[Ta
     spec = modality.example()[0].spec
     blind = task.causal and not backbone.can_be_causal
     mute = task.writes and task.needs == "target" and spec.start is None
-    return spec.grid_ndim not in backbone.grids or blind or mute or (task.per_unit and backbone.strides)
+    flat = task.needs == "boxes" and spec.grid_ndim != 2
+    return spec.grid_ndim not in backbone.grids or blind or mute or flat or (task.per_unit and backbone.strides)
 
 
 def cell_of(kinds: tuple[type[Modality], type[Backbone], type[Task]]) -> Cell:

@@ -11,8 +11,9 @@ from zhuji.core.contracts import Backbone, Modality, Needs
 from zhuji.core.lookup import find
 from zhuji.core.records import Record
 from zhuji.data.settings import CleanSettings
+from zhuji.model import predictor as room
 from zhuji.model.assembly import assemble
-from zhuji.model.predictor import LARGEST_WINDOW, Predictor, cut, padded, windows
+from zhuji.model.predictor import LARGEST_WINDOW, SPREAD, Predictor, cut, cut_freely, padded, windows
 from zhuji.tasks.classify import Classify
 from zhuji.tasks.regress import Regress
 from zhuji.tasks.tag import Tag
@@ -118,6 +119,31 @@ def test_every_row_is_in_one_batch_that_it_fits(lengths, units):
     for rows, length in batches:
         assert max(lengths[row] for row in rows) <= length
         assert len(rows) * length <= max(units, length)
+
+
+@given(st.lists(st.integers(0, 600), max_size=80), st.integers(1, 5000))
+def test_rows_that_share_a_batch_freely_fit_it_and_are_near_each_other(lengths, units):
+    batches = list(cut_freely(lengths, units))
+    assert sorted(row for rows, _ in batches for row in rows) == list(range(len(lengths)))
+    for rows, length in batches:
+        longest, shortest = max(lengths[row] for row in rows), min(lengths[row] for row in rows)
+        assert longest <= length < longest + 4 or length == 4
+        assert length <= SPREAD * padded(shortest)
+        assert len(rows) * length <= max(units, length)
+
+
+def test_coarser_numbers_are_near_and_only_where_a_batch_is_large(monkeypatch):
+    predictor, coarse = predictor_of("transformer"), predictor_of("transformer")
+    coarse.precision = "bf16"
+    exact = [one.scores for one in predictor.predict(TEXTS)]
+    assert [one.scores for one in coarse.predict(TEXTS[:2])] == [one.scores for one in predictor.predict(TEXTS[:2])]
+    monkeypatch.setattr(room, "COARSE_UNITS", 1)
+    near = [one.scores for one in coarse.predict(TEXTS)]
+    assert near != exact
+    for a, b in zip(near, exact, strict=True):
+        assert a == pytest.approx(b, abs=0.05)
+    evidence = [predictor_.evidence(iter(RECORDS))[0] for predictor_ in (predictor, coarse)]
+    assert all(np.array_equal(evidence[0][name], evidence[1][name]) for name in evidence[0])
 
 
 def test_there_are_few_shapes():

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from zhuji.nn.layers import elementwise, embedding, linear, norm, zeroed
+from zhuji.nn.layers import elementwise, embedding, laid_by_columns, linear, norm, zeroed
 
 
 def test_linear_starts_as_glorot_says():
@@ -58,3 +58,18 @@ def test_zeroed_removes_even_what_is_not_a_number():
 def test_activations_are_their_formulas(name, at_minus_one, at_two):
     got = elementwise(name)(torch.tensor([-1.0, 2.0]))
     torch.testing.assert_close(got, torch.tensor([at_minus_one, at_two]))
+
+
+def test_weights_laid_by_columns_are_the_same_numbers_and_shared_tables_stay():
+    class Tied(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.out, self.free = torch.nn.Embedding(7, 4), torch.nn.Linear(4, 7), torch.nn.Linear(4, 3)
+            self.out.weight = self.table.weight
+
+    network, x = Tied(), torch.randn(5, 4)
+    before = network.free(x)
+    laid_by_columns(network)
+    torch.testing.assert_close(network.free(x), before)
+    assert network.free.weight.t().is_contiguous() and not network.free.weight.is_contiguous()
+    assert network.out.weight is network.table.weight and network.table.weight.is_contiguous()

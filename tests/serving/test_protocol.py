@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 
@@ -127,3 +128,33 @@ def test_a_body_of_many_pieces_without_a_length_is_read(place):
             b'Connection: close\r\n\r\n7\r\n{"input\r\n7\r\n": "a"}\r\n0\r\n\r\n'
         )
         assert everything(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_a_head_that_never_ends_is_refused(place):
+    with connected(place) as connection:
+        begun, found = time.monotonic(), b""
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n")
+        try:
+            for _ in range(200):
+                connection.sendall(b"X-A: " + b"a" * 1000 + b"\r\n")
+                time.sleep(0.001)
+        except OSError:
+            pass
+        found = everything(connection)
+    assert time.monotonic() - begun < 5
+    assert found.startswith(b"HTTP/1.1 400") or not found  # what was still being sent may have reset the connection
+
+
+def test_requests_that_come_at_once_are_answered_in_order(place):
+    with connected(place) as connection:
+        connection.sendall(request() + request(b'{"nothing": 1}') + request(more=b"Connection: close\r\n"))
+        found = everything(connection)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"422", b"200"]
+
+
+def test_what_follows_a_request_and_is_no_http_does_not_break_its_answer(place):
+    with connected(place) as connection:
+        connection.sendall(request() + b"\x00\x01\x02\r\n\r\n")
+        found = everything(connection)
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert found.startswith((b"HTTP/1.1 200", b"HTTP/1.1 400"))

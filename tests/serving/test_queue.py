@@ -62,3 +62,21 @@ def test_what_is_no_longer_wanted_is_not_taken():
     queue.put("answer", units(5), expired)
     queue.put("answer", units(50), wanted)
     assert queue.take()[1][0].asking is wanted
+
+
+def test_rows_of_lengths_that_are_near_are_taken_together_where_padding_is_left_out():
+    queue = Queue(batch_units=4096, mixes=True)
+    for born, length in enumerate((20, 24, 12, 100, 40, 30, 33)):
+        queue.put("vector", units(length), asking(1, float(born)))
+    taken = []
+    while len(queue):
+        taken.append([row.item.length for row in queue.take()[1]])
+    assert taken == [[20, 24, 30], [12], [100], [40, 33]]  # 24 with 16 to 32; then whoever waits longest of what is left
+
+
+def test_of_many_that_are_near_the_oldest_go_first():
+    queue = Queue(batch_units=128, mixes=True)
+    for born, length in enumerate((20, 24, 30, 20, 24, 30)):
+        queue.put("vector", units(length), asking(1, float(born)))
+    assert [row.asking.born for row in queue.take()[1]] == [0.0, 1.0, 2.0, 3.0]  # of 32 units each
+    assert [row.asking.born for row in queue.take()[1]] == [4.0, 5.0]

@@ -8,14 +8,18 @@ import shutil
 import time
 
 import pytest
+import torch
 
 from tests.serving import house
 from zhuji import formats
 from zhuji.core.errors import AnswersDiffer, BadSetting, DamagedBundle, NoWeights
 from zhuji.core.refusals import Busy, NoSuchModel
+from zhuji.model import parity
+from zhuji.model import predictor as predictor_room
+from zhuji.model.bundle import open_bundle
 from zhuji.serving.failures import failure
 from zhuji.serving.service import Service
-from zhuji.serving.shelf import looks, memory_of, version_of
+from zhuji.serving.shelf import load, looks, memory_of, version_of
 
 
 def exchange(folder, new):
@@ -206,3 +210,23 @@ def test_a_network_in_another_format_is_served_and_says_what_it_cannot(tmp_path)
     for mine, theirs in zip(found, predictor.predict(texts), strict=True):
         assert mine.answer == theirs.answer and mine.scores == pytest.approx(theirs.scores, abs=1e-5)
     assert failure(refused).status_code == 400
+
+
+@pytest.mark.parametrize("backbone", ["bag", "transformer"])
+def test_weights_lie_as_a_processor_reads_them_and_answers_stay(backbone):
+    path = house.bundle(seed=1, backbone=backbone)
+    loaded = load(path, house.settings(path))
+    layers = [part for part in loaded.predictor.model.modules() if isinstance(part, torch.nn.Linear)]
+    assert all(layer.weight.t().is_contiguous() for layer in layers)
+    for served, opened in zip(loaded.predictor.predict(house.TEXTS), open_bundle(path).predict(house.TEXTS), strict=True):
+        assert served.scores == pytest.approx(opened.scores, abs=1e-5)
+
+
+def test_coarser_numbers_are_proven_on_the_golden_rows(tmp_path, monkeypatch):
+    path = house.bundle(seed=1, backbone="transformer")
+    told = house.settings(path, precision="bf16")
+    assert load(path, told).predictor.precision == "bf16"
+    monkeypatch.setattr(predictor_room, "COARSE_UNITS", 1)
+    monkeypatch.setattr(parity, "QUANTISED", 1e-9)
+    with pytest.raises(AnswersDiffer, match="bf16"):
+        load(path, told)

@@ -26,7 +26,7 @@ Columns = Mapping[str, np.ndarray]
 
 Corrupt = Callable[[Features], Features]
 
-Needs = Literal["label", "target", "tags", "lesson", "nothing"]
+Needs = Literal["label", "target", "tags", "boxes", "lesson", "nothing"]
 
 Reads = Literal["texts", "pictures"]
 

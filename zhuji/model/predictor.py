@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ from zhuji.model.assembly import Model, collate
 FIRST_WINDOW, LARGEST_WINDOW = 32, 4096
 """Rows sorted by length together. The first window is small so that the first answers of a slow stream come soon."""
 BATCH_UNITS = 8192
+COARSE_UNITS = 128
+"""A processor computes fewer units faster in fp32: one text of 20 tokens took bert-mini 5.5 ms in bf16, and 3.5."""
 PICTURES = 256
 """Pictures that are decoded and held at once."""
 PIXELS = 16
@@ -63,7 +65,7 @@ class Ready:
 class Predictor:
     """A model with all that turns a raw input into an answer. `roles` say in which columns of a file the input stands; `golden` are
     rows whose answers are known; `run` tells how the model came to be, `card` describes it (README.md of its bundle). `runner`: what runs in
-    place of the model's network, which then has no weights."""
+    place of the model's network, which then has no weights; it computes in whatever it was written in."""
 
     model: Model
     clean: CleanSettings = field(default_factory=CleanSettings)
@@ -72,6 +74,8 @@ class Predictor:
     run: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
     runner: Runner | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """What answers are computed in, where a batch is large enough to gain by it; evaluation is always in fp32."""
 
     def __post_init__(self) -> None:
         self._cleaner = Cleaner(self.clean)
@@ -165,7 +169,8 @@ class Predictor:
         """What the task's `decode` reads of these units, from the model or from what runs in its place."""
         if self.runner is not None:
             return self.runner(units)
-        with resting(self.model):
+        coarse = self.precision == "bf16" and (self.device.type != "cpu" or units.mask.numel() >= COARSE_UNITS)
+        with resting(self.model), torch.autocast(self.device.type, torch.bfloat16, enabled=coarse):
             return self.model.answers(units)
 
     def words(self, raw: Any) -> tuple[str, ...]:
@@ -212,7 +217,7 @@ class Predictor:
             return outputs, task.loss(outputs, batch), task.evidence(outputs, batch)
 
     def _refuse_without_weights(self) -> None:
-        if self.runner is not None and self.model.task.needs not in ("label", "tags"):
+        if self.runner is not None and self.model.task.needs not in ("label", "tags", "boxes"):
             name = self.model.task.name()
             raise NoWeights(what=in_language(f"scoring task '{name}'", f"为任务「{name}」评分"))
 

@@ -16,6 +16,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import torch
+
 from zhuji.core.errors import ZhujiError
 from zhuji.core.log import in_language
 from zhuji.core.refusals import Busy, NotAnswerable, ServingError, TooLate
@@ -194,6 +196,11 @@ class Lane:
 
     def _work(self) -> None:
         threads.use(self.settings.threads)
+        # Inside this context, which changes nothing, torch keeps weights that it made coarser from batch to batch.
+        with torch.autocast(self.predictor.device.type, torch.bfloat16, enabled=False):
+            self._serve()
+
+    def _serve(self) -> None:
         while (taken := self._queue.take()) is not None:
             if isinstance(taken, Job):
                 done = self._done([(taken.asking, 0)], [self._worked(taken)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -31,6 +32,9 @@ class ServeSettings(Settings):
     """Processes that share the port; each holds all models."""
     threads: int | None = Field(default=None, gt=0)
     """Threads that compute in one worker; the CPUs divided by the workers by default."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """What answers are computed in, of models in Zhuji's own format. bf16 pays where the processor multiplies it (AMX; see `zhuji doctor`);
+    golden answers must not flip."""
     memory: int | None = Field(default=None, gt=0)
     """Budget for the weights of open models in one worker; no limit by default."""
 
