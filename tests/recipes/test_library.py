@@ -80,9 +80,7 @@ def test_every_recipe_is_whole(name: str) -> None:
     build(Task, {**run.task, "name": "regress"})
 
 
-@pytest.mark.parametrize(
-    ("name", "millions"), [("resnet-20", 0.27), ("resnet-18", 11.7), ("vgg-11", 9.2), ("vit-tiny", 2.7)]
-)
+@pytest.mark.parametrize(("name", "millions"), [("resnet-20", 0.27), ("resnet-18", 11.7), ("vgg-11", 9.2), ("vit-tiny", 2.7)])
 def test_every_recipe_over_pictures_is_whole(name: str, millions: float) -> None:
     """With as many parameters as the header says."""
     run = compose(recipes.layer(name), {"data": {"path": "x.parquet"}})
