@@ -55,7 +55,8 @@ class Cell:
         """These rows, padded to the largest of them and `padding` units more along every axis of the grid."""
         encoded, records = self.encoded()[rows], self.records[rows]
         grid = tuple(int(side) + padding for side in np.array([row.grid for row in encoded]).max(0))
-        targets = stacked([self.task.targets(record) for record in records])
+        placed = [self.modality.placed(record, row) for record, row in zip(records, encoded, strict=True)]
+        targets = stacked([self.task.targets(record) for record in placed])
         return Batch(self.modality.collate(encoded, grid), targets, self._other(records, padding))
 
     def _other(self, records: Sequence[Record], padding: int) -> Units | None:
@@ -132,7 +133,7 @@ def answers_are_what_decode_reads(cell: Cell) -> None:
     outputs = model.outputs(Batch(batch.units))
     if torch.equal(before, torch.random.get_rng_state()):
         assert told == task.decode(outputs)
-    if task.needs in ("label", "tags"):
+    if task.needs in ("label", "tags", "boxes"):
         ours, whole = task.evidence(found, batch), task.evidence(model.outputs(batch), batch)
         assert ours.keys() == whole.keys()
         assert all(np.array_equal(ours[name], whole[name]) for name in whole)

@@ -22,7 +22,8 @@ def impossible(modality: type[Modality], backbone: type[Backbone], task: type[Ta
     spec = modality.example()[0].spec
     blind = task.causal and not backbone.can_be_causal
     mute = task.writes and task.needs == "target" and spec.start is None
-    return spec.grid_ndim not in backbone.grids or blind or mute or (task.per_unit and backbone.strides)
+    flat = task.needs == "boxes" and spec.grid_ndim != 2
+    return spec.grid_ndim not in backbone.grids or blind or mute or flat or (task.per_unit and backbone.strides)
 
 
 def cell_of(kinds: tuple[type[Modality], type[Backbone], type[Task]]) -> Cell:
@@ -56,6 +57,12 @@ def test_impossible_pairs_are_refused(kinds):
         cell_of(kinds).model()
     for lang in ("en", "zh"):
         assert "{" not in caught.value.message(lang)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_meets_a_modality(backbone):
+    met = {kinds[0].__name__ for kinds in POSSIBLE if kinds[1] is backbone}
+    assert met, f"nothing of the matrix gives grids of {backbone.grids} axes: {backbone.__name__} would stand untested"
 
 
 def test_the_matrix_holds_every_kind_of_cell():

@@ -10,8 +10,10 @@ from zhuji.core.contracts import Prediction
 from zhuji.core.errors import BadSetting
 from zhuji.core.records import Box, Picture, Record
 from zhuji.core.unreadable import BadPicture
+from zhuji.core.units import Batch
 from zhuji.modalities import image
 from zhuji.modalities.image import Image
+from zhuji.nn.pictures.variation import Variation
 
 RANDOM = np.random.default_rng(0)
 
@@ -192,3 +194,37 @@ def test_settings_that_cannot_be(settings: dict[str, object]) -> None:
 def test_files_of_a_stranger_are_checked(told: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         Image().with_files({"pixels.json": json.dumps(told).encode()})
+
+
+class TestVaried:
+    @staticmethod
+    def batch(modality: Image, pictures: list[Picture]) -> Batch:
+        return Batch(modality.collate(modality.encode(pictures), tuple(side // modality.patch for side in modality.size)))
+
+    def test_off_hands_back_the_batch(self) -> None:
+        modality = Image(size=(4, 4)).fit([written(noise(4, 4))])
+        batch = self.batch(modality, [written(noise(4, 4))])
+        assert modality.varied(batch, torch.Generator()) is batch
+
+    @pytest.mark.parametrize("patch", [1, 2, 4])
+    def test_patches_are_varied_as_the_picture_is(self, patch: int) -> None:
+        pictures = [written(noise(8, 12)) for _ in range(3)]
+        modality = Image(size=(8, 12), patch=patch, variation=Variation(flip=1.0)).fit(pictures)
+        found = modality.varied(self.batch(modality, pictures), torch.Generator().manual_seed(0))
+        mirrored = [written(np.asarray(Pillow.open(io.BytesIO(picture.data or b"")))[:, ::-1]) for picture in pictures]
+        expected = self.batch(modality, mirrored)
+        assert found.units.values is not None and expected.units.values is not None
+        torch.testing.assert_close(found.units.values, expected.units.values)
+
+    def test_colours_are_those_that_a_person_would_see(self) -> None:
+        """A picture half as bright, whatever it was normalised by."""
+        pictures = [written(noise(4, 4))]
+        modality = Image(size=(4, 4), variation=Variation(brightness=0.5)).fit(pictures)
+        batch = self.batch(modality, pictures)
+        found = modality.varied(batch, torch.Generator().manual_seed(3))
+        mean, deviation = torch.tensor(modality.measured.mean), torch.tensor(modality.measured.deviation)
+        assert found.units.values is not None and batch.units.values is not None
+        before, after = (each * deviation + mean for each in (batch.units.values, found.units.values))
+        dark = before < 0.5
+        share = (after / before)[dark & (before > 0.1)]
+        assert 0.5 <= share[0] <= 1.5 and torch.allclose(share, share[0].expand_as(share), atol=1e-4)

@@ -188,3 +188,65 @@ def test_what_cannot_be_measured_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError):
         admit(tmp_path / "a", make, lambda place: (1 // 0,))
     assert not list(tmp_path.iterdir())
+
+
+class TestBoxes:
+    """Answers that are objects in a picture."""
+
+    BEFORE = [
+        {"label": "a", "score": 0.9, "box": [10.0, 10.0, 50.0, 40.0]},
+        {"label": "a", "score": 0.6, "box": [12.0, 60.0, 50.0, 90.0]},
+        {"label": "b", "score": 0.31, "box": [70.0, 10.0, 90.0, 40.0]},
+    ]
+    SCORES = {"a": 0.9, "b": 0.31, "c": 0.0}
+
+    def found(self, answer, limit=EXACT, scores=None):
+        return compared("hop", [row(self.BEFORE, None, self.SCORES)], [Prediction(tuple(answer), None, scores or self.SCORES)], limit)
+
+    def changed(self, number, **how):
+        return [{**box, **how} if place == number else box for place, box in enumerate(self.BEFORE)]
+
+    def test_the_same_in_another_order(self):
+        found = self.found(self.BEFORE[::-1])
+        assert (found.flips, found.gap, found.passed) == (0, 0.0, True)
+
+    def test_a_score_that_moved(self):
+        found = self.found(self.changed(1, score=0.62))
+        assert found.flips == 0 and found.gap == pytest.approx(0.02) and not found.passed
+        assert self.found(self.changed(1, score=0.62), QUANTISED).passed
+
+    def test_a_box_that_moved(self):
+        """By one of its 40 pixels of width: 39 of 41 are shared."""
+        found = self.found(self.changed(0, box=[11.0, 10.0, 51.0, 40.0]))
+        assert found.flips == 0 and found.gap == pytest.approx(1 - 39 / 41) and not found.passed
+        nearly = self.found(self.changed(0, box=[10.0 + 1e-5, 10.0, 50.0, 40.0]))
+        assert nearly.passed and 0 < nearly.gap < 1e-6
+
+    @pytest.mark.parametrize("other", [[70.0, 60.0, 90.0, 90.0], [70.0, 10.0, 90.0, 24.0]])
+    def test_another_place_is_another_object(self, other):
+        found = self.found(self.changed(0, box=other))
+        assert found.flips == 1 and not found.passed
+
+    def test_another_class_is_another_object(self):
+        assert not self.found(self.changed(0, label="b"), QUANTISED).passed
+
+    def test_what_is_missing_or_new_fails_unless_it_was_hardly_given(self):
+        assert not self.found(self.BEFORE[1:], QUANTISED).passed
+        assert not self.found([*self.BEFORE, {"label": "c", "score": 0.8, "box": [0.0, 0.0, 9.0, 9.0]}], QUANTISED).passed
+        gone = self.found(self.BEFORE[:2], QUANTISED)
+        assert gone.flips == 1 and gone.passed, "the least sure of all fell below the threshold"
+
+    def test_a_picture_in_which_nothing_is_found_any_more(self):
+        """Its own score tells that it did not just fall below the threshold."""
+        one = [{"label": "a", "score": 0.9, "box": [1.0, 1.0, 5.0, 5.0]}]
+        found = compared("hop", [row(one, None, {"a": 0.9})], [Prediction((), None, {"a": 0.02})], QUANTISED)
+        assert found.flips == 1 and not found.passed
+        assert found.as_dict()["gap"] == pytest.approx(0.88)
+
+    def test_nothing_found_before_and_now(self):
+        found = compared("hop", [row([], None, {"a": 0.1})], [Prediction((), None, {"a": 0.1})], EXACT)
+        assert (found.flips, found.passed) == (0, True)
+
+    def test_boxes_that_are_no_numbers(self):
+        assert not self.found(self.changed(0, box=[math.nan] * 4), QUANTISED).passed
+        assert not self.found(self.changed(0, score=math.nan), QUANTISED).passed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from zhuji.nn.dropout import Dropout
+from zhuji.nn.dropout import Dropout, RowDropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5])
@@ -49,3 +49,14 @@ def test_same_seed_same_zeros_and_low_precision_stays() -> None:
     first = Dropout(0.2).train()(states)
     torch.manual_seed(3)
     assert torch.equal(first, Dropout(0.2).train()(states)) and first.dtype == torch.bfloat16
+
+
+def test_whole_rows_are_left_out() -> None:
+    torch.manual_seed(3)
+    out = RowDropout(0.25).train()(torch.ones(40_000, 2, 3)).flatten(1)
+    assert torch.equal(out, out[:, :1].expand_as(out))
+    # 4.5 deviations of a share over 40,000 draws.
+    assert (out[:, 0] == 0).double().mean().item() == pytest.approx(0.25, abs=4.5 * (0.25 * 0.75 / 40_000) ** 0.5)
+    assert out[:, 0].unique().tolist() == pytest.approx([0.0, 1 / 0.75])
+    states = torch.randn(4, 3)
+    assert torch.equal(RowDropout(0.5).eval()(states), states) and torch.equal(RowDropout(0.0).train()(states), states)

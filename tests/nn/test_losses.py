@@ -38,3 +38,32 @@ def test_focal_gives_easy_rows_less_weight():
     logits, label = torch.tensor([[4.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 0])
     easy, hard = (losses.focal(logits, label) / losses.cross_entropy(logits, label)).tolist()
     assert easy < 0.001 < 0.24 < hard < 0.26
+
+
+class TestSigmoidFocal:
+    def test_hard_truth_is_the_papers_formula(self):
+        logits, truth = torch.randn(50, dtype=torch.float64) * 3, (torch.arange(50) % 2).double()
+        p = torch.where(truth > 0, logits.sigmoid(), 1 - logits.sigmoid())
+        weight = torch.where(truth > 0, 0.25, 0.75)
+        found = losses.sigmoid_focal(logits, truth, gamma=2.0, alpha=0.25)
+        torch.testing.assert_close(found.double(), -weight * (1 - p) ** 2 * p.log(), rtol=1e-4, atol=1e-6)
+
+    def test_without_focus_it_is_cross_entropy(self):
+        logits, truth = torch.randn(3, 5), torch.rand(3, 5)
+        expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        torch.testing.assert_close(losses.sigmoid_focal(logits, truth, gamma=0.0), expected)
+
+    def test_soft_truth_costs_nothing_once_it_is_met(self):
+        truth = torch.tensor([0.1, 0.5, 0.9])
+        logits = truth.logit().requires_grad_()
+        loss = losses.sigmoid_focal(logits, truth)
+        assert loss.max() < 1e-12
+        (slope,) = torch.autograd.grad(loss.sum(), logits)
+        assert slope.abs().max() < 1e-6
+
+    def test_its_ends_are_finite(self):
+        logits = torch.tensor([-1e4, 1e4, -1e4, 1e4], requires_grad=True)
+        loss = losses.sigmoid_focal(logits, torch.tensor([0.0, 1.0, 1.0, 0.0]), gamma=0.5)
+        loss.sum().backward()
+        assert loss.isfinite().all() and logits.grad is not None and logits.grad.isfinite().all()
+        assert loss.tolist() == pytest.approx([0, 0, 1e4, 1e4])

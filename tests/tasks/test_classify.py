@@ -150,3 +150,23 @@ def test_what_can_be_explained_and_its_log_odds():
     first, second = many.decode(logits)
     assert many.abouts(first) == [About("a"), About("b")] and many.abouts(second) == [About("c")]
     assert many.spoken_for(logits, About("b")).tolist() == [2.0, -2.0]
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_rows_that_were_mixed_learn_both_labels_by_their_shares(settings, many):
+    if many and "label_smoothing" in settings:
+        settings = {}
+    records = (MANY if many else RECORDS)[:5]
+    task = Classify(many=many, **settings).fit(records)
+    logits, batch = torch.randn(5, len(task.labels)), batch_of(task, records)
+    order, share = torch.tensor([1, 2, 3, 4, 0]), torch.tensor([1.0, 0.7, 0.5, 0.2, 0.0])
+    mixed = {**batch.targets, "label_other": batch.targets["label"][order], "label_share": share}
+    found = task.loss(logits, Batch(batch.units, mixed))
+    total = count = 0.0
+    for row in range(5):
+        for source, part in ((records[row], share[row]), (records[int(order[row])], 1 - share[row])):
+            alone = task.loss(logits[row : row + 1], batch_of(task, [source]))
+            total, count = total + alone.total * part, count + alone.count * part
+    torch.testing.assert_close(found.total, total)
+    torch.testing.assert_close(found.count.float(), count.float())

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.contracts import doubles
 from tests.contracts.properties import Cell
 from zhuji.backbones.bag import Bag
+from zhuji.backbones.resnet import Resnet
 from zhuji.backbones.transformer import Transformer
 from zhuji.core.contracts import Task
 from zhuji.core.units import Batch, Units
@@ -96,9 +98,16 @@ def test_one_batch_does_not_stand_for_all() -> None:
     assert short > 20 * long
 
 
-def test_counting_leaves_no_trace() -> None:
-    cell = Cell.of(Text.example(), Transformer.example(), Classify.example())
-    model, state = cell.model(), torch.get_rng_state()
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Cell.of(Text.example(), Transformer.example(), Classify.example()),
+        Cell.of(doubles.Picture.example(), Resnet.example(), Classify.example()),
+    ],
+    ids=["text", "pictures"],
+)
+def test_counting_leaves_no_trace(cell: Cell) -> None:
+    model, state = cell.model().train(), torch.get_rng_state()
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     cost.Operations(model, torch.device("cpu"))(Batch(cell.batch().units, cell.batch().targets))
     assert torch.equal(state, torch.get_rng_state())

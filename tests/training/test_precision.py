@@ -13,7 +13,14 @@ CPU = torch.device("cpu")
 
 
 class Net(torch.nn.Linear):
+    """Counts its passes, as a norm does."""
+
+    def __init__(self, *sides):
+        super().__init__(*sides)
+        self.register_buffer("passes", torch.zeros(()))
+
     def loss(self, batch):
+        self.passes += 1
         return Ratio(self(batch.targets["x"]).square().sum(), torch.tensor(4))
 
 

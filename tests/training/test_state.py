@@ -3,7 +3,7 @@ from torch import nn
 
 from zhuji.training.optim import optimiser
 from zhuji.training.run import OptimSettings
-from zhuji.training.state import Progress, State
+from zhuji.training.state import Progress, State, remembered, untouched
 
 
 def state(average):
@@ -57,3 +57,15 @@ def test_the_averaged_model_is_the_judged_one():
 def test_waste_is_a_share():
     assert Progress(units=60, padding=40).waste == 0.4
     assert Progress().waste == 0
+
+
+def test_norms_are_set_back():
+    norm = nn.BatchNorm1d(2)
+    first = {name: buffer.clone() for name, buffer in norm.named_buffers()}
+    with untouched(norm):
+        norm(torch.full((3, 2), torch.nan))
+    set_back = remembered(norm)
+    norm(torch.randn(4, 2))
+    assert any(not torch.equal(buffer, first[name]) for name, buffer in norm.named_buffers())
+    set_back()
+    assert all(torch.equal(buffer, first[name]) for name, buffer in norm.named_buffers())

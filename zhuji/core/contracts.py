@@ -26,7 +26,7 @@ Columns = Mapping[str, np.ndarray]
 
 Corrupt = Callable[[Features], Features]
 
-Needs = Literal["label", "target", "tags", "lesson", "nothing"]
+Needs = Literal["label", "target", "tags", "boxes", "lesson", "nothing"]
 
 Reads = Literal["texts", "pictures"]
 
@@ -149,6 +149,11 @@ class Modality(Part, ABC):
         """Whether it has learned what `fit` teaches; so has one that has nothing to learn."""
         return True
 
+    @property
+    def grid(self) -> tuple[int, ...] | None:
+        """The grid that every row has; None: rows differ."""
+        return None
+
     @abstractmethod
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """A copy that has learned from these inputs; one that has nothing to learn hands itself back."""
@@ -230,6 +235,11 @@ class Backbone(Part, ABC):
     @property
     def drops(self) -> bool:
         """Whether two passes over the same row differ while training."""
+        return False
+
+    @property
+    def summarises(self) -> bool:
+        """Whether it keeps a state for the row as a whole (`Features.summary`)."""
         return False
 
     def stages(self, body: nn.Module) -> Sequence[nn.Module]:

@@ -35,6 +35,8 @@ class Network:
     names: tuple[str, ...]
     example: tuple[Tensor, ...]
     format: str
+    grid: tuple[int, ...] | None = None
+    """The one grid that it is for; None: any."""
     ALONE: ClassVar[str] = "output"
     """Name of a tensor that comes out by itself."""
 
@@ -53,7 +55,7 @@ class Network:
             found = model.answers(units)
         names = (cls.ALONE,) if isinstance(found, Tensor) else tuple(found)
         example = tuple(getattr(units, name) for name in given)
-        return cls(_Module(model, given), given, names, example, format)
+        return cls(_Module(model, given), given, names, example, format, model.modality.grid)
 
     def inputs(self) -> Iterator[dict[str, Any]]:
         """Name, number type and shape of each input."""
@@ -79,13 +81,15 @@ class Network:
         return next(node.meta["val"] for node in self.program.graph.nodes if node.name in inputs)
 
     @property
-    def axes(self) -> tuple[str, ...]:
-        return _AXES[self.example[0].ndim - 1]
+    def axes(self) -> tuple[int | str, ...]:
+        """Names of the grid's axes, or their sizes."""
+        return _AXES[self.example[0].ndim - 1] if self.grid is None else self.grid
 
     @cached_property
     def program(self) -> ExportedProgram:
-        """The network as torch.export sees it, for 1 and more rows of 1 and more units. Raises CannotExport."""
-        dims = {0: Dim("batch", min=1), **{axis: Dim(name, min=1) for axis, name in enumerate(self.axes, 1)}}
+        """The network as torch.export sees it, for 1 and more rows of 1 and more units, or of the one grid. Raises CannotExport."""
+        sides = {axis: Dim(name, min=1) for axis, name in enumerate(self.axes, 1) if isinstance(name, str)}
+        dims = {0: Dim("batch", min=1), **sides}
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -115,6 +119,8 @@ def _example(predictor: Predictor) -> Units:
     modality, raw = predictor.model.modality, [row["input"] for row in predictor.golden][:_EXAMPLES]
     inputs = predictor.cleaned(raw) if raw else type(modality).example()[1][:_EXAMPLES]
     encoded = modality.encode((inputs * 2)[: max(2, len(inputs))])
+    if modality.grid is not None:
+        return modality.collate(encoded, modality.grid)
     grid = np.array([row.grid for row in encoded]).max(0) + 1
     return modality.collate(encoded, tuple(int(side) for side in np.maximum(grid, 4)))
 

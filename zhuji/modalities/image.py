@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 import numpy as np
 import torch
 from pydantic import Field, PrivateAttr, model_validator
-from torch import nn
+from torch import Generator, Tensor, nn
 
 from zhuji.core.config import Settings
 from zhuji.core.contracts import Encoded, Modality, Prediction, Reads
 from zhuji.core.log import in_language
 from zhuji.core.records import Box, Picture, Record
 from zhuji.core.seed import stream
-from zhuji.core.units import Units, UnitSpec
+from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data.ahead import ahead
 from zhuji.data.pictures import Opened, opened, quietly
+from zhuji.nn.pictures.variation import Variation
 from zhuji.nn.stems import ValueStem
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Image(Modality):
     """1: in grey."""
     patch: int = Field(default=1, gt=0)
     """Side of a patch."""
+    variation: Variation = Variation()
+    """How training pictures are varied by chance."""
 
     _measured: _Measured | None = PrivateAttr(None)
 
@@ -83,6 +86,10 @@ class Image(Modality):
     @property
     def spec(self) -> UnitSpec:
         return UnitSpec(grid_ndim=2, num_values=self.patch**2 * self.channels)
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        return self.size[0] // self.patch, self.size[1] // self.patch
 
     @property
     def light(self) -> bool:
@@ -116,6 +123,11 @@ class Image(Modality):
         deviation = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0)).clip(_LEAST)
         rounded = [tuple(round(float(value), 6) for value in values) for values in (mean, deviation)]
         return self._with(_Measured(mean=rounded[0], deviation=rounded[1], pictures=count))
+
+    def normalising(self, mean: Sequence[float], deviation: Sequence[float]) -> Self:
+        """A copy that takes these, on a scale from 0 to 1, for what `fit` measures. Raises ValueError where they do not fit its colours."""
+        learned = {"mean": tuple(mean), "deviation": tuple(deviation), "pictures": 0}
+        return self.with_files({_FILE: json.dumps(learned).encode()})
 
     def _with(self, measured: _Measured) -> Self:
         fitted = self.model_copy()
@@ -174,6 +186,16 @@ class Image(Modality):
         high, wide = stacked.shape[1:3]
         placed[:, :high, :wide], mask[:, :high, :wide] = values, True
         return Units(mask, values=placed)
+
+    def varied(self, batch: Batch, chance: Generator) -> Batch:
+        """See `variation`. Raises BadSetting where pictures are to be mixed whose targets cannot be."""
+        if self.variation.off:
+            return batch
+        assert batch.units.values is not None and bool(batch.units.mask.all()), "training pictures fill their grid"
+        mean, deviation = (torch.tensor(values) for values in (self.measured.mean, self.measured.deviation))
+        pixels = _unpatched(batch.units.values, self.patch)
+        values, targets = self.variation.applied(pixels, batch.targets, mean, deviation, chance)
+        return replace(batch, units=replace(batch.units, values=_patched(values, self.patch)), targets=targets)
 
     def stem(self, dim: int) -> nn.Module:
         """The pixels themselves where these are as wide as `dim`; else, and of patches always, a linear map."""
@@ -238,6 +260,24 @@ class Image(Modality):
         random = np.random.default_rng(0)
         pictures = [_written(random.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in ((6, 4), (3, 3), (5, 9), (1, 1))]
         return cls(size=(4, 4), resize="pad").fit(pictures), pictures
+
+
+def _unpatched(values: Tensor, patch: int) -> Tensor:
+    """`(B, H/P, W/P, P·P·C)` -> `(B, H, W, C)`."""
+    if patch == 1:
+        return values
+    rows, high, wide, numbers = values.shape
+    cut = values.reshape(rows, high, wide, patch, patch, numbers // patch**2)
+    return cut.transpose(2, 3).reshape(rows, high * patch, wide * patch, -1)
+
+
+def _patched(values: Tensor, patch: int) -> Tensor:
+    """The inverse of `_unpatched`."""
+    if patch == 1:
+        return values.contiguous()
+    rows, height, width, channels = values.shape
+    cut = values.reshape(rows, height // patch, patch, width // patch, patch, channels)
+    return cut.transpose(2, 3).reshape(rows, height // patch, width // patch, -1)
 
 
 def _picture(raw: Any) -> Picture:

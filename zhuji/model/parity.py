@@ -25,6 +25,8 @@ REFUSED = "refused.json"
 """In a folder that a hop made and the gate refused: why."""
 _OTHER_NUMBER = 1e-3
 """Share of its scale from which a number counts as another answer."""
+_SAME_OBJECT = 0.5
+"""IoU from which two boxes mark the same object."""
 _TOLD = 5
 """Rows that are told of a hop that failed."""
 
@@ -156,8 +158,14 @@ def _why(failing: Sequence[Difference], flips: int, gap: float, limit: float) ->
 def differences(golden: Sequence[Mapping[str, Any]], answers: Sequence[Prediction], limit: float = EXACT) -> list[Difference]:
     """Row by row, as many as there are answers. A number is another answer where it moved further than the limit and 0.1 % of its scale."""
     scale, other = _scale([row["answer"] for row in golden]), max(limit, _OTHER_NUMBER)
+    given = [box["score"] for answer in (*(r["answer"] for r in golden), *(a.answer for a in answers)) for box in _boxes(answer)]
     pairs = zip(golden, answers, strict=False)
-    return [_difference(number, row, now, (scale, other)) for number, (row, now) in enumerate(pairs, 1)]
+    return [
+        _boxes_differ(number, row, now, min(given))
+        if _boxes(row["answer"]) or _boxes(now.answer)
+        else _difference(number, row, now, (scale, other))
+        for number, (row, now) in enumerate(pairs, 1)
+    ]
 
 
 def _difference(number: int, then: Mapping[str, Any], now: Prediction, numeric: tuple[float, float]) -> Difference:
@@ -177,6 +185,39 @@ def _difference(number: int, then: Mapping[str, Any], now: Prediction, numeric: 
     if answer == before:
         return Difference(number, before, answer, False, gap)
     return Difference(number, before, answer, True, gap, _margin(before, answer, then["scores"] or {}, gap))
+
+
+def _boxes(answer: Any) -> Sequence[Mapping[str, Any]]:
+    """The objects that an answer found in a picture; none of an answer of another kind."""
+    return answer if isinstance(answer, list | tuple) and all(isinstance(each, dict) and "box" in each for each in answer) else ()
+
+
+def _boxes_differ(number: int, then: Mapping[str, Any], now: Prediction, least: float) -> Difference:
+    """Boxes of one class that overlap by more than half are the same object, whose gap is that of its score or the share of the area that one box
+    has and the other has not. An object that one answer alone holds is another answer; it was preferred by as much as its score is above
+    `least`, the lowest that is given at all."""
+    before, answer = list(_boxes(then["answer"])), list(_boxes(now.answer))
+    old, new, left = then["scores"] or {}, now.scores or {}, list(answer)
+    gap = max((_known(abs(old.get(name, 0.0) - new.get(name, 0.0))) for name in {*old, *new}), default=0.0)
+    lost: list[Mapping[str, Any]] = []
+    for one in sorted(before, key=lambda each: -each["score"]):
+        alike = [(_overlap(one["box"], other["box"]), n) for n, other in enumerate(left) if other["label"] == one["label"]]
+        share, place = max(alike, default=(0.0, -1))
+        if not share > _SAME_OBJECT:
+            lost.append(one)
+            continue
+        gap = max(gap, _known(1 - share), _known(abs(one["score"] - left.pop(place)["score"])))
+    alone = [*lost, *left]
+    margin = max((_known(each["score"] - least) for each in alone), default=0.0)
+    return Difference(number, before, answer, bool(alone), gap, margin)
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    """IoU; NaN of boxes that are none."""
+    sides = [min(one[k + 2], other[k + 2]) - max(one[k], other[k]) for k in (0, 1)]
+    common = max(sides[0], 0.0) * max(sides[1], 0.0)
+    union = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)) - common
+    return common / union if union else math.nan
 
 
 def _margin(before: Any, answer: Any, scores: Mapping[str, float], gap: float) -> float:

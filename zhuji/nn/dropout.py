@@ -34,6 +34,25 @@ class Dropout(nn.Module):
         return f"rate={self.rate}"
 
 
+class RowDropout(nn.Module):
+    """While training what a branch adds is left out for whole rows of `(B, …)`, each with probability `rate`; for the others it is scaled up so
+    that the mean stays (stochastic depth, Huang et al. 2016, section 3)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, states: Tensor) -> Tensor:
+        if not self.training or not self.rate:
+            return states
+        rows = (len(states), *(1,) * (states.ndim - 1))
+        kept = torch.rand(rows, device=states.device) >= self.rate
+        return states * (kept / (1 - self.rate)).to(states.dtype)
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate}"
+
+
 def _bytes(count: int) -> Tensor:
     """`(count,)` uint8, each value equally likely; from torch's own generator."""
     # One value of 2^64 is never drawn.

@@ -47,6 +47,16 @@ def binary_focal(logits: Tensor, labels: Tensor, *, gamma: float = 2.0, weights:
     return (loss * positive_weight(truth, weights)).mean(-1)
 
 
+def sigmoid_focal(logits: Tensor, truth: Tensor, *, gamma: float = 2.0, alpha: float | None = None) -> Tensor:
+    """`(…)`, of each question by itself: |y - p|^gamma times the cross entropy of p with y, from `logits` and `truth` y in [0, 1] of one shape.
+    Where y is 0 or 1 it is the focal loss (Lin et al. 2017, equation 4, with `alpha` equation 5); between them the quality focal loss
+    (Li et al. 2020, Generalized Focal Loss, equation 5), which asks for a probability as high as a box is good."""
+    logits, truth = logits.float(), truth.float()
+    missing = (truth - logits.sigmoid()).abs().clamp_min(torch.finfo(torch.float32).tiny)
+    loss = missing**gamma * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return loss if alpha is None else loss * (alpha * truth + (1 - alpha) * (1 - truth))
+
+
 def positive_weight(truth: Tensor, weights: Tensor | None) -> Tensor:
     """`(B, C)`: the class's weight where it is true, else 1."""
     return torch.ones_like(truth) if weights is None else torch.where(truth > 0, weights, 1.0)

@@ -134,16 +134,25 @@ class Classify(Task):
         return head(features, batch.units) if self.wide else head(features)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Ratio:
-        """Weighted sum and sum of weights. `outputs (B, C)` are logits."""
-        label, weights = batch.targets["label"], self._weights(outputs.device)
-        focused = self.objective == "focal"
+        """Weighted sum and sum of weights. `outputs (B, C)` are logits. Of rows that were mixed (Zhang et al. 2018, section 2) both labels count, by
+        their shares: `label_other` and `label_share (B,)`, the share of the first."""
+        targets = batch.targets
+        if "label_share" not in targets:
+            return self._named(outputs, targets["label"])
+        share = targets["label_share"]
+        return self._named(outputs, targets["label"], share).plus(self._named(outputs, targets["label_other"], 1 - share))
+
+    def _named(self, outputs: Tensor, label: Tensor, share: Tensor | None = None) -> Ratio:
+        weights, focused = self._weights(outputs.device), self.objective == "focal"
         options: dict[str, Any] = {"gamma": self.focal_gamma} if focused else {"smoothing": self.label_smoothing}
         if self.many:
             rows = (losses.binary_focal if focused else losses.binary_cross_entropy)(outputs, label, weights=weights, **options)
-            return Ratio(rows.sum(), losses.positive_weight(label.float(), weights).mean(-1).sum())
-        rows = (losses.focal if focused else losses.cross_entropy)(outputs, label, weights=weights, **options)
-        known = label != losses.UNSEEN
-        return Ratio(rows.sum(), (known if weights is None else known * weights[label.clamp_min(0)]).sum())
+            counts = losses.positive_weight(label.float(), weights).mean(-1)
+        else:
+            rows = (losses.focal if focused else losses.cross_entropy)(outputs, label, weights=weights, **options)
+            known = label != losses.UNSEEN
+            counts = known if weights is None else known * weights[label.clamp_min(0)]
+        return Ratio(rows.sum(), counts.sum()) if share is None else Ratio((rows * share).sum(), (counts * share).sum())
 
     def lesson(self, outputs: Tensor) -> Tensor:
         """The logits: how much the teacher doubts."""

@@ -23,6 +23,7 @@ from zhuji.core.units import Batch
 from zhuji.model.assembly import Model
 from zhuji.nn.contrastive import rows_of
 from zhuji.training.precision import Precision
+from zhuji.training.state import untouched
 
 _SIDE = {"cpu": 2048, "cuda": 8192}
 _TRIES = 5
@@ -66,7 +67,7 @@ def flops(model: Model, batch: Batch) -> float:
     """Operations of one forward and backward pass over this batch; leaves no gradient and no trace in torch's random state. Attention is
     counted in its plain form: fused kernels are opaque to the counter. What is done again to save memory is not counted again."""
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    with torch.random.fork_rng(devices=[]), sdpa_kernel(SDPBackend.MATH), _Counter() as counter:
+    with torch.random.fork_rng(devices=[]), untouched(model), sdpa_kernel(SDPBackend.MATH), _Counter() as counter:
         torch.manual_seed(0)
         total = model.loss(batch).total
         counter.backwards = True

@@ -10,6 +10,7 @@ import numpy as np
 
 from zhuji.core.contracts import Columns, Encoded, Metric, Prediction
 from zhuji.core.records import Record
+from zhuji.metrics import detection
 from zhuji.metrics.classification import confusion, per_class
 from zhuji.metrics.intervals import Interval, bootstrap_all
 from zhuji.metrics.spans import per_kind
@@ -89,8 +90,16 @@ def score_columns(
         loss=loss,
         rows=rows,
         unseen=int(np.count_nonzero(label < 0)) if label is not None and one_label else 0,
-        per_class=per_class(columns, labels) if label is not None else per_kind(columns, labels) if "actual" in columns else (),
+        per_class=_by_class(columns, labels),
         confusion=confusion(columns, len(labels)).tolist() if one_label else (),
         columns=columns,
         ids=ids,
     )
+
+
+def _by_class(columns: Columns, labels: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """By what the evidence tells: classes of rows, kinds of spans, or classes of boxes; nothing where it tells none."""
+    for column, found in (("label", per_class), ("actual", per_kind), ("hits", detection.per_class)):
+        if column in columns:
+            return found(columns, labels)
+    return ()

@@ -37,7 +37,7 @@ from zhuji.training.precision import Precision, move_scale, start_scale
 from zhuji.training.prefetch import prefetched
 from zhuji.training.run import TrainSettings
 from zhuji.training.schedule import Timetable, rate
-from zhuji.training.state import State
+from zhuji.training.state import State, remembered
 
 Lossy = Callable[[Batch], Ratio]
 
@@ -150,10 +150,11 @@ class Sums(NamedTuple):
 
 
 def _step(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[int, Batch]]) -> None:
-    """One optimiser step. One whose loss or gradient is not finite changes no weight, but it is counted and its rows are passed."""
+    """One optimiser step. One whose loss or gradient is not finite changes nothing of the model, but it is counted and its rows are passed."""
     progress, started = state.progress, time.perf_counter()
     work.ready(state.model, progress.step)
     state.model.zero_grad(set_to_none=True)
+    set_back = remembered(state.model)
     sums, units, positions = _gradients(work, state, loss, batches)
     state.whole = False
     excused = move_scale(work.precision, progress, sums.finite)
@@ -161,8 +162,9 @@ def _step(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[int, Ba
         _move(state, sums.coefficient(progress.scale, work.settings.optim.clip), _rate(work, progress.step))
         progress.loss_total += sums.total
         progress.loss_count += sums.weight
-    elif not excused:
-        progress.bad_steps += 1
+    else:
+        set_back()
+        progress.bad_steps += not excused
     progress.step += 1
     progress.units += units
     progress.padding += positions - units

@@ -21,7 +21,7 @@ from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
 from zhuji.core.units import Batch
 from zhuji.model.assembly import Model
-from zhuji.training.state import Progress
+from zhuji.training.state import Progress, untouched
 
 PAYS = 1.5
 """bf16 must be so many times faster before `auto` gives up precision for it. On a shared machine a probe was seen to swing between 0.6
@@ -67,11 +67,12 @@ def choose(asked: str, model: Model, batches: Sequence[Batch], device: torch.dev
         return Precision("fp32" if asked == "auto" else asked)
     seconds: dict[str, list[float]] = {"fp32": [], "bf16": []}
     start = time.perf_counter()
-    for turn in range(8):
-        for name, times in seconds.items():
-            times.append(_pass_seconds(Precision(name), model, batches[turn % len(batches)], device))
-        if (turn and min(seconds["fp32"]) < _TINY) or time.perf_counter() - start > _SECONDS:
-            break
+    with untouched(model):
+        for turn in range(8):
+            for name, times in seconds.items():
+                times.append(_pass_seconds(Precision(name), model, batches[turn % len(batches)], device))
+            if (turn and min(seconds["fp32"]) < _TINY) or time.perf_counter() - start > _SECONDS:
+                break
     model.zero_grad(set_to_none=True)
     # The quickest pass of each: what a busy neighbour or the first call adds says nothing about the format.
     fp32, bf16 = (min(times) for times in seconds.values())

@@ -9,17 +9,40 @@ There is no generator state: every batch seeds the generators anew from (seed, b
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zhuji.model.assembly import Model
 from zhuji.training.optim import Optimiser
 
 History = list[dict[str, Any]]
+
+
+def remembered(model: nn.Module) -> Callable[[], None]:
+    """What sets back what the norms of `model` remember of the batches that they have seen, as it is now."""
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
+
+    @torch.no_grad()
+    def set_back() -> None:
+        for buffer, old in before:
+            buffer.copy_(old)
+
+    return set_back
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Generator[None]:
+    """Passes through `model` that are none of its training's leave nothing in its norms."""
+    set_back = remembered(model)
+    try:
+        yield
+    finally:
+        set_back()
 
 
 @dataclass
