@@ -201,7 +201,9 @@ class TestBoxes:
     SCORES = {"a": 0.9, "b": 0.31, "c": 0.0}
 
     def found(self, answer, limit=EXACT, scores=None):
-        return compared("hop", [row(self.BEFORE, None, self.SCORES)], [Prediction(tuple(answer), None, scores or self.SCORES)], limit)
+        return compared(
+            "hop", [row(self.BEFORE, None, self.SCORES)], [Prediction(tuple(answer), None, scores or self.SCORES)], limit
+        )
 
     def changed(self, number, **how):
         return [{**box, **how} if place == number else box for place, box in enumerate(self.BEFORE)]
