@@ -47,8 +47,10 @@ def main() -> None:
         bundle, folder = prepare(Path(place), asked.data, asked.recipe)
         texts = test_texts(asked.data)
         expected = in_python(bundle, texts)
-        servers = {name: Server(name, words, Path(place)) for name, words in commands(bundle, folder, Path(place)).items()}
+        servers: dict[str, Server] = {}
         try:
+            for name, words in commands(bundle, folder, Path(place)).items():
+                servers[name] = Server(name, words, Path(place))
             found = measure(servers, texts, expected, asked.turns, asked.seconds)
         finally:
             for server in servers.values():

@@ -24,13 +24,13 @@ def shown(**more: Any) -> str:
         "dropped": {},
         "files": ["b.json"],
     }
-    pricing._show(Console(file=out, width=160), {**found, **more})
+    pricing._show(Console(file=out, width=110), {**found, **more})
     return out.getvalue()
 
 
 def test_one_line_a_format_and_what_comes_next() -> None:
     text = shown(skipped={"huggingface": "no family"})
-    for word in ("onnx", "3.0 MiB", "2.5", "4.2", "1,234", "300.0 MiB", "accuracy", "0.800 [0.700, 0.900]", "1/16", "3.0e-07"):
+    for word in ("onnx", "3.0 MiB", "2.5 / 4.2", "1,234", "300.0 MiB", "accuracy", "0.800 [0.700, 0.900]", "1/16 (3e-07)"):
         assert word in text
     assert "no family" in text and "A processor" in text and "b.json" in text
     assert "zhuji export 'runs/001 a' --to onnx" in text

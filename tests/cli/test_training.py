@@ -34,7 +34,7 @@ def test_resume_shows_score_baselines_and_next_commands(capsys: pytest.CaptureFi
     assert main(["resume", run]) == 0
     out = capsys.readouterr().out
     assert "95 % interval" in out and "majority" in out and "ledger" in out and "leaks" in out
-    assert all(f"zhuji {verb} {run}" in out for verb in ("predict", "evaluate", "compare"))
+    assert all(f"zhuji {verb} {run}" in out for verb in ("predict", "evaluate", "serve"))
     monkeypatch.setenv("ZHUJI_LANG", "zh")
     assert main(["resume", run]) == 0
     assert "接下来" in capsys.readouterr().out

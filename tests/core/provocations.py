@@ -212,3 +212,16 @@ def _(folder: Path, patch: Patch) -> object:
     Image.new("1", (200, 200)).save(folder / "wide.png")
     patch.setattr(pictures, "MOST_PIXELS", 100)
     return pictures.pixels(Picture(str(folder / "wide.png")))
+
+
+@provokes("NoScratch")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.core.records import Picture
+    from zhuji.data import stored
+
+    def full() -> object:
+        raise OSError(28, "No space left on device")
+
+    patch.setattr(stored, "SHARE", 0)
+    patch.setattr(stored.tempfile, "TemporaryFile", full)
+    return stored.Store().keep(Picture(data=b"123"))

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from zhuji.core.records import SPLITS, Box, Picture, Record
+from zhuji.core.records import SPLITS, Box, Picture, Record, boxed, class_names, named
 
 
 def test_a_record_cannot_be_changed_in_place() -> None:
@@ -30,3 +30,21 @@ def test_a_picture_is_a_file_or_bytes_and_a_box_stands_still() -> None:
     assert Record("a", Picture("a.png"), label=(box,)).label == (Box("cell", 1.0, 2.0, 3.0, 4.0),)
     with pytest.raises(dataclasses.FrozenInstanceError):
         box.left = 0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("label", "is_boxed", "names", "classes"),
+    [
+        (None, False, (), ()), ("cat", False, (), ()), (1.5, False, (), ()), ((), False, (), ()),
+        (("b", "a", "b"), False, ("b", "a", "b"), ("a", "b")),
+        ((Box("dog", 0, 0, 1, 1), Box("cat", 0, 0, 1, 1), Box("dog", 2, 2, 3, 3)), True, (), ("cat", "dog")),
+    ],
+)  # fmt: skip
+def test_what_a_label_names(label, is_boxed, names, classes) -> None:
+    assert (boxed(label), named(label), class_names(label)) == (is_boxed, names, classes)
+
+
+def test_a_picture_is_told_by_its_file_and_never_by_its_bytes() -> None:
+    assert str(Picture("a.png", b"x" * 1000)) == "a.png" and str(Picture(data=b"x")) == "a picture"
+    assert "xxx" not in repr(Picture("a.png", b"x" * 1000, b"x" * 1000))
+    assert Picture("a.png", mark=b"1") == Picture("a.png", mark=b"2")

@@ -46,15 +46,15 @@ def _show(screen: Console, found: Any) -> None:
 
     scored = next((of["score"] for of in found["formats"] if of["score"]), {})
     header = [
-        in_language("format", "格式"), in_language("size", "大小"), in_language("opens in", "打开用时"), "p50 ms", "p95 ms",
-        in_language("rows/s", "行/秒"), in_language("peak memory", "内存峰值"), str(scored.get("metric", "")),
-        in_language("flips", "改变的回答"), in_language("largest gap", "最大差距"),
+        in_language("format", "格式"), in_language("size", "大小"), in_language("opens", "打开"), "p50 / p95 ms",
+        in_language("rows/s", "行/秒"), in_language("memory", "内存峰值"), str(scored.get("metric", "")),
+        in_language("flips (gap)", "改变的回答（差距）"),
     ]  # fmt: skip
     rows = [
         [
-            of["format"], bytes_text(of["bytes"]), seconds_text(of["load_seconds"]), f"{of['p50_ms']:.1f}", f"{of['p95_ms']:.1f}",
+            of["format"], bytes_text(of["bytes"]), seconds_text(of["load_seconds"]), f"{of['p50_ms']:.1f} / {of['p95_ms']:.1f}",
             f"{of['rows_per_second']:,.0f}", bytes_text(of["peak_mb"] * 2**20), terminal.interval_text(of["score"]) if of["score"] else "–",
-            f"{of['hop']['flips']}/{of['hop']['rows']}", f"{of['hop']['gap']:.1e}",
+            f"{of['hop']['flips']}/{of['hop']['rows']} ({of['hop']['gap']:.0e})",
         ]
         for of in sorted(found["formats"], key=lambda of: of["p50_ms"])
     ]  # fmt: skip

@@ -17,6 +17,7 @@ from zhuji.cli.inputs import counts, dropped_text, given
 from zhuji.cli.options import Group, Id, Image, Json, Label, Sets, Target, Text, Unmoved, data_options
 from zhuji.cli.writing import writer
 from zhuji.core.log import in_language, say
+from zhuji.data.words import counted
 from zhuji.data.writing import csv_rows, json_rows
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def predict(  # noqa: PLR0917 - the options of a verb
             _one_object(answer.out, rows, ledger)
         else:
             _stream(rows, any(isinstance(source, Path) for source in sources))
+            if ledger.changes:
+                say(counted(ledger.changes))
             if ledger.total("dropped"):
                 say(dropped_text(counts(ledger)))
 

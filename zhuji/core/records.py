@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from zhuji.core.log import in_language
 
 
+class Stored(Protocol):
+    """Bytes that are kept elsewhere."""
+
+    def read(self) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that was not decoded: a file, or its bytes (from a table, or sent by somebody). `mark`: how it looks, by which copies are found,
-    once it was looked at (`data.marks`)."""
+    """A picture that was not decoded: a file, or its bytes (from a table, or sent by somebody), here or `stored`. `mark`: how it looks, by which
+    copies are found, once it was looked at (`data.marks`)."""
 
     path: str = ""
     data: bytes | None = field(default=None, repr=False)
+    stored: Stored | None = field(default=None, repr=False)
     mark: bytes | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -42,6 +49,11 @@ SPLITS = ("train", "valid", "test")
 def boxed(label: Label) -> bool:
     """Are these boxes, at least one? Without any a tuple of boxes looks like one of names."""
     return isinstance(label, tuple) and any(isinstance(part, Box) for part in label)
+
+
+def named(label: Label) -> tuple[str, ...]:
+    """The names in a tuple of names, as they stand; none of another label."""
+    return tuple(part for part in label if isinstance(part, str)) if isinstance(label, tuple) else ()
 
 
 def class_names(label: Label) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zhuji.core.errors import DataError
+from zhuji.core.errors import DataError, RunError
 
 
 class PictureError(DataError):
@@ -28,3 +28,9 @@ class BadPicture(PictureError):
 class HugePicture(PictureError):
     en = ("a picture may have at most {limit}", "make it smaller, or cut it into tiles")
     zh = ("图片最多可有 {limit}", "请缩小图片，或切成小块")
+
+
+class NoScratch(RunError):
+    en = ("temporary files must have room for pictures that take more than a share of memory ({why})",
+          "free some space there, or name another folder by TMPDIR")  # fmt: skip
+    zh = ("临时文件必须有空间存放超出内存份额的图片（{why}）", "请在该处释放空间，或用 TMPDIR 指定其他文件夹")

@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 THREADS = max(1, min(8, os.cpu_count() or 1))
 PORTION = 16
@@ -25,10 +26,13 @@ def ahead(items: Iterable[T], work: Callable[[T], R], threads: int = THREADS, po
         while some := list(islice(remaining, portion)):
             yield some
 
+    def worked(part: list[T]) -> list[R]:
+        return [work(item) for item in part]
+
     with ThreadPoolExecutor(threads, "zhuji-ahead") as pool:
         try:
             for some in portions():
-                waiting.append((some, pool.submit(lambda part: [work(item) for item in part], some)))
+                waiting.append((some, pool.submit(worked, some)))
                 if len(waiting) > 4 * threads:
                     done, results = waiting.popleft()
                     yield from zip(done, results.result(), strict=True)

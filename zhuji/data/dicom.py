@@ -22,7 +22,7 @@ def dicom(data: bytes, bounded: Callable[[int, int], None]) -> tuple[Any, tuple[
     """
     try:
         from pydicom import dcmread
-        from pydicom.pixels import apply_color_lut, apply_rescale, convert_color_space
+        from pydicom.pixels.processing import apply_color_lut, apply_rescale, convert_color_space
     except ImportError:
         raise MissingExtra(what="DICOM", package="pydicom", extra="vision") from None
     from PIL import Image

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from zhuji.core.records import Label, boxed, class_names
+from zhuji.core.records import Label, boxed, class_names, named
 
 Fate = Literal["used", "cut", "dropped"]
 FATES: tuple[Fate, ...] = ("used", "cut", "dropped")
@@ -46,7 +46,7 @@ class Ledger:
 
     def settle(self, fate: Fate, cause: str = "", *, split: str | None, label: Label, rows: int = 1) -> None:
         if isinstance(label, tuple):
-            name = "|".join(class_names(label) if boxed(label) else [part for part in label if isinstance(part, str)])
+            name = "|".join(class_names(label) if boxed(label) else named(label))
         else:
             name = UNKNOWN if label is None else str(label)
         self.fates[Entry(fate, cause, split or UNKNOWN, name)] += rows

@@ -15,6 +15,8 @@ from zhuji.core.records import Picture
 from zhuji.data.tables import Row, distinct, flat
 
 BATCH_ROWS = 256
+HEAVY_ROWS = 32
+"""The same of tables that hold bytes: a photograph has millions."""
 
 
 class ParquetTable:
@@ -35,7 +37,9 @@ class ParquetTable:
             raise MissingExtra(what="Parquet", package="pyarrow", extra="parquet") from None
         self.path = path
         self.why = {"encoding": in_language("Parquet is UTF-8 by definition", "Parquet 规定为 UTF-8")}
-        self.columns = distinct(self._open().schema_arrow.names, path)
+        schema = self._open().schema_arrow
+        self.columns = distinct(schema.names, path)
+        self._heavy = any("binary" in str(kind) for kind in schema.types)
 
     def _open(self) -> Any:
         from pyarrow import ArrowException
@@ -50,7 +54,7 @@ class ParquetTable:
         from pyarrow import ArrowException
 
         try:
-            for batch in self._open().iter_batches(BATCH_ROWS):
+            for batch in self._open().iter_batches(HEAVY_ROWS if self._heavy else BATCH_ROWS):
                 for values, problem in _batch_rows(batch):
                     yield (None if values is None else {name: self._cell(value) for name, value in values.items()}), problem
         except (ArrowException, OSError) as error:

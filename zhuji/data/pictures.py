@@ -115,6 +115,8 @@ def size_of(picture: Picture) -> tuple[int, int]:
 
 def read_bytes(picture: Picture) -> bytes:
     """Its bytes. Raises BadPicture where there are none, HugePicture where there are too many."""
+    if picture.stored is not None:
+        return picture.stored.read()
     data = _file_bytes(picture) if picture.data is None else picture.data
     if not data:
         raise bad(picture, "empty picture file")

@@ -11,7 +11,7 @@ import numpy as np
 
 from zhuji.core.errors import BadSetting, EmptyData, NoRole, OneClass, TooManyDropped
 from zhuji.core.log import in_language
-from zhuji.core.records import SPLITS, Label, Record, boxed, class_names
+from zhuji.core.records import SPLITS, Label, Record, boxed, class_names, named
 from zhuji.data.alike import cluster_of
 from zhuji.data.balance import oversampled
 from zhuji.data.infer import Roles, infer_roles
@@ -188,7 +188,7 @@ def counted_as(record: Record) -> Label:
     if boxed(record.label):
         return class_names(record.label)
     if isinstance(record.label, tuple) and isinstance(record.input, tuple):
-        return kinds([tag for tag in record.label if isinstance(tag, str)])
+        return kinds(named(record.label))
     return record.label
 
 

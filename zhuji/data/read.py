@@ -19,6 +19,7 @@ from zhuji.data.names import split_name, test_name
 from zhuji.data.pictures import quietly
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Part, RawRow, Source, open_source
+from zhuji.data.stored import Store
 from zhuji.data.tags import normal
 
 
@@ -113,6 +114,7 @@ class _Reader:
         self.roles, self.ledger, self.labelled = roles, ledger, labelled
         self.separator = roles.label_separator or settings.label_separator
         self.clean = Cleaner(settings.clean)
+        self.store = Store()
         self.seen: dict[str, int] = {}
         """Id -> rows that asked for it."""
         self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split, roles.target, roles.image}
@@ -149,7 +151,7 @@ class _Reader:
             raise _Dropped(seen.cause, label)
         picture, changes = seen
         self.ledger.changes.update((*raw.changes, *changes))
-        return picture
+        return self.store.keep(picture)
 
     def _text(self, values: dict[str, Any], label: Label) -> str:
         parts = [cells.cell_text(values.get(name)) for name in self.roles.text]

@@ -157,7 +157,7 @@ def _outside(tensor: Any) -> bool:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Without what the libraries log about packages that are not there and about how a model could be prepared."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "root")]
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.onnx._internal.exporter._registration", "root")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

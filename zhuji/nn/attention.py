@@ -54,8 +54,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Sight) -> Tensor:
     if isinstance(may_see, Spans):
         return may_see.attend(query, key, value)
     if isinstance(may_see, Unpadded):
-        rows = (may_see.rows(part) for part in (query, key, value))
-        return may_see.units(attend(*rows, may_see.bias))
+        rows = attend(may_see.rows(query), may_see.rows(key), may_see.rows(value), may_see.bias)
+        return may_see.units(rows)
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)

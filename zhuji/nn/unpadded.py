@@ -51,7 +51,7 @@ class Unpadded:
 def unpadded(mask: Tensor, bias: Tensor) -> Unpadded | None:
     """How to leave out what `mask (B, T)` says is padding, where that pays; None while something is learned, on other devices, and while
     a graph is recorded, which must serve any batch."""
-    if mask.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if mask.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
         return None
     kept = mask.flatten().nonzero()[:, 0]
     size = -(-len(kept) // STEP) * STEP

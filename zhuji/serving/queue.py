@@ -136,7 +136,8 @@ class Queue:
 
     def _cut(self, kind: Kind, length: int) -> list[Row]:
         """The oldest rows of one padded length, as `predictor.cut` cuts; or of lengths near it, as many as fit."""
-        now, near = time.monotonic(), [(kind, length)]
+        now = time.monotonic()
+        near: list[tuple[Kind, int]] = [(kind, length)]
         if self.mixes:
             near = [key for key in self._rows if key[0] == kind and max(key[1], length) <= SPREAD**0.5 * min(key[1], length)]
         longest = max(length for _, length in near)

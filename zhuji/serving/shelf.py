@@ -214,7 +214,7 @@ class Shelf:
         return await asyncio.get_running_loop().run_in_executor(self._workers, work)
 
 
-def bundle_folder(path: Path) -> Path:
+def files_of(path: Path) -> Path:
     """Where the files of a run or a bundle lie; a link inside is not followed."""
     inside = path / "bundle"
     own = os.path.lexists(path / HASHES)
@@ -224,7 +224,7 @@ def bundle_folder(path: Path) -> Path:
 def version_of(path: Path) -> str:
     """The first 12 digits of the SHA-256 of the bundle's hashes; empty where there are none."""
     try:
-        return hashlib.sha256(read_bytes(bundle_folder(path) / HASHES, LIMITS[HASHES])).hexdigest()[:12]
+        return hashlib.sha256(read_bytes(files_of(path) / HASHES, LIMITS[HASHES])).hexdigest()[:12]
     except BundleError:
         return ""
 
@@ -248,7 +248,7 @@ def looks(path: Path) -> str:
 
 def _some(path: Path) -> Iterator[Path]:
     """The bundle's files; of a folder that holds more than a bundle may, not all."""
-    return islice(bundle_folder(path).iterdir(), MAX_FILES + 1)
+    return islice(files_of(path).iterdir(), MAX_FILES + 1)
 
 
 def load(path: Path, settings: ServeSettings, index_hash: str | None = None) -> _Loaded:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from zhuji.core.contracts import About, Columns, Encoder, Example, Metric, Prediction, Task
 from zhuji.core.errors import BadSetting, UnknownName
 from zhuji.core.log import in_language
-from zhuji.core.records import Label, Record
+from zhuji.core.records import Label, Record, named
 from zhuji.core.units import Batch, Ratio, UnitSpec
 from zhuji.metrics import classification, probabilities
 from zhuji.nn import losses
@@ -29,7 +29,7 @@ def names_of(label: Label) -> tuple[str, ...]:
     """The label names of a row: none, one or many."""
     if label is None:
         return ()
-    return label if isinstance(label, tuple) else (str(label),)
+    return named(label) if isinstance(label, tuple) else (str(label),)
 
 
 class Classify(Task):

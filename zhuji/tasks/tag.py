@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from zhuji.core.contracts import About, Columns, Encoder, Example, Metric, Needs, Prediction, Task
 from zhuji.core.errors import UnknownName
 from zhuji.core.log import in_language
-from zhuji.core.records import Record
+from zhuji.core.records import Record, named
 from zhuji.core.units import Batch, Ratio, Units, UnitSpec
 from zhuji.data.tags import OUTSIDE, kinds, may_follow, parted, scheme_of, spans
 from zhuji.metrics import spans as span_metrics
@@ -85,12 +85,12 @@ class Tag(Task):
         return self.kinds if self.marks_spans else ()
 
     def fit(self, records: Sequence[Record]) -> Self:
-        counts = Counter(tag for record in records if isinstance(record.label, tuple) for tag in record.label)
+        counts = Counter(tag for record in records for tag in named(record.label))
         return type(self).parse({**self.plain(), "labels": sorted(counts, key=lambda tag: (-counts[tag], tag))})
 
     def targets(self, record: Record) -> Mapping[str, Tensor]:
         """`tags (W,)` int64, `words ()` their number, and `spans (S, 3)`: number of the kind, first and last word."""
-        tags = record.label if isinstance(record.label, tuple) else ()
+        tags = named(record.label)
         found = [(self._kind.get(kind, len(self.kinds) - 1), a, b) for kind, a, b in spans(tags)] if self.marks_spans else []
         return {
             "tags": torch.tensor([self._index.get(tag, losses.UNSEEN) for tag in tags], dtype=torch.int64),

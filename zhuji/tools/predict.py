@@ -152,18 +152,19 @@ def _picture_rows(predictor: Predictor, source: Source, settings: DataSettings) 
 def _shown(rows: Iterable[Raw], ledger: Ledger) -> Iterator[tuple[str, int, Values, Picture]]:
     """The rows whose pictures can be decoded."""
 
-    def cause(row: Raw) -> str:
+    def seen(row: Raw) -> tuple[str, tuple[str, ...]]:
+        """The cause why not, and what was done to it."""
         if row[2] is None:
-            return str(row[3])
+            return str(row[3]), ()
         try:
-            opened(row[3])
+            return "", opened(row[3]).changes
         except PictureError as error:
-            return error.cause
-        return ""
+            return error.cause, ()
 
     with quietly():
-        for (file, number, values, picture), problem in ahead(rows, cause):
+        for (file, number, values, picture), (problem, changes) in ahead(rows, seen):
             ledger.read += 1
+            ledger.changes.update(changes)
             if problem or values is None:
                 ledger.drop(problem)
             else:

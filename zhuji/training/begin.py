@@ -19,6 +19,7 @@ from zhuji.core.records import SPLITS
 from zhuji.data.balance import undersampled
 from zhuji.data.loader import Loader
 from zhuji.data.prepare import Prepared, prepare
+from zhuji.data.words import counted
 from zhuji.model.assembly import Model, Teaching, assemble
 from zhuji.training import few_labels, teaching, threads, transfer
 from zhuji.training import folder as places
@@ -115,6 +116,8 @@ def _tell(prepared: Prepared, name: str) -> None:
         if role in prepared.roles.reasons:
             say(f"  {role:<6} {prepared.roles.reasons[role]}")
     say("  " + " · ".join(f"{split} {len(prepared.split(split)):,}" for split in SPLITS))
+    if prepared.roles.image is not None and (changes := counted(prepared.ledger.changes)):
+        say(in_language(f"  pictures: {changes}", f"  图片：{changes}"))
 
 
 def _refuse_other_inputs(prepared: Prepared, modality: Modality) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from zhuji.core.contracts import Task
-from zhuji.core.records import Record
+from zhuji.core.records import Record, named
 from zhuji.data.tags import OUTSIDE
 from zhuji.modalities.spelled import shape
 from zhuji.tasks.tag import Tag, best_path
@@ -56,7 +56,7 @@ def shape_svm(task: Task, train: Sequence[Record], test: Sequence[Record]) -> li
 def _rows(records: Sequence[Record]) -> Iterator[tuple[Sequence[str], Tags]]:
     for record in records:
         if isinstance(record.label, tuple):
-            yield record.input, record.label
+            yield record.input, named(record.label)
 
 
 def _features(words: Sequence[str]) -> Iterator[list[str]]:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.picture_sets.made import corners, picture, told
+from zhuji.core.errors import ZhujiError
 from zhuji.data.picture_sets.yolo import read_lines, yolo
 
 LINE = "1 0.5 0.5 0.2 0.4\n"
@@ -74,3 +75,11 @@ def test_what_is_not_yolo(tmp_path: Path) -> None:
     assert yolo(tmp_path) is None
     (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: images\n")
     assert yolo(tmp_path) is None
+
+
+@pytest.mark.parametrize("yaml", ["names: {cat: dog}\ntrain: images\n", "names: [a\n", "- a\n"])
+def test_a_yaml_that_cannot_be_understood(tmp_path: Path, yaml: str) -> None:
+    picture(tmp_path / "images/a.png")
+    written(tmp_path, {"labels/a.txt": LINE}, yaml)
+    with pytest.raises(ZhujiError, match=r"data\.yaml"):
+        yolo(tmp_path)

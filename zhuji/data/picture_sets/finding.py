@@ -17,9 +17,11 @@ _LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 def lists(folder: Path) -> list[tuple[str | None, Path]]:
     """Tables that list the pictures of a folder or of its folders by split, each with the split."""
-    own = [(None, folder / name) for name in _LISTS if (folder / name).is_file()][:1]
-    inside = [(split, path) for path in sorted(folder.iterdir()) if (split := split_name(path.name)) and path.is_dir()]
-    return own or [(split, path / name) for split, path in inside for name in _LISTS if (path / name).is_file()]
+    inside = [(split_name(path.name), path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    places: list[tuple[str | None, Path]] = [(None, folder), *((split, path) for split, path in inside if split)]
+    found = [(split, place / name) for split, place in places for name in _LISTS if (place / name).is_file()]
+    # A list in the folder itself speaks for all that lies below.
+    return found[:1] if found and found[0][0] is None else found
 
 
 def annotated(path: Path) -> PictureTable | None:

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from zhuji.core.config import read_yaml
+from zhuji.core.errors import DamagedFile
+from zhuji.core.log import in_language
 from zhuji.core.records import Picture
 from zhuji.core.unreadable import PictureError
 from zhuji.data.names import split_name
@@ -23,14 +25,17 @@ MOST_BYTES = 1 << 24
 def yolo(folder: Path) -> PictureTable | None:
     """The set in such a folder, or that its data.yaml describes; None if it is not one.
 
-    Raises UnknownKey and the like where the YAML cannot be read.
+    Raises BadSetting or DamagedFile where the YAML cannot be read.
     """
     file = next((place for name in _SETTINGS if (place := folder / name).is_file()), None)
     told = {} if file is None else read_yaml(file.read_text(encoding="utf-8", errors="replace"), str(file))
     places = list(_places(folder, told))
     if not any(_labels_of(place).is_dir() for _, place in places):
         return None
-    names = _names(folder, told)
+    try:
+        names = _names(folder, told)
+    except (ValueError, TypeError) as error:
+        raise DamagedFile(file=file, format="YOLO", why=in_language(str(error), f"「{error}」")) from None
     with quietly():
         entries = [_entry(picture, split, names) for split, place in places for picture in pictures_in(place)]
     notes = [note for entry in entries if (note := _note_of(entry.path)).is_file()]
@@ -76,13 +81,15 @@ def _note_of(picture: Path) -> Path:
 
 
 def _names(folder: Path, told: Mapping[str, Any]) -> Mapping[int, str]:
-    names: Any = told.get("names")
+    names = told.get("names")
     if isinstance(names, Mapping):
-        return {int(key): str(name) for key, name in names.items()}
-    if not isinstance(names, list):
+        return {int(key): str(name) for key, name in cast(Mapping[Any, Any], names).items()}
+    if isinstance(names, list):
+        listed = [str(name) for name in cast(list[Any], names)]
+    else:
         file = next((place for name in _NAMES if (place := folder / name).is_file()), None)
-        names = [] if file is None else file.read_text(encoding="utf-8", errors="replace").split("\n")
-    return {number: str(name).strip() for number, name in enumerate(names) if str(name).strip()}
+        listed = [] if file is None else file.read_text(encoding="utf-8", errors="replace").split("\n")
+    return {number: name.strip() for number, name in enumerate(listed) if name.strip()}
 
 
 def _entry(picture: Path, split: str | None, names: Mapping[int, str]) -> Entry:

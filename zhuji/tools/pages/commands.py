@@ -14,7 +14,7 @@ EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate"})
 
 
 def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[str]:
-    """Three commands with the true path of this run: of a model predict, evaluate, compare; of a foundation (`results` tells) what builds
+    """Three commands with the true path of this run: of a model predict, evaluate, serve; of a foundation (`results` tells) what builds
     on it."""
     folder = shlex.quote(str(run))
     facts = results or {}
@@ -30,7 +30,7 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
         return [
             f"zhuji predict {folder} {text}",
             f"zhuji evaluate {folder} {'FOLDER' if pictures else 'FILE.csv'}",
-            f"zhuji compare {folder} OTHER_RUN",
+            f"zhuji serve {folder}",
         ]
     beginning = shlex.quote(in_language("the beginning of a text", "一段文本的开头"))
     use = f"zhuji generate {folder} {beginning}" if task == "next_unit" else search

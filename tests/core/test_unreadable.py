@@ -1,0 +1,13 @@
+import pickle
+
+from zhuji.core.unreadable import BadPicture, HugePicture
+
+
+def test_the_cause_travels_with_the_error() -> None:
+    for error in (
+        BadPicture(cause="not a picture", file="a.png", why="not a picture"),
+        HugePicture(cause="too many pixels", limit="9", value=10),
+    ):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert (again.cause, str(again), again.file, again.exit_code) == (error.cause, str(error), error.file, 3)
