@@ -12,7 +12,7 @@ import torch
 from machine import record, table
 
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.lookup import build, names
+from zhuji.core.lookup import build, find, names
 from zhuji.core.seed import derive, stream
 from zhuji.core.units import Ratio
 from zhuji.data.loader import BatchPlan
@@ -54,6 +54,8 @@ def main() -> None:
     )  # fmt: skip
     lines: list[list[object]] = []
     for name in names(Backbone):
+        if material.modality.spec.grid_ndim not in find(Backbone, name).grids:
+            continue
         model = assemble(material.modality, build(Backbone, {"name": name}), material.task, derive(options.seed, name)).eval()
         found = [loss_and_gradient(model, rows, size, options.seed) for size in CUTS]
         losses = [loss for loss, _ in found]

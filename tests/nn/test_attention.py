@@ -98,3 +98,10 @@ def test_which_biases_there_are(bias, key_bias):
     assert [layer.bias is not None for layer in (attention.query, attention.key, attention.value, attention.out)] == [
         bias, key_bias, bias, bias,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_without_a_mask_everything_is_seen(dtype):
+    torch.manual_seed(0)
+    parts = [torch.randn(2, 2, 3, 4, dtype=dtype) for _ in range(3)]
+    assert torch.equal(attention_module.attend(*parts, None), attention_module.attend(*parts, torch.zeros(2, 1, 1, 3)))

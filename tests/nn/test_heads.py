@@ -79,3 +79,9 @@ def test_per_unit_head_keeps_the_grid():
     out = head(Features(STATES.view(3, 2, 2, 2), MASK.view(3, 2, 2)))
     assert out.shape == (3, 2, 2, 3)
     torch.testing.assert_close(out[0, 0, 1], head.out(STATES[0, 1]))
+
+
+def test_a_summary_stands_for_the_row():
+    summary = torch.randn(3, 2)
+    pooled = Pooling("summary", 2)(Features(STATES, MASK, summary=summary))
+    assert torch.equal(pooled, torch.cat((summary[:2], torch.zeros(1, 2))))

@@ -1,6 +1,9 @@
+import math
+
+import pytest
 import torch
 
-from zhuji.nn.positions import LearnedPositions, Rotary, positions, rotate
+from zhuji.nn.positions import LearnedPlaces, LearnedPositions, Rotary, positions, rotate, sinusoids
 
 
 def test_positions_count_real_units_only():
@@ -40,3 +43,21 @@ def test_positions_begin_anew_in_each_document():
 def test_one_document_is_counted_as_without_numbers():
     mask = torch.rand(5, 9) < 0.5
     assert torch.equal(positions(mask, torch.zeros(5, 9, dtype=torch.long)), positions(mask))
+
+
+def test_sinusoids_of_two_axes_by_hand() -> None:
+    table = sinusoids((3, 5), 8)
+    assert table.shape == (3, 5, 8)
+    for row in range(3):
+        for column in range(5):
+            places = [row, row / 100, column, column / 100]
+            wave = [[math.sin(p) for p in pair] + [math.cos(p) for p in pair] for pair in (places[:2], places[2:])]
+            assert table[row, column].tolist() == pytest.approx(wave[0] + wave[1], abs=1e-6)
+    assert torch.equal(sinusoids((4,), 7)[:, 6], torch.zeros(4)) and sinusoids((2, 2), 3).count_nonzero() == 0
+
+
+def test_learned_places() -> None:
+    places = LearnedPlaces(2, 3, 4)
+    out = places(torch.zeros(1, 3, 4, 4))[0]
+    assert torch.equal(out[:2, :3], places.table)
+    assert torch.equal(out[2, :3], places.table[1]) and torch.equal(out[1, 3], places.table[1, 2])

@@ -12,6 +12,7 @@ from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import MissingFile, UnknownName
 from zhuji.core.lookup import build
 from zhuji.core.records import Box, Picture, Record
+from zhuji.modalities.image import Image
 from zhuji.model.assembly import assemble
 from zhuji.recipes.library import FACTS
 from zhuji.training import pretraining
@@ -23,7 +24,9 @@ def _verb(name: str) -> str:
 
 
 OTHERS = ("finetune", "tagger", "detector")
-CLASSIFIERS = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
+LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
+PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image"]
+CLASSIFIERS = [name for name in LABELLED if name not in PICTURES]
 FOUNDATIONS = [name for name in recipes.names() if _verb(name) == "zhuji pretrain CORPUS"]
 
 
@@ -82,6 +85,26 @@ def test_every_recipe_is_whole(name: str) -> None:
     task = build(Task, {**run.task, "name": "classify"}).fit(records)
     assert assemble(modality, build(Backbone, run.backbone), task).parameter_count > 0
     build(Task, {**run.task, "name": "regress"})
+
+
+@pytest.mark.parametrize(("name", "millions"), [("resnet-20", 0.27), ("resnet-18", 11.7), ("vgg-11", 9.2), ("vit-tiny", 2.7)])
+def test_every_recipe_over_pictures_is_whole(name: str, millions: float) -> None:
+    """With as many parameters as the header says."""
+    run = compose(recipes.layer(name), {"data": {"path": "x.parquet"}})
+    modality = build(Modality, run.modality).fit(Image.example()[1])
+    classes = 1000 if "224" in recipes.read(name).facts["what"] else 10
+    task = build(Task, {**run.task, "name": "classify"}).fit([Record(str(n), "", str(n)) for n in range(classes)])
+    with torch.device("meta"):
+        model = assemble(modality, build(Backbone, run.backbone), task)
+    assert f"{millions} M parameters" in recipes.read(name).facts["cost"]
+    assert model.parameter_count == pytest.approx(millions * 1e6, rel=0.02)
+    # A batch is as many pictures as the optimiser's rate is meant for.
+    units = modality.size[0] * modality.size[1] // modality.patch**2
+    assert run.train.batch_units % units == 0 and 64 <= run.train.batch_units // units <= 128
+
+
+def test_all_recipes_over_pictures_are_known() -> None:
+    assert set(PICTURES) == {"resnet-20", "resnet-18", "vgg-11", "vit-tiny"}
 
 
 def test_bilstm_is_the_article_s_network() -> None:

@@ -37,7 +37,7 @@ To = Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where it goes.
 def pretrain(  # noqa: PLR0917 - the options of a verb
     corpus: Sources,
     objective: Annotated[
-        str | None, typer.Option("--objective", help="masked, next, replaced, contrast, triplet or distill-self.")
+        str | None, typer.Option("--objective", help="masked, next, replaced, contrast, triplet, distill-self or patches.")
     ] = None,
     model: Recipe = None,
     start: Start = None,

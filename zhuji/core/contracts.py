@@ -232,6 +232,11 @@ class Backbone(Part, ABC):
         """Whether two passes over the same row differ while training."""
         return False
 
+    @property
+    def summarises(self) -> bool:
+        """Whether it keeps a state for the row as a whole (`Features.summary`)."""
+        return False
+
     def stages(self, body: nn.Module) -> Sequence[nn.Module]:
         """The pieces of a body from its input to its output, for layer-wise rates and gradual unfreezing; what is in none of them counts
         with the first."""

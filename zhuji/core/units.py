@@ -71,12 +71,14 @@ class Units:
 class Features:
     """What stems and backbones exchange: `states (B, *grid, D)`, `mask (B, *grid)`, and `segments` as in `Units`.
 
-    A backbone that strides changes the grid and the mask together; lengths always come from `mask`.
+    A backbone that strides changes the grid and the mask together; lengths always come from `mask`. `summary (B, D)`: of a backbone that
+    keeps a state for the row as a whole beside those of its units (a class token), that state.
     """
 
     states: Tensor
     mask: Tensor
     segments: Tensor | None = None
+    summary: Tensor | None = None
 
     def flat(self) -> tuple[Tensor, Tensor]:
         """`(B, N, D)` and `(B, N)`: the grid unrolled row by row."""

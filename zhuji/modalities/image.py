@@ -120,6 +120,11 @@ class Image(Modality):
         rounded = [tuple(round(float(value), 6) for value in values) for values in (mean, deviation)]
         return self._with(_Measured(mean=rounded[0], deviation=rounded[1], pictures=count))
 
+    def normalising(self, mean: Sequence[float], deviation: Sequence[float]) -> Self:
+        """A copy that takes these, on a scale from 0 to 1, for what `fit` measures. Raises ValueError where they do not fit its colours."""
+        learned = {"mean": tuple(mean), "deviation": tuple(deviation), "pictures": 0}
+        return self.with_files({_FILE: json.dumps(learned).encode()})
+
     def _with(self, measured: _Measured) -> Self:
         fitted = self.model_copy()
         fitted._measured = measured

@@ -17,6 +17,7 @@ from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.seed import derive
 from zhuji.core.units import Batch, Features, Ratio, Units
+from zhuji.nn.heads import Pooling
 
 LESSON = "lesson"
 """The target that holds a teacher's lesson, where it was given beforehand."""
@@ -101,6 +102,7 @@ class Model(nn.Module):
         stem, body = modality.stem(backbone.stem_width), backbone.body(task.causal)
         self.encoder = StemAndBody(stem, body, follows=task.momentum > 0)
         self.head = task.head(replace(modality.spec, stem_width=backbone.stem_width), backbone.out_width)
+        _refuse_unsummed(backbone, task, self.head)
 
     def forward(self, batch: Batch) -> Any:
         return self.outputs(batch)
@@ -200,6 +202,23 @@ def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> No
             advice=in_language(
                 "--set task.views=crop, delete or halves, or give the backbone dropout",
                 "请用 --set task.views=crop（或 delete、halves），或为骨干网络设置 dropout",
+            ),
+        )
+
+
+def _refuse_unsummed(backbone: Backbone, task: Task, head: nn.Module) -> None:
+    asks = any(module.kind == "summary" for module in head.modules() if isinstance(module, Pooling))
+    if asks and not backbone.summarises:
+        raise ImpossiblePair(
+            first=in_language(f"task '{task.name()}'", f"任务「{task.name()}」"),
+            second=in_language(f"backbone '{backbone.name()}'", f"骨干网络「{backbone.name()}」"),
+            rule=in_language(
+                "the one reads a state for the row as a whole (pool=summary), and the other keeps none",
+                "前者读取整行的状态（pool=summary），后者没有这种状态",
+            ),
+            advice=in_language(
+                "--set task.pool=mean, or a backbone that can keep one: --set backbone.name=vit --set backbone.summary=true",
+                "请用 --set task.pool=mean，或换用可以保留它的骨干网络：--set backbone.name=vit --set backbone.summary=true",
             ),
         )
 

@@ -16,8 +16,8 @@ from zhuji.nn.spans import Spans
 from zhuji.nn.unpadded import Unpadded
 
 Angles = tuple[Tensor, Tensor]
-Sight = Tensor | Spans | Unpadded
-"""What may be looked at: a mask from `allowed`, the same from `biases`, the spans of units that stand in their order, or the rows of units that
+Sight = Tensor | Spans | Unpadded | None
+"""What may be looked at; None: everything. A mask from `allowed`, the same from `biases`, the spans of units that stand in their order, or the rows of units that
 stand without their padding."""
 
 
@@ -70,14 +70,13 @@ _WRITTEN_OUT = 1 << 24
 rows; in float32 they are equal, and it needs no memory."""
 
 
-def _written_out(query: Tensor, key: Tensor, value: Tensor, may_see: Tensor) -> Tensor:
+def _written_out(query: Tensor, key: Tensor, value: Tensor, may_see: Tensor | None) -> Tensor:
     # 0 and -inf are exact in every precision, and the softmax of a half is computed in float32 inside.
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    scores = (
-        scores.masked_fill(may_see.logical_not(), -torch.inf)
-        if may_see.dtype == torch.bool
-        else scores + may_see.to(scores.dtype)
-    )
+    if may_see is not None and may_see.dtype == torch.bool:
+        scores = scores.masked_fill(may_see.logical_not(), -torch.inf)
+    elif may_see is not None:
+        scores = scores + may_see.to(scores.dtype)
     return scores.softmax(-1) @ value
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zhuji.core.units import Features
 from zhuji.nn.layers import Activation, elementwise, linear
 
-Pool = Literal["mean", "max", "mean_max", "first", "last", "ends", "attention"]
+Pool = Literal["mean", "max", "mean_max", "first", "last", "ends", "attention", "summary"]
 
 
 def first_real(mask: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ class Pooling(nn.Module):
 
     mean, max; mean_max: both, side by side (the only one whose `width` is 2D); first, last: the state of that real unit; ends: the first half of the channels at the last real unit and the
     second half at the first, which is where the two directions of a recurrent network end; attention: a mean weighted by a
-    learned query (Yang et al. 2016, section 2.2, without the hidden layer).
+    learned query (Yang et al. 2016, section 2.2, without the hidden layer); summary: what the backbone keeps for the row as a whole.
     """
 
     def __init__(self, kind: Pool, dim: int) -> None:
@@ -50,7 +50,9 @@ class Pooling(nn.Module):
     def forward(self, features: Features) -> Tensor:
         states, mask = features.flat()
         padding = mask.logical_not().unsqueeze(-1)
-        return self._pooled(states, mask, padding).masked_fill(padding.all(1), 0.0)
+        pooled = features.summary if self.kind == "summary" else self._pooled(states, mask, padding)
+        assert pooled is not None, "this backbone keeps no summary"
+        return pooled.masked_fill(padding.all(1), 0.0)
 
     def _pooled(self, states: Tensor, mask: Tensor, padding: Tensor) -> Tensor:
         if self.kind == "max":

@@ -113,22 +113,27 @@ class Blanks(nn.Module):
         self.mask = nn.Parameter(torch.randn(spec.stem_width) * spec.stem_width**-0.5)
 
     def corrupted(self, features: Features, hidden: Hidden) -> Features:
-        """80 % of the hidden units become the mask vector, 10 % another unit of the row, 10 % stay."""
-        axes = features.mask.ndim - 1
-        other = Places(hidden.other, hidden.places.valid).of(features.states, axes)
-        fate = hidden.fate.unsqueeze(-1)
-        old = hidden.places.of(features.states, axes)
-        new = torch.where(fate < BLANK, self.mask.to(old.dtype), torch.where(fate < BLANK + OTHER, other, old))
-        return replace(features, states=hidden.places.put(features.states, new, axes))
+        return corrupted(features, hidden, self.mask)
 
 
-class MaskedHead(Blanks):
-    """Guesses the ids and values of hidden units."""
+def corrupted(features: Features, hidden: Hidden, mask: Tensor) -> Features:
+    """80 % of the hidden units become `mask (S,)`, 10 % another unit of the row, 10 % stay."""
+    axes = features.mask.ndim - 1
+    other = Places(hidden.other, hidden.places.valid).of(features.states, axes)
+    fate = hidden.fate.unsqueeze(-1)
+    old = hidden.places.of(features.states, axes)
+    new = torch.where(fate < BLANK, mask.to(old.dtype), torch.where(fate < BLANK + OTHER, other, old))
+    return replace(features, states=hidden.places.put(features.states, new, axes))
+
+
+class Guesser(nn.Module):
+    """Guesses the ids and values of hidden units from their states `(…, D)`."""
 
     def __init__(
         self, spec: UnitSpec, dim: int, *, transform: bool = True, normalise: bool = False, eps: float = 1e-12
     ) -> None:
-        super().__init__(spec)
+        super().__init__()
+        self.content = Content(spec)
         self.normalise = normalise
         self.ids = (
             TiedVocabulary(dim, spec.stem_width, spec.num_ids, transform=transform, bias=True, eps=eps)
@@ -167,3 +172,17 @@ class MaskedHead(Blanks):
             return values.float()
         variance, mean = torch.var_mean(values.float(), -1, keepdim=True, correction=0)
         return (values - mean) * (variance + 1e-6).rsqrt()
+
+
+class MaskedHead(Guesser):
+    """With the vector `mask (S,)` that stands between stem and body for a unit that cannot be seen."""
+
+    def __init__(
+        self, spec: UnitSpec, dim: int, *, transform: bool = True, normalise: bool = False, eps: float = 1e-12
+    ) -> None:
+        mask = torch.randn(spec.stem_width) * spec.stem_width**-0.5
+        super().__init__(spec, dim, transform=transform, normalise=normalise, eps=eps)
+        self.mask = nn.Parameter(mask)
+
+    def corrupted(self, features: Features, hidden: Hidden) -> Features:
+        return corrupted(features, hidden, self.mask)

@@ -116,6 +116,11 @@ class PlaneNorm(nn.Module):
         known = self._normalised(known, len(known) > 1).to(units.dtype)
         return plane.with_states(torch.zeros_like(units).index_put((real,), known).permute(0, 3, 1, 2))
 
+    def line(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift `(C,)` of each channel while nothing is learned."""
+        scale = self.weight * (self.running_var + self.eps).rsqrt()
+        return scale, self.bias - self.running_mean * scale
+
     def _normalised(self, states: Tensor, learning: bool) -> Tensor:
         """Of `(B, C, H, W)`, or of units `(N, C)`."""
         return F.batch_norm(
@@ -146,7 +151,13 @@ class ConvNorm(nn.Module):
         self.norm = PlaneNorm(outputs)
 
     def forward(self, plane: Plane) -> Plane:
-        return self.norm(plane.strided(self.conv(plane.states), self.stride))
+        if self.training or torch.is_grad_enabled() or torch.compiler.is_exporting():
+            return self.norm(plane.strided(self.conv(plane.states), self.stride))
+        # While nothing is learned a norm is a scale and a shift, and those are as well the convolution's.
+        scale, shift = self.norm.line()
+        weight = self.conv.weight * scale.view(-1, 1, 1, 1)
+        states = F.conv2d(plane.states, weight, shift, self.conv.stride, self.conv.padding)
+        return plane.strided(states, self.stride).zeroed()
 
 
 def highest(plane: Plane, window: int, stride: int) -> Plane:

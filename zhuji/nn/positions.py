@@ -5,6 +5,8 @@ Shapes: B rows, T units, H heads, D width of a state, E width of a head.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -58,3 +60,30 @@ class LearnedPositions(nn.Module):
     def forward(self, states: Tensor, position: Tensor) -> Tensor:
         """`states (B, T, D)`, `position (B, T)` -> `(B, T, D)`."""
         return states + self.table[position.clamp_max(self.count - 1)]
+
+
+def sinusoids(grid: Sequence[int], dim: int, base: float = 10_000.0) -> Tensor:
+    """`(*grid, dim)` float32: each axis of the grid has an equal share of the channels, sines and then cosines of its place times base^(-k / n),
+    n of each (Vaswani et al. 2017, section 3.5; on pictures He et al. 2022, section 3). Channels that no axis gets are zero."""
+    each = dim // len(grid) // 2
+    rates = base ** -(torch.arange(each, dtype=torch.float32) / max(each, 1))
+    parts: list[Tensor] = []
+    for axis, side in enumerate(grid):
+        angle = torch.arange(side, dtype=torch.float32)[:, None] * rates
+        shape = [side if other == axis else 1 for other in range(len(grid))]
+        parts.append(torch.cat((angle.sin(), angle.cos()), -1).view(*shape, 2 * each).expand(*grid, -1))
+    return F.pad(torch.cat(parts, -1), (0, dim - 2 * each * len(grid)))
+
+
+class LearnedPlaces(nn.Module):
+    """A learned vector for each cell of a grid of `rows` by `columns`, added to the state; cells beyond share those of the edge."""
+
+    def __init__(self, rows: int, columns: int, dim: int, deviation: float = 0.02) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(rows, columns, dim) * deviation)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """`(B, H, W, D)` -> `(B, H, W, D)`."""
+        sides = zip(states.shape[1:3], self.table.shape[:2], strict=True)
+        row, column = (torch.arange(side, device=states.device).clamp_max(known - 1) for side, known in sides)
+        return states + self.table[row[:, None], column]

@@ -15,7 +15,7 @@ FACTS = ("what", "source", "cost", "score", "command")
 """Every header has a comment line `# fact: …` for each."""
 OBJECTIVES = {
     "masked": "masked_units", "next": "next_unit", "replaced": "replaced_unit", "contrast": "contrast", "triplet": "triplet",
-    "distill-self": "distill_self",
+    "distill-self": "distill_self", "patches": "masked_patches",
 }  # fmt: skip
 """What a person calls an objective of pretraining, and the task that it is."""
 _OF_CORPORA = frozenset({"corpus", "pack", "tokenizer", "held"})

@@ -1,7 +1,9 @@
 import shlex
 from pathlib import Path
 
-from zhuji.tools.pages.commands import next_commands
+from zhuji.core import lookup
+from zhuji.core.contracts import Task
+from zhuji.tools.pages.commands import EMBEDS, next_commands
 
 
 def test_what_comes_next_follows_from_the_task() -> None:
@@ -16,3 +18,8 @@ def test_what_comes_next_follows_from_the_task() -> None:
 
 def test_paths_are_quoted() -> None:
     assert [shlex.split(c)[2] for c in next_commands(Path("my runs/$(x)"))] == ["my runs/$(x)"] * 3
+
+
+def test_every_task_that_answers_with_vectors_is_known() -> None:
+    kinds = {name: lookup.find(Task, name).example().task.reading()["kind"] for name in lookup.names(Task)}
+    assert {name for name, kind in kinds.items() if kind == "vector"} == EMBEDS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zhuji.backbones.transformer import Transformer
@@ -16,7 +16,7 @@ from zhuji.nn.heads import Pool
 
 _PURPOSES: Mapping[str, Purpose] = {
     "masked_units": "masked", "next_unit": "next", "classify": "classify", "tag": "tag", "contrast": "embed",
-    "imitate": "embed",
+    "imitate": "embed", "masked_patches": "embed",
 }  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def task_of(head: Head, body: Transformer, options: Options, pool: Pool, tied: b
         "masked": lambda: {"name": "masked_units", "norm_eps": eps_of(body)},
         "next": lambda: {"name": "next_unit", "tied": tied},
         "classify": lambda: _classify(head, body, options),
-        "tag": lambda: {"name": "tag", "labels": _labels(options), "dropout": body.dropout},
+        "tag": lambda: {"name": "tag", "labels": labels_of(options), "dropout": body.dropout},
         "embed": lambda: {"name": "contrast", "pool": pool, "views": "dropout" if body.drops else "crop"},
     }[head.purpose]()
     if head.purpose == "masked" and body.feedforward != "gelu":
@@ -35,8 +35,8 @@ def task_of(head: Head, body: Transformer, options: Options, pool: Pool, tied: b
     return build(Task, described)  # type: ignore[type-abstract]
 
 
-def _labels(options: Options) -> list[str]:
-    """Names of the classes in the order of their numbers."""
+def labels_of(options: Options) -> list[str]:
+    """Names of the classes in the order of their numbers. Raises UnreadableModel."""
     names = options.get("id2label") or {str(n): f"LABEL_{n}" for n in range(options.get("num_labels") or 2)}
     labels = [names.get(str(number)) for number in range(len(names))] if isinstance(names, dict) else []
     known = [name for name in labels if isinstance(name, str)]
@@ -46,10 +46,8 @@ def _labels(options: Options) -> list[str]:
 
 
 def _classify(head: Head, body: Transformer, options: Options) -> dict[str, Any]:
-    labels, kind = _labels(options), options.get("problem_type")
-    many = kind == "multi_label_classification"
-    if kind == "regression" or (len(labels) == 1 and not many):
-        raise options.refuse("problem_type", "must not be regression", "不得为回归", kind)
+    labels = labels_of(options)
+    many = many_of(options, labels)
     dropout = options.get("classifier_dropout")
     return {
         "name": "classify", "labels": labels, "counts": [0] * len(labels), "many": many, "pool": "first", "hidden": body.width,
@@ -86,12 +84,28 @@ def described(task: Task, head: Head, body: Transformer) -> dict[str, Any]:
         raise unwritable("backbone.feedforward must be gelu with a masked head", "掩码预测头要求 backbone.feedforward 为 gelu")
     if head.purpose not in ("classify", "tag"):
         return {"tie_word_embeddings": settings.get("tied", True)}
-    labels, many = settings["labels"], settings.get("many", False)
-    named = {
+    if head.purpose == "tag":
+        return named(settings["labels"])
+    return {**named(settings["labels"]), "problem_type": kind_of(settings), "classifier_dropout": settings["dropout"]}
+
+
+def named(labels: Sequence[str]) -> dict[str, Any]:
+    """Classes as config.json names them."""
+    return {
         "id2label": {str(n): name for n, name in enumerate(labels)},
         "label2id": {name: n for n, name in enumerate(labels)},
     }
-    if head.purpose == "tag":
-        return named
-    kind = "multi_label_classification" if many else "single_label_classification"
-    return {**named, "problem_type": kind, "classifier_dropout": settings["dropout"]}
+
+
+def kind_of(settings: Mapping[str, Any]) -> str:
+    """What config.json calls our classification."""
+    return "multi_label_classification" if settings["many"] else "single_label_classification"
+
+
+def many_of(options: Options, labels: Sequence[str]) -> bool:
+    """Whether a row bears many labels. Raises UnreadableModel where it bears a number."""
+    kind = options.get("problem_type")
+    many = kind == "multi_label_classification"
+    if kind == "regression" or (len(labels) == 1 and not many):
+        raise options.refuse("problem_type", "must not be regression", "不得为回归", kind)
+    return many

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from zhuji.backbones.transformer import Transformer
 from zhuji.core.errors import DamagedBundle, UnreadableModel
@@ -16,10 +14,11 @@ from zhuji.core.log import in_language, say
 from zhuji.data.settings import CleanSettings
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
-from zhuji.model.huggingface import families, files, sentence, tokenizer
+from zhuji.model.huggingface import families, files, pictures, sentence, tokenizer
 from zhuji.model.huggingface.family import Family, Head, Tensors, translated
 from zhuji.model.huggingface.heads import task_of
 from zhuji.model.huggingface.options import Options
+from zhuji.model.huggingface.tensors import fitting, refuse_rest
 from zhuji.model.predictor import Predictor
 from zhuji.nn.heads import Pool
 
@@ -45,13 +44,15 @@ def looks_like(path: Path | str) -> bool:
         return False
     if (folder / sentence.MODULES).is_file():
         return True
-    return (folder / files.CONFIG).is_file() and bool({"model_type", "architectures"} & files.read_config(folder).keys())
+    return (folder / files.CONFIG).is_file() and bool(
+        {"model_type", "architectures", "architecture"} & files.read_config(folder).keys()
+    )
 
 
 def read(path: Path | str) -> Predictor:
-    """The model in a folder of `transformers` or `sentence-transformers`, in fp32 on the CPU.
+    """The model in a folder of `transformers`, `sentence-transformers` or `timm`, in fp32 on the CPU.
 
-    A bare encoder becomes a model of embeddings, by the mean of its states.
+    A bare encoder becomes a model of embeddings, by the mean of its states or by its class token.
 
     Raises:
         NotABundle: no such model is there.
@@ -60,6 +61,8 @@ def read(path: Path | str) -> Predictor:
         DamagedBundle: its files do not fit together.
     """
     folder = Path(path)
+    if (seen := pictures.read(folder)) is not None:
+        return seen
     found = sentence.read(folder) if folder.is_dir() else None
     source = _source(folder if found is None else found.encoder)
     text = _text(source, found)
@@ -138,7 +141,7 @@ def _weights(
         tensor = theirs.pop(wanted, None)
         if tensor is None and source.family.biases_may_lack and name.endswith(".bias"):
             tensor = torch.zeros(shape)
-        ours[name] = _fitting(tensor, shape, wanted, source.folder)
+        ours[name] = fitting(tensor, shape, wanted, source.folder)
     if text.special.mask is not None and "head.mask" in shapes:
         ours["head.mask"] = ours["encoder.stem.table.weight"][text.special.mask].clone()
     _refuse_rest(source, theirs, ours)
@@ -149,20 +152,7 @@ def _bare(name: str, family: Family) -> str:
     return name.removeprefix(family.prefix)
 
 
-def _fitting(tensor: Tensor | None, shape: torch.Size, name: str, folder: Path) -> Tensor:
-    if tensor is None or tensor.shape != shape:
-        found = in_language("absent", "不存在") if tensor is None else list(tensor.shape)
-        why = in_language(f"tensor '{name}' must be {list(shape)}", f"张量「{name}」应为 {list(shape)}")
-        raise DamagedBundle(file=folder, why=why, value=found)
-    return tensor.contiguous()
-
-
 def _refuse_rest(source: _Source, rest: Tensors, ours: Tensors) -> None:
-    for name, tensor in rest.items():
-        twin = ours.get(source.head.twins.get(name, ""))
-        if twin is not None and torch.equal(twin, tensor):
-            continue
-        if not any(re.fullmatch(pattern, name) for pattern in source.family.ignored):
-            why = in_language(f"it holds '{name}', which the architecture {source.architecture} has no place for",
-                              f"它含有「{name}」，而架构 {source.architecture} 中没有它的位置")  # fmt: skip
-            raise UnreadableModel(file=source.folder, why=why, value=list(tensor.shape))
+    twins = {name: ours.get(source.head.twins.get(name, "")) for name in rest}
+    left = {name: tensor for name, tensor in rest.items() if (twin := twins[name]) is None or not torch.equal(twin, tensor)}
+    refuse_rest(left, source.family.ignored, source.architecture, source.folder)

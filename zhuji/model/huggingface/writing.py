@@ -14,9 +14,10 @@ from torch import Tensor
 from zhuji.backbones.transformer import Transformer
 from zhuji.core.errors import UnwritableModel
 from zhuji.core.files import atomic_folder
+from zhuji.modalities.image import Image
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import Model
-from zhuji.model.huggingface import files, heads, sentence, tokenizer
+from zhuji.model.huggingface import files, heads, pictures, sentence, tokenizer
 from zhuji.model.huggingface.families import FAMILIES
 from zhuji.model.huggingface.family import Family, Head, Tensors, translated, unwritable
 
@@ -27,10 +28,12 @@ def write(model: Model, folder: Path | str) -> str:
     Raises UnwritableModel, with the setting that stands in the way, for a model that is of no family.
     """
     body, text = model.backbone, model.modality
+    if isinstance(text, Image):
+        return pictures.write(model, text, Path(folder))
     if not isinstance(body, Transformer) or not isinstance(text, Text):
         raise unwritable(
-            f"only transformers over text have counterparts, not {body.name()} over {text.name()}",
-            f"只有文本上的 transformer 才有对应，{text.name()} 上的 {body.name()} 没有",
+            f"only transformers over text, and vit and resnet over pictures, have counterparts, not {body.name()} over {text.name()}",
+            f"只有文本上的 transformer、图片上的 vit 和 resnet 才有对应，{text.name()} 上的 {body.name()} 没有",
         )
     family, architecture, head, config = _chosen(model, body, text)
     config = {**config, **_special(text), "vocab_size": text.spec.num_ids, "architectures": [architecture], "dtype": "float32"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from zhuji.core.log import in_language
 
-EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate"})
+EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate", "masked_patches"})
 """Tasks whose answer is a vector."""
 
 
