@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +106,7 @@ def default_shapes(scales: int, sides: tuple[float, float]) -> list[list[tuple[f
     wide = math.sqrt(2)
     return [
         [(side, side), (side * wide, side / wide), (side / wide, side * wide), (between, between)]
-        for side, after in zip(steps[:-1], steps[1:], strict=True)
+        for side, after in pairwise(steps)
         for between in [math.sqrt(side * after)]
     ]
 

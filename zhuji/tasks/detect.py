@@ -78,9 +78,7 @@ class Detect(Task):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if len(self.labels) != len(self.counts) or len(set(self.labels)) != len(self.labels):
-            raise ValueError(
-                in_language("labels must differ, and have a count each", "labels 不得重复，且各有一个 counts")
-            )
+            raise ValueError(in_language("labels must differ, and have a count each", "labels 不得重复，且各有一个 counts"))
         if not 0 < self.sides[0] <= self.sides[1] <= 1:
             raise ValueError(in_language("sides must be two rising shares of 1", "sides 须为两个递增的、不超过 1 的比例"))
         if self.threshold < self.least:
