@@ -116,7 +116,7 @@ def test_a_class_that_training_never_met_is_not_asked_for():
 
 def outputs_of(boxes, logits):
     boxes, logits = torch.tensor([boxes]), torch.tensor([logits])
-    return {"boxes": boxes, "places": boxes, "logits": logits, "mask": torch.ones(boxes.shape[:2], dtype=torch.bool)}
+    return {"boxes": boxes, "places": boxes, "logits": logits, "real": torch.ones(boxes.shape[:2], dtype=torch.bool)}
 
 
 def test_answers_by_hand():
@@ -142,7 +142,7 @@ def test_no_more_answers_than_are_asked_for():
 def test_padding_is_never_an_answer():
     task, _ = fitted()
     outputs = outputs_of([[0.0, 0, 0.5, 0.5]], [[5.0, 5.0, 5.0]])
-    (found,) = task.decode({**outputs, "mask": torch.zeros(1, 1, dtype=torch.bool)})
+    (found,) = task.decode({**outputs, "real": torch.zeros(1, 1, dtype=torch.bool)})
     assert found.answer == () and found.scores == {"a": 0.0, "b": 0.0, "c": 0.0}
 
 

@@ -35,6 +35,8 @@ class Network:
     names: tuple[str, ...]
     example: tuple[Tensor, ...]
     format: str
+    sized: bool = False
+    """All rows have one grid, such as pictures that were resized to one size: only their number may be any."""
     ALONE: ClassVar[str] = "output"
     """Name of a tensor that comes out by itself."""
 
@@ -53,7 +55,7 @@ class Network:
             found = model.answers(units)
         names = (cls.ALONE,) if isinstance(found, Tensor) else tuple(found)
         example = tuple(getattr(units, name) for name in given)
-        return cls(_Module(model, given), given, names, example, format)
+        return cls(_Module(model, given), given, names, example, format, model.modality.reads == "pictures")
 
     def inputs(self) -> Iterator[dict[str, Any]]:
         """Name, number type and shape of each input."""
@@ -64,7 +66,8 @@ class Network:
         """The same of each output; an axis whose size the data decides has a name of its own."""
         nodes = self.program.graph_module.graph.output_node().args[0]
         assert isinstance(nodes, tuple | list)
-        known = {str(size): axis for axis, size in zip(("batch", *self.axes), self._given().shape, strict=False)}
+        sizes = zip(("batch", *self.axes), self._given().shape, strict=False)
+        known = {str(size): axis for axis, size in sizes if isinstance(axis, str)}
         for name, node in zip(self.names, nodes, strict=True):
             found = node.meta["val"]  # pyright: ignore
             axes = [
@@ -79,13 +82,16 @@ class Network:
         return next(node.meta["val"] for node in self.program.graph.nodes if node.name in inputs)
 
     @property
-    def axes(self) -> tuple[str, ...]:
-        return _AXES[self.example[0].ndim - 1]
+    def axes(self) -> tuple[str | int, ...]:
+        """How each axis of the grid is called, or how large it is where that is settled."""
+        sides = tuple(self.example[0].shape[1:])
+        return sides if self.sized else _AXES[len(sides)]
 
     @cached_property
     def program(self) -> ExportedProgram:
         """The network as torch.export sees it, for 1 and more rows of 1 and more units. Raises CannotExport."""
-        dims = {0: Dim("batch", min=1), **{axis: Dim(name, min=1) for axis, name in enumerate(self.axes, 1)}}
+        named = {axis: name for axis, name in enumerate(("batch", *self.axes)) if isinstance(name, str)}
+        dims = {axis: Dim(name, min=1) for axis, name in named.items()}
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -115,8 +121,10 @@ def _example(predictor: Predictor) -> Units:
     modality, raw = predictor.model.modality, [row["input"] for row in predictor.golden][:_EXAMPLES]
     inputs = predictor.cleaned(raw) if raw else type(modality).example()[1][:_EXAMPLES]
     encoded = modality.encode((inputs * 2)[: max(2, len(inputs))])
-    grid = np.array([row.grid for row in encoded]).max(0) + 1
-    return modality.collate(encoded, tuple(int(side) for side in np.maximum(grid, 4)))
+    grid = np.array([row.grid for row in encoded]).max(0)
+    if modality.reads == "pictures":
+        return modality.collate(encoded, tuple(int(side) for side in grid))
+    return modality.collate(encoded, tuple(int(side) for side in np.maximum(grid + 1, 4)))
 
 
 def _port(name: str, tensor: Tensor, axes: Sequence[int | str]) -> dict[str, Any]:
