@@ -123,8 +123,9 @@ def _commonness(columns: Columns) -> np.ndarray:
     """(N,): low for rows of rare classes or of extreme targets."""
     if "target" in columns:
         return -np.abs(columns["target"] - np.median(columns["target"]))
-    if "actual" in columns:
-        kinds = columns["actual"] > 0
+    counted = columns.get("actual", columns.get("objects"))
+    if counted is not None:
+        kinds = counted > 0
         return np.where(kinds, kinds.sum(0), np.inf).min(1, initial=np.inf)
     label = columns.get("label", np.zeros(len(next(iter(columns.values()))), np.int64))
     if label.ndim == 2:
