@@ -24,6 +24,7 @@ from zhuji.core.quantity import bytes_text
 from zhuji.core.refusals import Busy, NoSuchModel
 from zhuji.model import parity
 from zhuji.model.bundle import HASHES, LIMITS
+from zhuji.model.golden import as_json
 from zhuji.model.predictor import Precision, Predictor
 from zhuji.model.safety import MAX_FILES, read_bytes
 from zhuji.nn.layers import laid_by_columns
@@ -140,7 +141,7 @@ class Shelf:
         return self._slots[name]
 
     def _served(self, name: str, loaded: _Loaded) -> Served:
-        examples = tuple(row["input"] for row in loaded.predictor.golden)
+        examples = tuple(as_json(row["input"]) for row in loaded.predictor.golden)
         lane = self._lane_of(name, loaded.predictor)
         return Served(name, loaded.version, loaded.facts, examples, time.time(), loaded.memory, lane)
 
