@@ -14,7 +14,7 @@ from zhuji.model.pooled import pooling_of
 from zhuji.model.predictor import Predictor
 from zhuji.training.transfer import digest
 
-Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units"]
+Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units", "boxes"]
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def _explains(predictor: Predictor) -> bool:
 def _kind(predictor: Predictor, answer: Any) -> Answers:
     """Told by the task's contract and by an answer that is known."""
     task = predictor.model.task
-    if task.needs == "tags":
-        return "tags"
+    if task.needs in ("tags", "boxes"):
+        return task.needs
     if isinstance(answer, str):
         # What learns without a target and writes fills in what is hidden.
         return ("units" if task.needs == "nothing" else "text") if task.writes else "class"
