@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -146,9 +145,9 @@ class _Body(nn.Module):
     def _through(self, states: Tensor, real: Tensor | None) -> Tensor:
         """`(B, K, D)` and which of it is real (None: all of it) through the blocks; with the summary before it."""
         if self.entry.summary is not None:
-            first = self.entry.summary.to(states.dtype).expand(len(states), 1, -1)
+            first = self.entry.summary.to(states.dtype).expand(states.shape[0], 1, -1)
             states = torch.cat((first, states), 1)
-            real = real if real is None else F.pad(real, (1, 0), value=True)
+            real = real if real is None else torch.cat((torch.ones_like(real[:, :1]), real), 1)
         may_see = None if real is None else biases(allowed(real, False))
         states = self.dropout(states)
         for block in self.blocks:

@@ -149,6 +149,11 @@ class Modality(Part, ABC):
         """Whether it has learned what `fit` teaches; so has one that has nothing to learn."""
         return True
 
+    @property
+    def grid(self) -> tuple[int, ...] | None:
+        """The grid that every row has; None: rows differ."""
+        return None
+
     @abstractmethod
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """A copy that has learned from these inputs; one that has nothing to learn hands itself back."""

@@ -35,8 +35,8 @@ class Network:
     names: tuple[str, ...]
     example: tuple[Tensor, ...]
     format: str
-    sized: bool = False
-    """All rows have one grid, such as pictures that were resized to one size: only their number may be any."""
+    grid: tuple[int, ...] | None = None
+    """The one grid that it is for; None: any."""
     ALONE: ClassVar[str] = "output"
     """Name of a tensor that comes out by itself."""
 
@@ -55,7 +55,7 @@ class Network:
             found = model.answers(units)
         names = (cls.ALONE,) if isinstance(found, Tensor) else tuple(found)
         example = tuple(getattr(units, name) for name in given)
-        return cls(_Module(model, given), given, names, example, format, model.modality.reads == "pictures")
+        return cls(_Module(model, given), given, names, example, format, model.modality.grid)
 
     def inputs(self) -> Iterator[dict[str, Any]]:
         """Name, number type and shape of each input."""
@@ -66,8 +66,7 @@ class Network:
         """The same of each output; an axis whose size the data decides has a name of its own."""
         nodes = self.program.graph_module.graph.output_node().args[0]
         assert isinstance(nodes, tuple | list)
-        sizes = zip(("batch", *self.axes), self._given().shape, strict=False)
-        known = {str(size): axis for axis, size in sizes if isinstance(axis, str)}
+        known = {str(size): axis for axis, size in zip(("batch", *self.axes), self._given().shape, strict=False)}
         for name, node in zip(self.names, nodes, strict=True):
             found = node.meta["val"]  # pyright: ignore
             axes = [
@@ -82,16 +81,15 @@ class Network:
         return next(node.meta["val"] for node in self.program.graph.nodes if node.name in inputs)
 
     @property
-    def axes(self) -> tuple[str | int, ...]:
-        """How each axis of the grid is called, or how large it is where that is settled."""
-        sides = tuple(self.example[0].shape[1:])
-        return sides if self.sized else _AXES[len(sides)]
+    def axes(self) -> tuple[int | str, ...]:
+        """Names of the grid's axes, or their sizes."""
+        return _AXES[self.example[0].ndim - 1] if self.grid is None else self.grid
 
     @cached_property
     def program(self) -> ExportedProgram:
-        """The network as torch.export sees it, for 1 and more rows of 1 and more units. Raises CannotExport."""
-        named = {axis: name for axis, name in enumerate(("batch", *self.axes)) if isinstance(name, str)}
-        dims = {axis: Dim(name, min=1) for axis, name in named.items()}
+        """The network as torch.export sees it, for 1 and more rows of 1 and more units, or of the one grid. Raises CannotExport."""
+        sides = {axis: Dim(name, min=1) for axis, name in enumerate(self.axes, 1) if isinstance(name, str)}
+        dims = {0: Dim("batch", min=1), **sides}
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -121,10 +119,10 @@ def _example(predictor: Predictor) -> Units:
     modality, raw = predictor.model.modality, [row["input"] for row in predictor.golden][:_EXAMPLES]
     inputs = predictor.cleaned(raw) if raw else type(modality).example()[1][:_EXAMPLES]
     encoded = modality.encode((inputs * 2)[: max(2, len(inputs))])
-    grid = np.array([row.grid for row in encoded]).max(0)
-    if modality.reads == "pictures":
-        return modality.collate(encoded, tuple(int(side) for side in grid))
-    return modality.collate(encoded, tuple(int(side) for side in np.maximum(grid + 1, 4)))
+    if modality.grid is not None:
+        return modality.collate(encoded, modality.grid)
+    grid = np.array([row.grid for row in encoded]).max(0) + 1
+    return modality.collate(encoded, tuple(int(side) for side in np.maximum(grid, 4)))
 
 
 def _port(name: str, tensor: Tensor, axes: Sequence[int | str]) -> dict[str, Any]:

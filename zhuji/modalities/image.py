@@ -88,6 +88,10 @@ class Image(Modality):
         return UnitSpec(grid_ndim=2, num_values=self.patch**2 * self.channels)
 
     @property
+    def grid(self) -> tuple[int, ...]:
+        return self.size[0] // self.patch, self.size[1] // self.patch
+
+    @property
     def light(self) -> bool:
         return self.patch == 1
 

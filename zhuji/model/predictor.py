@@ -217,7 +217,7 @@ class Predictor:
             return outputs, task.loss(outputs, batch), task.evidence(outputs, batch)
 
     def _refuse_without_weights(self) -> None:
-        if self.runner is not None and self.model.task.needs not in ("label", "tags", "boxes"):
+        if self.runner is not None and self.model.task.needs not in ("label", "tags"):
             name = self.model.task.name()
             raise NoWeights(what=in_language(f"scoring task '{name}'", f"为任务「{name}」评分"))
 
