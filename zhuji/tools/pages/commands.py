@@ -30,7 +30,7 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
         return [
             f"zhuji predict {folder} {text}",
             f"zhuji evaluate {folder} {'FOLDER' if pictures else 'FILE.csv'}",
-            f"zhuji compare {folder} OTHER_RUN" if pictures else f"zhuji serve {folder}",
+            f"zhuji serve {folder}",
         ]
     beginning = shlex.quote(in_language("the beginning of a text", "一段文本的开头"))
     use = f"zhuji generate {folder} {beginning}" if task == "next_unit" else search
