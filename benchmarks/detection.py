@@ -93,7 +93,8 @@ def main() -> None:
         table(["run", "class", "test objects", "AP50", "AP50-95", "precision", "recall", "F1"], by_class(runs)),
         f"Photographs: {ledger['read']} read. Precision, recall and F1 at IoU 0.5 of what is given to a person; 95 % intervals from resampled photographs.",
     ))  # fmt: skip
-    record("detection", "Objects in photographs", body, "python benchmarks/detection.py --data blood_cells --work FOLDER")
+    command = ["python benchmarks/detection.py --data blood_cells --work FOLDER", *(f"--set {pair}" for pair in asked.sets)]
+    record("detection", "Objects in photographs", body, " ".join(command))
 
 
 if __name__ == "__main__":

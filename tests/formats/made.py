@@ -61,7 +61,6 @@ MODELS: dict[str, tuple[Modality, Backbone, Task]] = {
     "pieces": (WORDS, Recurrent(width=6, hidden=5), Tag().fit(TAGGED)),
     "embedder": (WORDS, Transformer(width=16, layers=1, heads=2), Contrast()),
     "masked": (WORDS, Transformer(width=16, layers=1, heads=2), MaskedUnits()),
-    "pictures": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Classify().fit(LABELLED)),
     "boxes": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Detect(kind="scales", width=6, threshold=0.02).fit(Detect.example().records)),
     "cells": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Detect(width=6, depth=1, threshold=0.02).fit(Detect.example().records)),
     "writer": (WORDS, Transformer(width=16, layers=1, heads=2), NextUnit()),

@@ -68,7 +68,7 @@ class Detect(Task):
     """Answers a picture; 100 is what COCO counts."""
     least: float = Field(default=0.01, gt=0, lt=1)
     """Score from which an answer counts in average precision."""
-    threshold: float = Field(default=0.3, gt=0, lt=1)
+    threshold: float = Field(default=0.4, gt=0, lt=1)
     """Score from which it is given to a person."""
     labels: tuple[str, ...] = ()
     """Learned: class names, sorted."""
