@@ -17,3 +17,10 @@ def test_json_lines() -> None:
     file = io.StringIO()
     json_rows(file)({"a": "字"})
     assert file.getvalue() == '{"a": "字"}\n'
+
+
+def test_boxes_stand_in_a_cell_as_json():
+    from zhuji.data.writing import cell
+
+    assert cell([{"label": "猫", "box": [0, 1.5, 2, 3]}]) == '[{"label": "猫", "box": [0, 1.5, 2, 3]}]'
+    assert cell(("a", "b")) == "a|b" and cell(()) == ""

@@ -9,10 +9,12 @@ from pathlib import Path
 from zhuji.backbones.bag import Bag
 from zhuji.backbones.cnn import Cnn
 from zhuji.backbones.recurrent import Recurrent
+from zhuji.backbones.resnet import Resnet
 from zhuji.backbones.transformer import Transformer
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.records import Record
 from zhuji.formats import find
+from zhuji.modalities.image import Image
 from zhuji.modalities.spelled import Spelled
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
@@ -20,6 +22,7 @@ from zhuji.model.golden import soiled, told
 from zhuji.model.predictor import Predictor
 from zhuji.tasks.classify import Classify
 from zhuji.tasks.contrast import Contrast
+from zhuji.tasks.detect import Detect
 from zhuji.tasks.masked_units import MaskedUnits
 from zhuji.tasks.next_unit import NextUnit
 from zhuji.tasks.regress import Regress
@@ -37,6 +40,7 @@ NUMBERED = [Record(str(n), text, label=float(n)) for n, text in enumerate(TEXTS)
 TAGGED = [Record(str(n), words, label=tags) for n, (words, tags) in enumerate(zip(SENTENCES, TAGS, strict=True))]
 
 WORDS = Text(max_units=12, wrap="both").fit(TEXTS)
+PICTURES, SEEN = Image.example()
 RUNS = Text(max_units=12, ngrams=3, ngram_frequency=1, weigh=True).fit(TEXTS)
 MODELS: dict[str, tuple[Modality, Backbone, Task]] = {
     "bag": (RUNS, Bag(width=8), Classify(pool="mean_max").fit(LABELLED)),
@@ -57,6 +61,9 @@ MODELS: dict[str, tuple[Modality, Backbone, Task]] = {
     "pieces": (WORDS, Recurrent(width=6, hidden=5), Tag().fit(TAGGED)),
     "embedder": (WORDS, Transformer(width=16, layers=1, heads=2), Contrast()),
     "masked": (WORDS, Transformer(width=16, layers=1, heads=2), MaskedUnits()),
+    "pictures": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Classify().fit(LABELLED)),
+    "boxes": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Detect(kind="scales", width=6, threshold=0.02).fit(Detect.example().records)),
+    "cells": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Detect(width=6, depth=1, threshold=0.02).fit(Detect.example().records)),
     "writer": (WORDS, Transformer(width=16, layers=1, heads=2), NextUnit()),
 }  # fmt: skip
 
@@ -69,7 +76,8 @@ def predictor(name: str) -> Predictor:
         head = found.model.head
         for parameter in head.parameters():
             parameter.data += parameter.data.new_tensor(range(parameter.numel())).sin().view_as(parameter)
-    rows = told(found, SENTENCES if MODELS[name][2].needs == "tags" else TEXTS)
+    texts = SENTENCES if MODELS[name][2].needs == "tags" else TEXTS
+    rows = told(found, SEEN if MODELS[name][0].reads == "pictures" else texts)
     found.golden = [*rows, *soiled(found, rows)]
     return found
 

@@ -81,12 +81,12 @@ def evidence_of(answers, objects, width=100, classes=CLASSES, threshold=0.5):
 
 
 FIXTURES = {
-    "usual": dict(counts=[5, 3, 8, 1, 12]),
-    "pictures without an object": dict(counts=[4, 0, 0, 6]),
-    "300 objects": dict(counts=[300, 2, 0], extra=40),
-    "boxes outside of the picture": dict(counts=[6, 7, 5], low=-0.6, high=1.3),
-    "bad guesses": dict(counts=[9, 4, 7], noise=0.35),
-    "a picture alone": dict(counts=[7]),
+    "usual": {"counts": [5, 3, 8, 1, 12]},
+    "pictures without an object": {"counts": [4, 0, 0, 6]},
+    "300 objects": {"counts": [300, 2, 0], "extra": 40},
+    "boxes outside of the picture": {"counts": [6, 7, 5], "low": -0.6, "high": 1.3},
+    "bad guesses": {"counts": [9, 4, 7], "noise": 0.35},
+    "a picture alone": {"counts": [7]},
 }
 
 

@@ -9,8 +9,8 @@ from PIL import Image as Pillow
 from zhuji.core.contracts import Prediction
 from zhuji.core.errors import BadSetting
 from zhuji.core.records import Box, Picture, Record
-from zhuji.core.unreadable import BadPicture
 from zhuji.core.units import Batch
+from zhuji.core.unreadable import BadPicture
 from zhuji.modalities import image
 from zhuji.modalities.image import Image
 from zhuji.nn.pictures.variation import Variation

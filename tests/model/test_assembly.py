@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -75,3 +76,21 @@ def test_collate_pads_to_the_asked_length_and_stacks_targets():
 def test_collate_of_pictures_takes_the_largest_side_of_each_axis():
     pictures = Cell.of(doubles.Picture.example(), Bag(width=4), doubles.Tag.example())
     assert collate(pictures.model(), pictures.encoded(), None, 99).units.mask.shape == (8, 3, 3)
+
+
+def test_a_task_sees_boxes_on_the_grid():
+    """A picture twice as wide as high, in the middle of a square: its right half begins at the middle, its top at a quarter."""
+    from types import SimpleNamespace
+
+    from zhuji.core.records import Box, Record
+    from zhuji.modalities.image import Image, _written
+
+    pictures = [_written(np.zeros((10, 20, 3), np.uint8))]
+    modality = Image(size=(8, 8), resize="pad").fit(pictures)
+    seen = []
+    task = SimpleNamespace(needs="label", targets=lambda record: seen.append(record.label) or {})
+    records = [Record("a", pictures[0], label=(Box("x", 10, 0, 20, 10),))]
+    batch = collate(SimpleNamespace(modality=modality, task=task), modality.encode(pictures), records, 64)
+    [(box,)] = seen
+    assert (box.left, box.top, box.right, box.bottom) == pytest.approx((0.5, 0.25, 1.0, 0.75), abs=1e-6)
+    assert batch.units.grid == (8, 8)

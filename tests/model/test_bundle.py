@@ -15,8 +15,9 @@ ROLES = Roles(text=("title", "body"), label=("class",), kind="classify", reasons
 
 
 def saved(folder, backbone="bag", task="classify", clean=None):
-    modality, texts = find(Modality, "text").example()
-    model = assemble(modality, find(Backbone, backbone).example(), find(Task, task).example().task)
+    body = find(Backbone, backbone).example()
+    modality, texts = find(Modality, "text" if 1 in body.grids else "image").example()
+    model = assemble(modality, body, find(Task, task).example().task)
     clean = clean or CleanSettings()
     answers = Predictor(model, clean).predict(texts)
     golden = [

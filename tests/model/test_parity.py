@@ -1,5 +1,6 @@
 import json
 import math
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -193,15 +194,17 @@ def test_what_cannot_be_measured_leaves_nothing(tmp_path):
 class TestBoxes:
     """Answers that are objects in a picture."""
 
-    BEFORE = [
+    BEFORE = (
         {"label": "a", "score": 0.9, "box": [10.0, 10.0, 50.0, 40.0]},
         {"label": "a", "score": 0.6, "box": [12.0, 60.0, 50.0, 90.0]},
         {"label": "b", "score": 0.31, "box": [70.0, 10.0, 90.0, 40.0]},
-    ]
-    SCORES = {"a": 0.9, "b": 0.31, "c": 0.0}
+    )
+    SCORES = MappingProxyType({"a": 0.9, "b": 0.31, "c": 0.0})
 
     def found(self, answer, limit=EXACT, scores=None):
-        return compared("hop", [row(self.BEFORE, None, self.SCORES)], [Prediction(tuple(answer), None, scores or self.SCORES)], limit)
+        return compared(
+            "hop", [row(list(self.BEFORE), None, self.SCORES)], [Prediction(tuple(answer), None, scores or self.SCORES)], limit
+        )
 
     def changed(self, number, **how):
         return [{**box, **how} if place == number else box for place, box in enumerate(self.BEFORE)]

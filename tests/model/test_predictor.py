@@ -230,3 +230,31 @@ def test_chance_is_the_same_whoever_asks_and_whatever_the_batches():
     assert predictor.examine(iter(records), predictor.model.modality.encode(TEXTS), batch_units=4096).loss == first.loss
     halves = [predictor.examine(part) for part in (records[:75], records[75:])]
     assert halves[0].loss != halves[1].loss
+
+
+def test_boxes_are_answered_in_pixels_of_the_picture_as_it_came():
+    import numpy as np
+
+    from tests.contracts import doubles
+    from zhuji.core.contracts import Prediction
+    from zhuji.core.records import Record
+    from zhuji.modalities.image import Image, _written
+
+    class Whole(doubles.Tag):
+        """Says of every picture that it is full."""
+
+        def decode(self, outputs):
+            return [Prediction(({"label": "x", "score": 1.0, "box": [0.0, 0.0, 1.0, 1.0]},)) for _ in outputs]
+
+        def judge(self, answers, records):
+            return {"wide": np.array([answer.answer[0]["box"][2] for answer in answers])}
+
+    sizes = [(10, 20), (7, 5), (30, 30)]
+    pictures = [_written(np.zeros((*size, 3), np.uint8)) for size in sizes]
+    modality = Image(size=(5, 5)).fit(pictures)
+    predictor = Predictor(assemble(modality, doubles.Everywhere(), Whole()))
+    found = [answer.answer[0]["box"] for answer in predictor.predict(pictures)]
+    assert found == [pytest.approx([0, 0, width, height], abs=1e-4) for height, width in sizes]
+    records = [Record(str(n), one, label="0") for n, one in enumerate(pictures)]
+    judged = predictor.examine(records, answers=True).columns["wide"]
+    assert judged.tolist() == pytest.approx([width for _, width in sizes], abs=1e-4)

@@ -39,7 +39,7 @@ class TestHead:
     def test_shapes(self, name):
         found = HEADS[name]().eval()(features())
         count = {"cell": 35, "scales": 4 * (35 + 3 * 4 + 2 * 2)}[name]
-        assert found["logits"].shape == (2, count, 3) and found["mask"].shape == (2, count)
+        assert found["logits"].shape == (2, count, 3) and found["real"].shape == (2, count)
         assert found["boxes"].shape == found["places"].shape == (2, count, 4)
 
     def test_at_first_nothing_is_likely_and_boxes_lie_around_their_places(self, name):
@@ -53,7 +53,7 @@ class TestHead:
         head, given = HEADS[name]().eval(), features(4, 4)
         one, other = head(given), head(padded(given, 4))
         for part in ("logits", "boxes", "places"):
-            torch.testing.assert_close(one[part][one["mask"]], other[part][other["mask"]])
+            torch.testing.assert_close(one[part][one["real"]], other[part][other["real"]])
 
     def test_huge_moves_stay_finite(self, name):
         found = HEADS[name]().eval()(Features(features().states * 1e6, features().mask))

@@ -11,7 +11,7 @@ from zhuji import recipes
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import BadSetting, MissingFile, UnknownName
 from zhuji.core.lookup import build
-from zhuji.core.records import Record
+from zhuji.core.records import Box, Picture, Record
 from zhuji.modalities.image import Image
 from zhuji.model.assembly import assemble
 from zhuji.recipes.library import FACTS
@@ -23,7 +23,7 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-OTHERS = ("finetune", "tagger")
+OTHERS = ("finetune", "tagger", "detector")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image"]
 CLASSIFIERS = [name for name in LABELLED if name not in PICTURES]
@@ -61,6 +61,13 @@ def test_tagging_is_whole() -> None:
     task = build(Task, run.task).fit([Record("0", ("a", "b"), label=("B-x", "O"))])
     model = assemble(build(Modality, run.modality), build(Backbone, run.backbone), task)
     assert task.plain()["crf"] and model.parameter_count > 4_000_000
+
+
+def test_detection_is_whole() -> None:
+    run = compose(recipes.layer("detector"), {"data": {"path": "x"}})
+    task = build(Task, run.task).fit([Record("0", Picture("x"), label=(Box("cell", 0, 0, 1, 1),))])
+    model = assemble(build(Modality, run.modality), build(Backbone, run.backbone), task)
+    assert task.classes == ("cell",) and 300_000 < model.parameter_count < 1_000_000
 
 
 def test_translation_is_whole() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.contracts.properties import Cell
 from tests.model import writers
@@ -18,16 +19,20 @@ from zhuji.model.assembly import Model
 from zhuji.model.predictor import Predictor
 
 TASKS = lookup.names(Task)
+PICTURED = {"detect": "resnet", "masked_patches": "vit"}
+"""Tasks over pictures alone, and a backbone for each."""
 TEXTS = ["the cat sat", "筑基：从头 开始", "a b c a b", "x"]
 """None of them is changed by cleaning, and all fit."""
 
 
 @cache
 def of_task(name: str) -> Path:
-    """A bundle whose model is of this task, over text."""
+    """A bundle whose model is of this task: over texts, or over pictures where it cannot be over texts."""
     task: type[Task] = lookup.find(Task, name)  # type: ignore[type-abstract]
-    text, transformer = lookup.find(Modality, "text"), lookup.find(Backbone, "transformer")  # type: ignore[type-abstract]
-    return _saved(Cell.of(text.example(), transformer.example(), task.example()).model(), TEXTS)
+    kind, backbone = ("image", PICTURED[name]) if name in PICTURED else ("text", "transformer")
+    modality, body = lookup.find(Modality, kind), lookup.find(Backbone, backbone)  # type: ignore[type-abstract]
+    example = modality.example()
+    return _saved(Cell.of(example, body.example(), task.example()).model(), example[1] if kind == "image" else TEXTS)
 
 
 @cache
@@ -36,12 +41,13 @@ def writer() -> Path:
     return _saved(writers.writer(loud=3.0), [])
 
 
-def _saved(model: Model, golden: Sequence[str]) -> Path:
+def _saved(model: Model, golden: Sequence[Any]) -> Path:
     answers = Predictor(model).predict(golden)
     rows = [
         {"input": text, "answer": one.answer, "score": one.score, "scores": one.scores and dict(one.scores)}
         for text, one in zip(golden, answers, strict=True)
     ]
     place = folder() / "bundle"
-    bundle.save(model, place, clean=CleanSettings(), roles=Roles(text=("text",)), golden=rows, card="# A model\n")
+    roles = Roles(text=("text",)) if model.modality.reads == "texts" else Roles(text=(), image="image")
+    bundle.save(model, place, clean=CleanSettings(), roles=roles, golden=rows, card="# A model\n")
     return place

@@ -215,7 +215,7 @@ def test_a_network_in_another_format_is_served_and_says_what_it_cannot(tmp_path)
 @pytest.mark.parametrize("backbone", ["bag", "transformer"])
 def test_weights_lie_as_a_processor_reads_them_and_answers_stay(backbone):
     path = house.bundle(seed=1, backbone=backbone)
-    loaded = load(path, house.settings(path))
+    loaded = load(path)
     layers = [part for part in loaded.predictor.model.modules() if isinstance(part, torch.nn.Linear)]
     assert all(layer.weight.t().is_contiguous() for layer in layers)
     for served, opened in zip(loaded.predictor.predict(house.TEXTS), open_bundle(path).predict(house.TEXTS), strict=True):
@@ -224,9 +224,8 @@ def test_weights_lie_as_a_processor_reads_them_and_answers_stay(backbone):
 
 def test_coarser_numbers_are_proven_on_the_golden_rows(tmp_path, monkeypatch):
     path = house.bundle(seed=1, backbone="transformer")
-    told = house.settings(path, precision="bf16")
-    assert load(path, told).predictor.precision == "bf16"
+    assert load(path, precision="bf16").predictor.precision == "bf16"
     monkeypatch.setattr(predictor_room, "COARSE_UNITS", 1)
     monkeypatch.setattr(parity, "QUANTISED", 1e-9)
     with pytest.raises(AnswersDiffer, match="bf16"):
-        load(path, told)
+        load(path, precision="bf16")

@@ -116,7 +116,7 @@ def test_a_class_that_training_never_met_is_not_asked_for():
 
 def outputs_of(boxes, logits):
     boxes, logits = torch.tensor([boxes]), torch.tensor([logits])
-    return {"boxes": boxes, "places": boxes, "logits": logits, "mask": torch.ones(boxes.shape[:2], dtype=torch.bool)}
+    return {"boxes": boxes, "places": boxes, "logits": logits, "real": torch.ones(boxes.shape[:2], dtype=torch.bool)}
 
 
 def test_answers_by_hand():
@@ -142,7 +142,7 @@ def test_no_more_answers_than_are_asked_for():
 def test_padding_is_never_an_answer():
     task, _ = fitted()
     outputs = outputs_of([[0.0, 0, 0.5, 0.5]], [[5.0, 5.0, 5.0]])
-    (found,) = task.decode({**outputs, "mask": torch.zeros(1, 1, dtype=torch.bool)})
+    (found,) = task.decode({**outputs, "real": torch.zeros(1, 1, dtype=torch.bool)})
     assert found.answer == () and found.scores == {"a": 0.0, "b": 0.0, "c": 0.0}
 
 
@@ -164,3 +164,61 @@ def test_fitting_counts_objects():
     assert task.classes == ("a", "b", "c") and sum(task.counts) == sum(n % 4 for n in range(8))
     assert isinstance(task.head(UnitSpec(2, num_values=3), 4), nn.Module)
     assert task.reading()["kind"] == "boxes"
+
+
+# ----------------------------------------------------------------------------------------------- a run, end to end
+
+NOTE = "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+
+
+def write_scenes(root, rows=18):
+    """Photographs 64 wide and 48 high, with red and blue squares of 16 pixels, as VOC writes them; every sixth is empty."""
+    from PIL import Image
+
+    chance = np.random.default_rng(0)
+    for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (root / name).mkdir(parents=True)
+    splits = {"train": [], "val": [], "test": []}
+    for number in range(rows):
+        pixels = chance.normal(110, 12, (48, 64, 3))
+        notes = []
+        for place in chance.permutation(12)[: 0 if number % 6 == 5 else 2]:
+            label, colour = (("red", (220, 40, 40)), ("blue", (40, 40, 220)))[chance.integers(2)]
+            y, x = divmod(int(place), 4)
+            pixels[16 * y : 16 * y + 16, 16 * x : 16 * x + 16] = colour
+            notes.append(NOTE.format(label, 16 * x + 1, 16 * y + 1, 16 * x + 16, 16 * y + 16))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / f"JPEGImages/p{number:02}.png")
+        (root / f"Annotations/p{number:02}.xml").write_text(f"<annotation>{''.join(notes)}</annotation>")
+        splits[("train", "train", "val", "test")[number % 4]].append(f"p{number:02}")
+    for split, names in splits.items():
+        (root / f"ImageSets/Main/{split}.txt").write_text("\n".join(names))
+    return root
+
+
+FAST = (
+    "modality={name: image, size: [24, 32], variation: {flip: 0.5, shift: 2, brightness: 0.1}}",
+    "backbone={name: resnet, blocks: [1, 1], widths: [8, 16]}", "task={name: auto, width: 16, depth: 1, side: 0.3, places: 4}",
+    "train.batch_rows=3", "train.optim.lr=0.02", "train.rehearse=false", "train.precision=fp32", "train.threads=1",
+    "evaluate.bootstrap=20", "evaluate.golden_rows=4", "train.evaluate_every=10",
+)  # fmt: skip
+
+
+def test_from_photographs_with_marks_to_answers(tmp_path):
+    """Nothing of it knows detection but the task: the loop, the report, the gate and the answers are those of every other."""
+    import zhuji
+
+    data = write_scenes(tmp_path / "scenes")
+    zhuji.train(data, epochs=20, run_dir=tmp_path / "run", sets=FAST)
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert results["test"]["map50"]["value"] > 0.6
+    assert {row["label"]: row["support"] for row in results["per_class"]}.keys() == {"blue", "red"}
+    assert all(0 <= row["ap50_95"] <= row["ap50"] <= 1 for row in results["per_class"])
+    parity = json.loads((tmp_path / "run/parity.json").read_text())["hops"]
+    assert parity and all(hop["passed"] for hop in parity)
+    model = zhuji.load(tmp_path / "run")
+    pictures = sorted((data / "JPEGImages").glob("*.png"))
+    for answer in model.predict([str(path) for path in pictures]):
+        for one in answer.answer:
+            assert one["label"] in ("red", "blue") and 0.3 <= one["score"] <= 1
+            left, top, right, bottom = one["box"]
+            assert 0 <= left < right <= 64 and 0 <= top < bottom <= 48, "pixels of the photograph, not of the grid"

@@ -1,6 +1,7 @@
 """What a run leaves, against what one works out by hand from its files."""
 
 import csv
+import json
 import random
 import shutil
 
@@ -204,3 +205,21 @@ def test_a_run_that_translates():
     assert [row["label"] for row in rows] == translated
     assert sum(row["prediction"] == right for row, right in zip(rows, translated, strict=True)) > 5
     assert reopened(open_bundle(result.bundle)).passed
+
+
+def test_boxes_are_written_as_json(tmp_path):
+    from zhuji.core.contracts import Prediction
+    from zhuji.core.records import Box, Picture, Record
+    from zhuji.training.finish import write_predictions
+
+    records = [
+        Record("a", Picture("a.png", b"12"), label=(Box("cat", 0, 1, 2, 3),)),
+        Record("b", Picture(data=b"12"), label=()),
+    ]
+    answers = [Prediction(({"label": "cat", "score": 0.5, "box": [0, 1, 2, 3]},)), Prediction(())]
+    write_predictions(tmp_path / "p.csv", records, answers)
+    with open(tmp_path / "p.csv", encoding="utf-8", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert json.loads(first["label"]) == [{"label": "cat", "left": 0, "top": 1, "right": 2, "bottom": 3}]
+    assert json.loads(first["prediction"])[0]["box"] == [0, 1, 2, 3] and first["input"] == "a.png"
+    assert (second["label"], second["prediction"], second["input"]) == ("", "", "a picture")

@@ -38,7 +38,7 @@ from zhuji.core.lookup import build
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.model.assembly import Model, assemble
-from zhuji.model.golden import as_json, from_json
+from zhuji.model.golden import as_json, from_json, small
 from zhuji.model.predictor import Predictor
 from zhuji.model.safety import MIB, TensorInfo, list_files, parse_json, read_bytes, read_header
 
@@ -102,7 +102,10 @@ def files_around(predictor: Predictor) -> dict[str, bytes]:
         "format": FORMAT, "modality": model.modality.described(), "backbone": model.backbone.described(), "task": task,
         "clean": predictor.clean.plain(), "columns": asdict(predictor.roles), "run": dict(predictor.run),
     }  # fmt: skip
-    golden = (json.dumps(as_json(row), ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in predictor.golden)
+    golden = (
+        json.dumps({**row, "input": as_json(row["input"])}, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+        for row in predictor.golden
+    )
     return {
         CONFIG: json_bytes(config), LABELS: json_bytes(task.get("labels", [])), GOLDEN: b"".join(golden), CARD: predictor.card.encode(),
         **model.modality.files(),
@@ -370,7 +373,7 @@ def _golden(data: bytes, path: Path) -> list[dict[str, Any]]:
             why = in_language("a golden row has input, answer, score and scores", "黄金样例须有 input、answer、score 和 scores")
             raise DamagedBundle(file=path, row=number, why=why)
         try:
-            row["input"] = from_json(row["input"])
+            row["input"] = small(from_json(row["input"]))
             sound = _is_scores(row["scores"])
         except ValueError:
             sound = False

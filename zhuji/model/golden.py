@@ -46,20 +46,17 @@ def carried(raw: Any) -> Any:
     return portable(raw, LONGEST_INPUT, LARGEST_PICTURE) if isinstance(raw, Picture) else raw
 
 
-def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A golden row for a file: a picture as `{"picture": bytes in base64}`."""
-    raw = row["input"]
-    if isinstance(raw, Picture):
-        raw = {"picture": base64.b64encode(read_bytes(raw)).decode("ascii")}
-    return {**row, "input": raw}
+def as_json(raw: Any) -> Any:
+    """An input as JSON has it: a picture as `{"picture": bytes in base64}`."""
+    return {"picture": base64.b64encode(read_bytes(raw)).decode("ascii")} if isinstance(raw, Picture) else raw
 
 
 def from_json(raw: Any) -> Any:
-    """The input of a golden row out of a file. Raises ValueError where it is neither a text, nor words, nor a picture."""
+    """The inverse of `as_json`. Raises ValueError where it is neither a text, nor words, nor a picture."""
     if isinstance(raw, str) or (isinstance(raw, list) and all(isinstance(word, str) for word in raw)):
         return raw
     if isinstance(raw, dict) and set(raw) == {"picture"} and isinstance(raw["picture"], str):
-        return _small(Picture(data=base64.b64decode(raw["picture"], validate=True)))
+        return Picture(data=base64.b64decode(raw["picture"], validate=True))
     raise ValueError("an input must be text, a list of words, or a picture")
 
 
@@ -71,8 +68,12 @@ def told(predictor: Predictor, inputs: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _small(picture: Picture) -> Picture:
-    """A thousand large ones, each of a few bytes, would keep whoever opens the bundle busy for hours."""
+def small(raw: Any) -> Any:
+    """The input of a golden row, unless it is a large picture: a thousand of these, each of a few bytes, would keep whoever opens the bundle
+    busy for hours. Raises ValueError."""
+    if not isinstance(raw, Picture):
+        return raw
+    picture = raw
     try:
         sides = size_of(picture)
     except PictureError as error:
@@ -123,8 +124,9 @@ def _commonness(columns: Columns) -> np.ndarray:
     """(N,): low for rows of rare classes or of extreme targets."""
     if "target" in columns:
         return -np.abs(columns["target"] - np.median(columns["target"]))
-    if "actual" in columns:
-        kinds = columns["actual"] > 0
+    counted = columns.get("actual", columns.get("objects"))
+    if counted is not None:
+        kinds = counted > 0
         return np.where(kinds, kinds.sum(0), np.inf).min(1, initial=np.inf)
     label = columns.get("label", np.zeros(len(next(iter(columns.values()))), np.int64))
     if label.ndim == 2:

@@ -158,7 +158,9 @@ def _why(failing: Sequence[Difference], flips: int, gap: float, limit: float) ->
 def differences(golden: Sequence[Mapping[str, Any]], answers: Sequence[Prediction], limit: float = EXACT) -> list[Difference]:
     """Row by row, as many as there are answers. A number is another answer where it moved further than the limit and 0.1 % of its scale."""
     scale, other = _scale([row["answer"] for row in golden]), max(limit, _OTHER_NUMBER)
-    given = [box["score"] for answer in (*(r["answer"] for r in golden), *(a.answer for a in answers)) for box in _boxes(answer)]
+    given = [
+        box["score"] for answer in (*(r["answer"] for r in golden), *(a.answer for a in answers)) for box in _boxes(answer)
+    ]
     pairs = zip(golden, answers, strict=False)
     return [
         _boxes_differ(number, row, now, min(given))
@@ -189,7 +191,9 @@ def _difference(number: int, then: Mapping[str, Any], now: Prediction, numeric: 
 
 def _boxes(answer: Any) -> Sequence[Mapping[str, Any]]:
     """The objects that an answer found in a picture; none of an answer of another kind."""
-    return answer if isinstance(answer, list | tuple) and all(isinstance(each, dict) and "box" in each for each in answer) else ()
+    return (
+        answer if isinstance(answer, list | tuple) and all(isinstance(each, dict) and "box" in each for each in answer) else ()
+    )
 
 
 def _boxes_differ(number: int, then: Mapping[str, Any], now: Prediction, least: float) -> Difference:

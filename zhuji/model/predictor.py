@@ -38,6 +38,7 @@ SPREAD = 2.25
 """Attention is computed with padding, and costs the square of it."""
 
 T = TypeVar("T")
+Precision = Literal["fp32", "bf16"]
 Runner = Callable[[Units], Any]
 """A network in another format: from units to what `Task.answers` gives."""
 
@@ -74,7 +75,7 @@ class Predictor:
     run: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
     runner: Runner | None = None
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     """What answers are computed in, where a batch is large enough to gain by it; evaluation is always in fp32."""
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ _FARTHEST = 4.0
 """Logarithm beyond which no side grows."""
 
 Found = dict[str, Tensor]
-"""`logits (B, N, K)` and `boxes (B, N, 4)` of each place; `places (B, N, 4)`: the cells, or the default boxes, themselves; `mask (B, N)`."""
+"""`logits (B, N, K)` and `boxes (B, N, 4)` of each place; `places (B, N, 4)`: the cells, or the default boxes, themselves; `real (B, N)`: where there is one."""
 
 
 class Tower(nn.Module):
@@ -57,7 +58,7 @@ class CellHead(nn.Module):
         middle = centred(cells)[..., :2] + moves[..., :2] * self.side
         boxes = cornered(torch.cat((middle, moves[..., 2:].clamp(max=_FARTHEST).exp() * self.side), -1))
         logits = self.logits(self.what(plane).states).flatten(2).transpose(1, 2)
-        return {"logits": logits, "boxes": boxes, "places": cells, "mask": mask}
+        return {"logits": logits, "boxes": boxes, "places": cells, "real": mask}
 
 
 class ScalesHead(nn.Module):
@@ -83,7 +84,7 @@ class ScalesHead(nn.Module):
         return {name: torch.cat([level[name] for level in found], 1) for name in found[0]}
 
     def _level(self, plane: Plane, mask: Tensor, number: int, shapes: Sequence[tuple[float, float]]) -> Found:
-        rows, count = len(mask), len(shapes)
+        rows, count = mask.shape[0], len(shapes)
         cells, real = cells_of(mask)
         sides = cells.new_tensor(shapes).expand(rows, cells.shape[1], count, 2)
         places = torch.cat((centred(cells)[..., None, :2].expand(-1, -1, count, -1), sides), -1).flatten(1, 2)
@@ -93,7 +94,7 @@ class ScalesHead(nn.Module):
         size = places[..., 2:] * (0.2 * moves[..., 2:]).clamp(max=_FARTHEST).exp()
         logits = self.logits[number](plane.states).permute(0, 2, 3, 1).reshape(rows, -1, self.classes)
         boxes = cornered(torch.cat((middle, size), -1))
-        return {"logits": logits, "boxes": boxes, "places": cornered(places), "mask": real.repeat_interleave(count, 1)}
+        return {"logits": logits, "boxes": boxes, "places": cornered(places), "real": real.repeat_interleave(count, 1)}
 
 
 def default_shapes(scales: int, sides: tuple[float, float]) -> list[list[tuple[float, float]]]:
@@ -105,7 +106,7 @@ def default_shapes(scales: int, sides: tuple[float, float]) -> list[list[tuple[f
     wide = math.sqrt(2)
     return [
         [(side, side), (side * wide, side / wide), (side / wide, side * wide), (between, between)]
-        for side, after in zip(steps[:-1], steps[1:], strict=True)
+        for side, after in pairwise(steps)
         for between in [math.sqrt(side * after)]
     ]
 
@@ -114,8 +115,8 @@ def cells_of(mask: Tensor) -> tuple[Tensor, Tensor]:
     """`(B, N, 4)` and `(B, N)` from a grid's `mask (B, H, W)`: each cell as a box, the real rows and columns of a row being its whole picture."""
     rows, height, width = mask.shape
     sides = torch.stack((mask.any(1).sum(1), mask.any(2).sum(1)), 1).clamp_min(1)  # (B, 2): columns, rows
-    y, x = torch.meshgrid(*(torch.arange(n, device=mask.device) for n in (height, width)), indexing="ij")
-    first = torch.stack((x, y), -1).reshape(1, -1, 2)
+    number = torch.arange(height * width, device=mask.device)
+    first = torch.stack((number % width, number // width), -1)[None]
     share = sides[:, None].float()
     return torch.cat((first / share, (first + 1) / share), -1), mask.reshape(rows, -1)
 

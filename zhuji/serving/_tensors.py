@@ -209,6 +209,7 @@ def described(answers: str, classes: Sequence[str], width: int) -> list[dict[str
         "vector": [{"name": "vector", "datatype": "FP32", "shape": [-1, width]}],
         "text": [_bytes("answer"), score],
         "units": [_bytes("answer")],
+        "boxes": [_bytes("boxes"), scores],
     }[answers]
 
 

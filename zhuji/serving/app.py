@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from zhuji.serving import routes
 from zhuji.serving.bodies import Bodies
@@ -44,7 +45,7 @@ def create(settings: ServeSettings, service: Service | None = None) -> FastAPI:
             watching.cancel()
             await served.close()
 
-    app = FastAPI(
+    app = _House(
         title="Zhuji", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False,
         responses=_ERRORS, description="Answers by models made with Zhuji (筑基).",
     )  # fmt: skip
@@ -55,11 +56,17 @@ def create(settings: ServeSettings, service: Service | None = None) -> FastAPI:
         app.include_router(router)
     for kind in FORESEEN:
         app.add_exception_handler(kind, _answer_failure)
-    app.add_middleware(Shortcut, routes=direct(routers))
-    app.add_middleware(Bodies, settings=settings)
-    app.add_middleware(Entrance, settings=settings)
-    app.add_middleware(Outer, service=served)
+    app.doors = lambda inside: Outer(Entrance(Bodies(Shortcut(inside, direct(routers)), settings), settings), served)
     return app
+
+
+class _House(FastAPI):
+    """`doors` stand before all that FastAPI puts around its routes itself."""
+
+    doors: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self.doors(super().build_middleware_stack())
 
 
 async def _answer_failure(request: Request, error: Exception) -> Response:

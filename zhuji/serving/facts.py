@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from zhuji.core.contracts import Reads
 from zhuji.core.errors import CannotExplain
 from zhuji.model.generate import writes
+from zhuji.model.golden import as_json
 from zhuji.model.pooled import pooling_of
 from zhuji.model.predictor import Predictor
 from zhuji.training.transfer import digest
 
-Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units"]
+Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units", "boxes"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Facts:
 
     task: str
     modality: str
+    reads: Reads
     answers: Answers
     labels: tuple[str, ...]
     example: Any
@@ -34,7 +37,7 @@ class Facts:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "task": self.task, "modality": self.modality, "answers": self.answers, "labels": list(self.labels),
+            "task": self.task, "modality": self.modality, "reads": self.reads, "answers": self.answers, "labels": list(self.labels),
             "example": self.example, "explains": self.explains, "generates": self.generates, "nearest": self.nearest,
         }  # fmt: skip
 
@@ -46,8 +49,8 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
     answer = predictor.golden[0]["answer"] if predictor.golden else next(iter(predictor.predict([""]))).answer
     kind = _kind(predictor, answer)
     return Facts(
-        task=model.task.name(), modality=model.modality.name(), answers=kind, labels=model.task.classes,
-        example=example, width=pooling_of(model).width,
+        task=model.task.name(), modality=model.modality.name(), reads=model.modality.reads, answers=kind, labels=model.task.classes,
+        example=as_json(example), width=pooling_of(model).width,
         answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
         explains=_explains(predictor), generates=writes(model),
         nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
@@ -69,8 +72,8 @@ def _explains(predictor: Predictor) -> bool:
 def _kind(predictor: Predictor, answer: Any) -> Answers:
     """Told by the task's contract and by an answer that is known."""
     task = predictor.model.task
-    if task.needs == "tags":
-        return "tags"
+    if task.needs in ("tags", "boxes"):
+        return task.needs
     if isinstance(answer, str):
         # What learns without a target and writes fills in what is hidden.
         return ("units" if task.needs == "nothing" else "text") if task.writes else "class"

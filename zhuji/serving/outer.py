@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 import traceback
-import uuid
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zhuji.core.log import in_language
@@ -28,6 +27,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }  # fmt: skip
 """On every response, unless the route set its own."""
+_ENCODED = [(key.lower().encode(), value.encode()) for key, value in HEADERS.items()]
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -56,12 +56,12 @@ class Outer:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for key, value in HEADERS.items():
-                    headers.setdefault(key, value)
-                headers["X-Request-Id"] = name
-                if self.service.draining:
-                    headers["Connection"] = "close"
+                headers = message["headers"] = list(message.get("headers", ()))
+                present = {key for key, _ in headers}
+                headers += [pair for pair in _ENCODED if pair[0] not in present]
+                headers.append((b"x-request-id", name.encode("ascii")))
+                if self.service.draining and b"connection" not in present:
+                    headers.append((b"connection", b"close"))
             await send(message)
 
         try:
@@ -95,7 +95,7 @@ class Outer:
 def _id(scope: Scope) -> str:
     """The client's own id where it is harmless, else a new one."""
     given = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"x-request-id"), "")
-    return given if _ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def _where(error: Exception) -> list[str]:

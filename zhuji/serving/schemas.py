@@ -10,7 +10,11 @@ from zhuji.serving.shelf import Served
 
 _TEXT = {"type": "string"}
 _NAME = {**_TEXT, "description": "Name of the model; the first one by default."}
-_INPUT = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
+_PICTURE = {
+    "type": "object", "required": ["picture"], "additionalProperties": False,
+    "properties": {"picture": {**_TEXT, "contentEncoding": "base64"}},
+}  # fmt: skip
+_INPUT = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}, _PICTURE]}
 _SECONDS = {"type": "number"}
 
 
@@ -26,7 +30,7 @@ def predict(service: Service) -> dict[str, Any]:
     rows = {"type": "string", "format": "binary"}
     form = {
         "type": "object", "required": ["file"],
-        "properties": {"file": {**rows, "description": "CSV, TSV, JSONL, or text a line."}, "model": _NAME, "text": _TEXT},
+        "properties": {"file": {**rows, "description": "CSV, TSV, JSONL, or text a line; a picture."}, "model": _NAME, "text": _TEXT},
     }  # fmt: skip
     content = {
         "application/json": {"schema": asked, "example": {"inputs": inputs}},

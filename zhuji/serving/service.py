@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from zhuji.core.contracts import Prediction
+from zhuji.core.contracts import Prediction, Reads
 from zhuji.core.errors import NoWeights
 from zhuji.core.log import in_language
+from zhuji.core.records import Picture
 from zhuji.core.refusals import NotAnswerable, TooLarge
+from zhuji.model.golden import from_json
 from zhuji.model.pooled import Vectors
 from zhuji.model.predictor import Predictor
 from zhuji.serving import journal
@@ -72,6 +74,11 @@ class Service:
         return await self._shelf.opened(name)
 
     # ----------------------------------------------------------------------------------------------------- asking
+
+    def sound(self, name: str | None, inputs: Sequence[Any]) -> list[Any]:
+        """Inputs as the model reads them, for what does not go through `answer` or `embed`. Raises NoSuchModel and NotAnswerable."""
+        reads = self.find(name).facts.reads
+        return [_sound(raw, reads, place) for place, raw in enumerate(inputs)]
 
     async def answer(self, name: str | None, inputs: Sequence[Any]) -> Answers:
         """What `Predictor.predict` answers. Raises NoSuchModel, NotAnswerable, TooLarge, Busy and TooLate."""
@@ -143,14 +150,12 @@ class Service:
 
     async def _ask(self, kind: Kind, name: str | None, inputs: Sequence[Any]) -> tuple[Served, list[Any], float]:
         begun = time.perf_counter()
-        self.find(name)
         if len(inputs) > self.settings.request_rows:
             what = in_language("the rows of a request", "单次请求的行数")
             raise TooLarge(what=what, limit=self.settings.request_rows, setting="request_rows", param="inputs")
-        for place, raw in enumerate(inputs):
-            _refuse_unsound(raw, place)
+        sound = self.sound(name, inputs)
         served = await self._shelf.opened(name)
-        found = await _lane(served).ask(kind, inputs)
+        found = await _lane(served).ask(kind, sound)
         return served, found, time.perf_counter() - begun
 
 
@@ -159,8 +164,19 @@ def _lane(served: Served) -> Lane:
     return served.lane
 
 
-def _refuse_unsound(raw: Any, place: int) -> None:
-    if isinstance(raw, str) or (isinstance(raw, list | tuple) and raw and all(isinstance(word, str) for word in raw)):
-        return
-    why = in_language("it must be a text, or a list of words", "须为文本或词的列表")
+def _sound(raw: Any, reads: Reads, place: int) -> Any:
+    """An input as a model reads it. Where pictures are read, a text from a client never becomes the path of one. Raises NotAnswerable."""
+    if reads == "pictures":
+        if isinstance(raw, Picture):
+            return raw
+        with contextlib.suppress(ValueError):
+            if isinstance(raw, dict):
+                return from_json(raw)
+        why = in_language(
+            'it must be a picture: {"picture": "its bytes in base64"}', '须为图片：{"picture": "其字节的 base64"}'
+        )
+    elif isinstance(raw, str) or (isinstance(raw, list | tuple) and raw and all(isinstance(word, str) for word in raw)):
+        return raw
+    else:
+        why = in_language("it must be a text, or a list of words", "须为文本或词的列表")
     raise NotAnswerable(why=why, param=f"inputs[{place}]")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, model_validator
 
 from zhuji.core.config import Settings
 from zhuji.core.log import in_language
+from zhuji.model.predictor import Precision
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -32,7 +32,7 @@ class ServeSettings(Settings):
     """Processes that share the port; each holds all models."""
     threads: int | None = Field(default=None, gt=0)
     """Threads that compute in one worker; the CPUs divided by the workers by default."""
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     """What answers are computed in, of models in Zhuji's own format. bf16 pays where the processor multiplies it (AMX; see `zhuji doctor`);
     golden answers must not flip."""
     memory: int | None = Field(default=None, gt=0)

@@ -24,7 +24,8 @@ from zhuji.core.quantity import bytes_text
 from zhuji.core.refusals import Busy, NoSuchModel
 from zhuji.model import parity
 from zhuji.model.bundle import HASHES, LIMITS
-from zhuji.model.predictor import Predictor
+from zhuji.model.golden import as_json
+from zhuji.model.predictor import Precision, Predictor
 from zhuji.model.safety import MAX_FILES, read_bytes
 from zhuji.nn.layers import laid_by_columns
 from zhuji.serving import journal
@@ -88,7 +89,7 @@ class Shelf:
         for place in self.settings.models:
             folder = Path(place.path)
             self._refuse_large(place.name, memory_of(folder))
-            loaded = load(folder, self.settings, self.index_hash)
+            loaded = load(folder, self.index_hash, self.settings.precision)
             self._slots[place.name] = slot = _Slot(place.name, folder, self._served(place.name, loaded), time.monotonic())
             slot.seen = looks(folder)
             for other in self._to_put_away(0, slot):
@@ -140,7 +141,7 @@ class Shelf:
         return self._slots[name]
 
     def _served(self, name: str, loaded: _Loaded) -> Served:
-        examples = tuple(row["input"] for row in loaded.predictor.golden)
+        examples = tuple(as_json(row["input"]) for row in loaded.predictor.golden)
         lane = self._lane_of(name, loaded.predictor)
         return Served(name, loaded.version, loaded.facts, examples, time.time(), loaded.memory, lane)
 
@@ -148,7 +149,7 @@ class Shelf:
         try:
             for other in self._to_put_away(memory_of(slot.folder), slot):
                 self._put_away(other)
-            loaded = await self._off(lambda: load(slot.folder, self.settings, self.index_hash))
+            loaded = await self._off(lambda: load(slot.folder, self.index_hash, self.settings.precision))
             slot.served = self._served(slot.name, loaded)
             journal.say("model_opened", model=slot.name, version=loaded.version)
             return slot.served
@@ -162,7 +163,7 @@ class Shelf:
     async def _replace(self, slot: _Slot, looked: str) -> None:
         try:
             self._refuse_large(slot.name, memory_of(slot.folder))
-            loaded = await self._off(lambda: load(slot.folder, self.settings, self.index_hash))
+            loaded = await self._off(lambda: load(slot.folder, self.index_hash, self.settings.precision))
         except ZhujiError as error:
             slot.refused = looked
             journal.say("version_refused", level="error", model=slot.name, kept=slot.served.version, reason=error.message())
@@ -251,7 +252,7 @@ def _some(path: Path) -> Iterator[Path]:
     return islice(files_of(path).iterdir(), MAX_FILES + 1)
 
 
-def load(path: Path, settings: ServeSettings, index_hash: str | None = None) -> _Loaded:
+def load(path: Path, index_hash: str | None = None, precision: Precision = "fp32") -> _Loaded:
     """A bundle or an exported folder that was proven. Raises what `formats.open_model` raises; DamagedBundle where the folder changes
     meanwhile; AnswersDiffer where coarser numbers change golden answers."""
     version, memory = version_of(path), memory_of(path)
@@ -259,14 +260,14 @@ def load(path: Path, settings: ServeSettings, index_hash: str | None = None) -> 
     if version_of(path) != version:
         raise DamagedBundle(file=path, why=in_language("it was changed while it was read", "读取时被更改"))
     if predictor.runner is None:
-        _prepare(predictor, settings, path)
+        _prepare(predictor, precision, path)
     return _Loaded(predictor, facts_of(predictor, index_hash), version, memory)
 
 
-def _prepare(predictor: Predictor, settings: ServeSettings, path: Path) -> None:
+def _prepare(predictor: Predictor, precision: Precision, path: Path) -> None:
     if predictor.device.type == "cpu":
         laid_by_columns(predictor.model)
-    if settings.precision != "fp32":
-        predictor.precision = settings.precision
+    if precision != "fp32":
+        predictor.precision = precision
         advice = in_language("serve it with --set serve.precision=fp32", "请以 --set serve.precision=fp32 提供服务")
-        parity.hop(settings.precision, predictor.golden, predictor.predict, parity.QUANTISED).require(path, advice)
+        parity.hop(precision, predictor.golden, predictor.predict, parity.QUANTISED).require(path, advice)

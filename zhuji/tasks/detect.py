@@ -78,9 +78,7 @@ class Detect(Task):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if len(self.labels) != len(self.counts) or len(set(self.labels)) != len(self.labels):
-            raise ValueError(
-                in_language("labels must differ, and have a count each", "labels 不得重复，且各有一个 counts")
-            )
+            raise ValueError(in_language("labels must differ, and have a count each", "labels 不得重复，且各有一个 counts"))
         if not 0 < self.sides[0] <= self.sides[1] <= 1:
             raise ValueError(in_language("sides must be two rising shares of 1", "sides 须为两个递增的、不超过 1 的比例"))
         if self.threshold < self.least:
@@ -133,7 +131,7 @@ class Detect(Task):
     def loss(self, outputs: Found, batch: Batch) -> Ratio:
         """Sum over all places, and the number of objects and pictures: one without objects counts, too, and a batch never adds up to none."""
         objects = Objects(batch.targets["boxes"].float(), batch.targets["classes"])
-        mask, guessed = outputs["mask"], outputs["boxes"]
+        mask, guessed = outputs["real"], outputs["boxes"]
         assigned = self._assigned(outputs, objects)
         mine = (assigned.object >= 0) & mask
         rows = torch.arange(len(mine), device=mine.device)[:, None].expand_as(mine)[mine]
@@ -146,9 +144,9 @@ class Detect(Task):
 
     def _assigned(self, outputs: Found, objects: Objects) -> Assigned:
         if self.kind == "scales":
-            return overlapping(outputs["places"], outputs["mask"], objects, least=self.match)
+            return overlapping(outputs["places"], outputs["real"], objects, least=self.match)
         return aligned(
-            outputs["logits"].detach().float().sigmoid(), outputs["boxes"].detach(), outputs["places"], outputs["mask"], objects,
+            outputs["logits"].detach().float().sigmoid(), outputs["boxes"].detach(), outputs["places"], outputs["real"], objects,
             most=self.places, alpha=self.alpha, beta=self.beta,
         )  # fmt: skip
 
@@ -159,7 +157,7 @@ class Detect(Task):
         logits, where = outputs["logits"].detach().float(), outputs["boxes"].detach().float().clamp(0, 1)
         rows, kinds = len(logits), logits.shape[2]
         # What lies wholly outside of the picture is cut to nothing.
-        there = outputs["mask"] & (boxes.areas(where) > 0)
+        there = outputs["real"] & (boxes.areas(where) > 0)
         scores = (logits.sigmoid() * there[..., None]).flatten(1)
         scores, chosen = scores.sort(dim=1, descending=True, stable=True)
         scores, chosen = (part[:, : _CANDIDATES * self.most] for part in (scores, chosen))

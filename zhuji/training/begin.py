@@ -162,7 +162,8 @@ def _task(asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
     if name == "auto":
         name = {"regress": "regress", "tag": "tag", "pair": "translate", "detect": "detect"}.get(kind, "classify")
         if name in ("tag", "translate", "detect"):
-            asked = {key: value for key, value in asked.items() if key not in ("pool", "hidden")}
+            others = ("pool", "hidden", "dropout") if name == "detect" else ("pool", "hidden")
+            asked = {key: value for key, value in asked.items() if key not in others}
     settings: dict[str, Any] = {"many": True} if name == "classify" and kind == "classify_many" else {}
     return {**settings, **asked, "name": name}
 

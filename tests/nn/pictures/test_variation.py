@@ -130,7 +130,9 @@ def test_mixed_pictures_say_what_they_are_made_of(name):
     """Pictures of one number each: what is seen is the share that is told."""
     values = torch.arange(6.0)[:, None, None, None].expand(6, HEIGHT, WIDTH, 3).contiguous()
     label = torch.arange(6)
-    found, after = Variation.parse(SPACE[name]).applied(values, {"label": label}, MEAN, DEVIATION, torch.Generator().manual_seed(0))
+    found, after = Variation.parse(SPACE[name]).applied(
+        values, {"label": label}, MEAN, DEVIATION, torch.Generator().manual_seed(0)
+    )
     share, other = after["label_share"], after["label_other"]
     assert torch.equal(after["label"], label) and sorted(other.tolist()) == label.tolist() and (other != label).all()
     assert share.min() >= 0 and share.max() <= 1
@@ -138,7 +140,9 @@ def test_mixed_pictures_say_what_they_are_made_of(name):
 
 
 def test_a_picture_alone_is_mixed_with_nothing():
-    found, after = Variation(mixup=1.0).applied(torch.ones(1, 4, 4, 3), {"label": torch.tensor([1])}, MEAN, DEVIATION, torch.Generator())
+    found, after = Variation(mixup=1.0).applied(
+        torch.ones(1, 4, 4, 3), {"label": torch.tensor([1])}, MEAN, DEVIATION, torch.Generator()
+    )
     assert torch.equal(found, torch.ones(1, 4, 4, 3)) and {*after} == {"label"}
 
 

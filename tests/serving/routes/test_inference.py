@@ -14,6 +14,10 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from tests.serving import live, made
+from zhuji.core import lookup
+from zhuji.core.contracts import Modality
+from zhuji.core.records import Picture
+from zhuji.model import golden
 from zhuji.model.bundle import open_bundle
 from zhuji.serving.app import create
 from zhuji.serving.settings import ServeSettings
@@ -42,7 +46,17 @@ def text_tensor(texts: list[str] = TEXTS, **more: Any) -> dict[str, Any]:
 
 
 def infer(name: str = "classify", **asked: Any) -> httpx.Response:
-    return call("POST", f"/v2/models/{name}/infer", json={"inputs": [text_tensor()], **asked})
+    return call("POST", f"/v2/models/{name}/infer", json={"inputs": [text_tensor(sent(name))], **asked})
+
+
+@cache
+def inputs(name: str) -> list[Any]:
+    return lookup.find(Modality, "image").example()[1] if name in made.PICTURED else TEXTS
+
+
+def sent(name: str) -> list[str]:
+    """As the protocol's texts: of a picture its bytes in base64."""
+    return [golden.as_json(raw)["picture"] if isinstance(raw, Picture) else raw for raw in inputs(name)]
 
 
 # ----------------------------------------------------------------------------------------------------- every task
@@ -52,12 +66,13 @@ def infer(name: str = "classify", **asked: Any) -> httpx.Response:
 def expected(name: str, order: int) -> dict[str, Any]:
     """What Python answers, by output; asked in the texts' order (1) or from the last to the first (-1)."""
     predictor = open_bundle(made.of_task(name))
-    answers = list(predictor.predict(TEXTS[::order]))[::order]
+    answers = list(predictor.predict(inputs(name)[::order]))[::order]
     return {
         "label": [one.answer for one in answers], "labels": [one.answer for one in answers],
         "answer": [one.answer for one in answers], "number": [one.answer for one in answers],
         "vector": [one.answer for one in answers], "tags": [list(one.answer) for one in answers if name == "tag"],
-        "words": [list(predictor.words(text)) for text in TEXTS], "score": [one.score for one in answers],
+        "boxes": [one.answer for one in answers],
+        "words": [list(predictor.words(text)) for text in inputs(name)], "score": [one.score for one in answers],
         "scores": [list(one.scores.values()) for one in answers if one.scores],
     }  # fmt: skip
 
@@ -70,8 +85,12 @@ def test_every_task_gives_what_its_metadata_says_and_python_answers(name):
     for one in described["outputs"]:
         found, (answers, turned) = outputs[one["name"]], (expected(name, order)[one["name"]] for order in (1, -1))
         assert found["datatype"] == one["datatype"]
-        assert found["shape"] == [len(TEXTS), *one["shape"][1:]]
-        if one["datatype"] == "BYTES":
+        assert found["shape"] == [len(inputs(name)), *one["shape"][1:]]
+        if one["name"] == "boxes":
+            for text, boxes in zip(found["data"], answers, strict=True):
+                assert [each["label"] for each in json.loads(text)] == [each["label"] for each in boxes]
+                assert close([each["box"] for each in json.loads(text)], [each["box"] for each in boxes])
+        elif one["datatype"] == "BYTES":
             written = [json.loads(text) if one["name"] in ("tags", "words") else text for text in found["data"]]
             assert written == answers
         else:

@@ -15,6 +15,7 @@ def test_models_say_what_they_are(tmp_path):
         "version",
         "task",
         "modality",
+        "reads",
         "answers",
         "labels",
         "example",

@@ -20,6 +20,11 @@ def test_paths_are_quoted() -> None:
     assert [shlex.split(c)[2] for c in next_commands(Path("my runs/$(x)"))] == ["my runs/$(x)"] * 3
 
 
+def test_of_pictures() -> None:
+    commands = next_commands(Path("r"), {"kind": "classify", "model": {"task": "classify", "modality": "image"}})
+    assert commands[:2] == ["zhuji predict r PICTURE.jpg", "zhuji evaluate r FOLDER"]
+
+
 def test_every_task_that_answers_with_vectors_is_known() -> None:
     kinds = {name: lookup.find(Task, name).example().task.reading()["kind"] for name in lookup.names(Task)}
     assert {name for name, kind in kinds.items() if kind == "vector"} == EMBEDS

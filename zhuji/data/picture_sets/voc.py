@@ -60,7 +60,6 @@ def read_objects(xml: bytes) -> list[Corners]:
     parser.StartElementHandler, parser.EndElementHandler = found.begin, found.end
     parser.CharacterDataHandler = found.text
     parser.StartDoctypeDeclHandler = _refuse
-    parser.EntityDeclHandler = _refuse
     try:
         parser.Parse(xml, True)
     except expat.ExpatError as error:
@@ -69,8 +68,8 @@ def read_objects(xml: bytes) -> list[Corners]:
 
 
 def _refuse(*_: object) -> None:
-    """A few lines of entities may stand for gigabytes, or for a file of this machine."""
-    raise ValueError("an annotation may not define document types or entities")
+    """A document type may define entities, a few lines of which stand for gigabytes, or for a file of this machine."""
+    raise ValueError("an annotation may not have a document type")
 
 
 @dataclass

@@ -81,7 +81,9 @@ CHANGES: tuple[Change, ...] = (
     _recoloured(lambda values, strength: colours.solarised(values, 1 - strength.abs())),
     _recoloured(lambda values, strength: colours.coarsened(values, 8 - (4 * strength.abs()).round())),
     _recoloured(
-        lambda values, strength: colours.jittered(values, brightness=_one(strength), contrast=_one(strength), saturation=1 + 0.9 * strength)
+        lambda values, strength: colours.jittered(
+            values, brightness=_one(strength), contrast=_one(strength), saturation=1 + 0.9 * strength
+        )
     ),
     _recoloured(lambda values, strength: colours.jittered(values, brightness=_one(strength), contrast=1 + 0.9 * strength)),
     _recoloured(lambda values, strength: colours.jittered(values, brightness=1 + 0.9 * strength, contrast=_one(strength))),

@@ -133,9 +133,7 @@ class Variation(Settings):
 
     # ------------------------------------------------------------------------------------------------------ mixing
 
-    def _mixed(
-        self, marked: Marked, targets: Mapping[str, Tensor], chance: Generator
-    ) -> tuple[Marked, Mapping[str, Tensor]]:
+    def _mixed(self, marked: Marked, targets: Mapping[str, Tensor], chance: Generator) -> tuple[Marked, Mapping[str, Tensor]]:
         if targets and LABEL not in targets and BOXES not in targets:
             rule = in_language("mixes pictures that have classes, boxes or nothing", "只能混合带有类别、方框或无标注的图片")
             raise BadSetting(key="modality.varied.mixup", rule=rule, value=max(self.mixup, self.cutmix))

@@ -34,6 +34,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/explain", summary="What speaks for an answer", **schemas.explain(service))
     async def explained(asked: Asked) -> Response:
         begun, served = time.perf_counter(), service.find(asked.model)
+        service.sound(asked.model, [asked.input])
 
         def work(predictor: Predictor) -> tuple[Any, ExplainedRow]:
             (row,) = explain(predictor, [asked.input], Ledger(), asked.about)

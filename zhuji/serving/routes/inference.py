@@ -58,7 +58,7 @@ def _model_routes(routes: APIRouter, service: Service, suffix: str) -> None:
         return {
             "name": served.name, "versions": [served.version], "platform": PLATFORM,
             "inputs": [{"name": TEXT, "datatype": "BYTES", "shape": [-1]}], "outputs": _outputs(served),
-            "properties": {"task": facts.task, "answers": facts.answers, "labels": json.dumps(facts.labels, ensure_ascii=False)},
+            "properties": {"task": facts.task, "reads": facts.reads, "answers": facts.answers, "labels": json.dumps(facts.labels, ensure_ascii=False)},
         }  # fmt: skip
 
     @routes.get(f"{place}/ready")
@@ -68,14 +68,15 @@ def _model_routes(routes: APIRouter, service: Service, suffix: str) -> None:
 
     @routes.post(f"{place}/infer", openapi_extra={"requestBody": _body(service)}, response_class=Response)
     async def infer(request: Request, name: str, version: str = "") -> Response:
-        """Answers for a batch of texts. Whatever follows the JSON of the request are its tensors as bytes, as the header
+        """Answers for a batch of texts; of a model of pictures each is the bytes of one in base64. Whatever follows the JSON of the request are its tensors as bytes, as the header
         Inference-Header-Content-Length says; so it is in the answer where bytes are asked for."""
-        _found(service, name, version)
+        facts = _found(service, name, version).facts
         if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
             rule = in_language(f"a request must not be compressed, but is {encoding[:20]}", f"请求不得压缩（{encoding[:20]}）")
             raise Refused(rule=rule, fix="", param="Content-Encoding")
         asked = read(await request.body(), request.headers.get(HEADER), service.settings.request_rows)
-        answers = await service.answer(name, asked.texts)
+        inputs = asked.texts if facts.reads == "texts" else [{"picture": text} for text in asked.texts]
+        answers = await service.answer(name, inputs)
         served = answers.served
         words = [served.predictor.words(text) for text in asked.texts] if served.facts.answers == "tags" else []
         found = tensors(_outputs(served), served.facts.labels, answers.predictions, words)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from zhuji.core.contracts import Prediction
 from zhuji.core.log import in_language
+from zhuji.core.records import Picture
 from zhuji.core.refusals import Refused
 from zhuji.serving import schemas, uploads
 from zhuji.serving.bodies import json_of
@@ -99,6 +100,9 @@ async def _form(request: Request) -> _File:
 
 async def _answered_file(service: Service, request: Request, file: _File) -> Response:
     served = await service.opened(file.model)
+    if file.ending in uploads.PICTURES and served.facts.reads == "pictures":
+        picture = [Picture(data=file.data)]
+        return _shown(await service.answer(file.model, picture), picture)
     limit = service.settings.request_rows
     rows = await service.encode(lambda: uploads.rows_of(served.predictor, file.data, file.ending, file.text, limit))
     inputs = [row.input for row in rows if not row.cause]
