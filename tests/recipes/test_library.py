@@ -9,7 +9,7 @@ import torch
 
 from zhuji import recipes
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import MissingFile, UnknownName
+from zhuji.core.errors import BadSetting, MissingFile, UnknownName
 from zhuji.core.lookup import build
 from zhuji.core.records import Box, Picture, Record
 from zhuji.modalities.image import Image
@@ -101,6 +101,15 @@ def test_every_recipe_over_pictures_is_whole(name: str, millions: float) -> None
     # A batch is as many pictures as the optimiser's rate is meant for.
     units = modality.size[0] * modality.size[1] // modality.patch**2
     assert run.train.batch_units % units == 0 and 64 <= run.train.batch_units // units <= 128
+
+
+def test_pictures_are_no_corpus(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("modality: {name: image}\ntask: {name: masked_patches}\n")
+    assert recipes.layer(str(path), "train")["task"] == {"name": "masked_patches"}
+    path.write_text("modality: {name: text}\ntask: {name: masked_patches}\n")
+    with pytest.raises(BadSetting):
+        recipes.layer(str(path), "train")
 
 
 def test_all_recipes_over_pictures_are_known() -> None:

@@ -132,7 +132,7 @@ class _Body(nn.Module):
 
     def forward(self, features: Features) -> Features:
         states, mask = self.entry(features.states).flatten(1, 2), features.mask.flatten(1)
-        recorded = torch.compiler.is_exporting() or torch.jit.is_tracing()
+        recorded = torch.compiler.is_exporting()
         short = None if recorded else shortened(mask)
         real = mask if recorded else None if short is None else short.mask
         states = self._through(states if short is None else short.take(states), real)

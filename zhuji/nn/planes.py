@@ -48,8 +48,7 @@ class Plane:
 def opened(features: Features) -> Plane:
     """Features as a plane. An accelerator is asked once whether there is padding, which is less than a mask at every layer; a graph that is
     written out must serve any batch."""
-    recorded = torch.compiler.is_exporting() or torch.jit.is_tracing()
-    whole = not recorded and bool(features.mask.all())
+    whole = not torch.compiler.is_exporting() and bool(features.mask.all())
     states = features.states.permute(0, 3, 1, 2)
     return Plane(states, None if whole else features.mask.logical_not()).zeroed()
 

@@ -21,6 +21,8 @@ OBJECTIVES = {
 _OF_CORPORA = frozenset({"corpus", "pack", "tokenizer", "held"})
 _OF_ROWS = frozenset({"data", "evaluate"})
 """Settings that only a pretraining has, and those that only a run on labelled rows has."""
+_WITHOUT_CORPUS = frozenset({"image"})
+"""Modalities whose rows are no corpus: an objective learns from them as any task does."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Recipe:
         if _OF_CORPORA & self.settings.keys():
             return "pretrain"
         task = (self.settings.get("task") or {}).get("name")
+        if (self.settings.get("modality") or {}).get("name") in _WITHOUT_CORPUS:
+            return "train"
         if _OF_ROWS & self.settings.keys() or task not in (None, *OBJECTIVES.values()):
             return "train"
         return None if task is None else "pretrain"

@@ -33,7 +33,7 @@ from zhuji.training.run import Plan, StartSettings
 
 Started = TypeVar("Started", bound=Plan)
 
-FREE = {"modality": {"max_units"}, "backbone": {"dropout", "unit_dropout"}}
+FREE = {"modality": {"max_units", "variation"}, "backbone": {"dropout", "unit_dropout", "row_dropout"}}
 """Settings that change no weight's shape or meaning, and so may be others than the start's."""
 
 

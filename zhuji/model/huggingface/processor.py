@@ -19,7 +19,8 @@ _BILINEAR = 2
 """Pillow's number."""
 _WARPED = 384
 """From this side on ConvNextImageProcessor, which is ResNet's, stretches pictures instead of cropping them."""
-_LARGEST = 224
+_USUAL = 224
+_MOST = 8192
 
 
 def read(processor: Mapping[str, Any] | None, path: Path, told: Mapping[str, Any]) -> Image:
@@ -49,7 +50,7 @@ def read_timm(options: Options, told: Mapping[str, Any]) -> Image:
     if not isinstance(given, dict):
         raise options.refuse("pretrained_cfg", "must be a group of settings", "必须是一组设置", given)
     own = Options(cast(dict[str, Any], given), options.path)
-    shape = own.get("input_size", [told["channels"], *told.get("size", (_LARGEST, _LARGEST))])
+    shape = own.get("input_size", [told["channels"], *told.get("size", (_USUAL, _USUAL))])
     if not isinstance(shape, list) or len(shape) != 3 or not all(type(side) is int for side in shape):
         raise own.refuse("input_size", "must be colours, height and width", "须为颜色数、高和宽", shape)
     size = tuple(shape[1:])
@@ -71,7 +72,7 @@ def _image(options: Options, settings: Mapping[str, Any], mean: list[float], dev
 
 def _size(options: Options, wanted: tuple[int, int] | None) -> tuple[tuple[int, int], str]:
     """Height and width, and how a picture is brought to them."""
-    default = wanted or (_LARGEST, _LARGEST)
+    default = wanted or (_USUAL, _USUAL)
     given = options.get("size", {"height": default[0], "width": default[1]})
     given = {"height": given, "width": given} if type(given) is int else given
     crop = options.get("crop_size") if options.get("do_center_crop") is True else None
@@ -81,16 +82,15 @@ def _size(options: Options, wanted: tuple[int, int] | None) -> tuple[tuple[int, 
     if options.get("crop_pct") not in (None, 1.0):
         _tell(options.path, "crop_pct", "1.0")
     edge = given.get("shortest_edge")
-    box = crop if crop is not None else given
-    size = (box.get("height", edge), box.get("width", edge))
-    if not all(type(side) is int and 0 < side <= 8192 for side in size):
-        raise options.refuse("size", "must be 1 to 8192 pixels a side", "须为每边 1 至 8192 像素", given)
-    if crop is not None and edge not in (None, size[0]):
-        _tell(options.path, "size.shortest_edge", str(size[0]))
-    _agree(options, "size", size, wanted)
-    stretched = edge is None if crop is None else False
-    warped = crop is None and edge is not None and edge >= _WARPED
-    return size, "fit" if stretched or warped else "crop"
+    box = given if crop is None else crop
+    high, wide = box.get("height", edge), box.get("width", edge)
+    if type(high) is not int or type(wide) is not int or not 0 < min(high, wide) <= max(high, wide) <= _MOST:
+        raise options.refuse("size", f"must be 1 to {_MOST} pixels a side", f"须为每边 1 至 {_MOST} 像素", given)
+    if crop is not None and edge not in (None, high):
+        _tell(options.path, "size.shortest_edge", str(high))
+    _agree(options, "size", (high, wide), wanted)
+    stretched = crop is None and (edge is None or (type(edge) is int and edge >= _WARPED))
+    return (high, wide), "fit" if stretched else "crop"
 
 
 def _agree(options: Options, key: str, size: object, wanted: object) -> None:

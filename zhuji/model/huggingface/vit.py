@@ -42,8 +42,8 @@ class Vit(PictureFamily):
     def read(self, options: Options) -> tuple[Backbone, dict[str, Any]]:
         options.only("hidden_act", "gelu", default="gelu")
         size, patch = sides(options, "image_size", 224), options.count("patch_size", 16)
-        options.get("encoder_stride")  # of heads that draw pictures
-        options.get("pooler_act"), options.get("pooler_output_size")  # no answer depends on it
+        for key in ("encoder_stride", "pooler_act", "pooler_output_size"):  # of heads that are none of ours
+            options.get(key)
         backbone = body_of(
             options, size, patch,
             width=options.count("hidden_size", 768), layers=options.count("num_hidden_layers", 12),
