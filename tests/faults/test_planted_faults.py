@@ -73,6 +73,27 @@ AROUND = {
 }  # fmt: skip
 
 
+def pixels(change):
+    def plant(folder):
+        path = folder / "pixels.json"
+        told = json.loads(path.read_text())
+        change(told)
+        path.write_text(json.dumps(told))
+
+    return plant
+
+
+OF_PICTURES = {
+    "stretched in place of padded": config(lambda told: told["modality"].update(resize="fit")),
+    "cropped in place of padded": config(lambda told: told["modality"].update(resize="crop")),
+    "another size": config(lambda told: told["modality"].update(size=[8, 8])),
+    "missing normalisation": pixels(lambda told: told.update(mean=[0.0] * 3, deviation=[1.0] * 3)),
+    "normalised by ImageNet": pixels(lambda told: told.update(mean=[0.485, 0.456, 0.406], deviation=[0.229, 0.224, 0.225])),
+    "red and blue exchanged": pixels(lambda told: told.update(mean=told["mean"][::-1], deviation=told["deviation"][::-1])),
+    "labels shuffled": config(turned),
+}  # fmt: skip
+
+
 # ---------------------------------------------------------------------------------------------- in the network
 
 
@@ -200,3 +221,16 @@ def test_golden_rows_tell_which_row_differs(folder):
 
 def digest(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("fault", OF_PICTURES)
+def test_every_fault_of_pictures_is_caught(tmp_path, format, fault):
+    folder = tmp_path / "b"
+    shutil.copytree(exported("pictures", format), folder)
+    assert open_model(sealed(folder)).golden
+    before = digest(folder)
+    OF_PICTURES[fault](folder)
+    assert digest(folder) != before
+    with pytest.raises(BundleError):
+        open_model(sealed(folder))

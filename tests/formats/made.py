@@ -61,6 +61,7 @@ MODELS: dict[str, tuple[Modality, Backbone, Task]] = {
     "pieces": (WORDS, Recurrent(width=6, hidden=5), Tag().fit(TAGGED)),
     "embedder": (WORDS, Transformer(width=16, layers=1, heads=2), Contrast()),
     "masked": (WORDS, Transformer(width=16, layers=1, heads=2), MaskedUnits()),
+    "pictures": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Classify().fit(LABELLED)),
     "boxes": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Detect(kind="scales", width=6, threshold=0.02).fit(Detect.example().records)),
     "cells": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Detect(width=6, depth=1, threshold=0.02).fit(Detect.example().records)),
     "writer": (WORDS, Transformer(width=16, layers=1, heads=2), NextUnit()),
@@ -70,7 +71,7 @@ MODELS: dict[str, tuple[Modality, Backbone, Task]] = {
 @cache
 def predictor(name: str) -> Predictor:
     found = Predictor(assemble(*MODELS[name], seed=3))
-    if name in ("bag", "wide", "lstm", "gru", "rnn", "transformer", "many", "bert"):
+    if name in ("bag", "wide", "lstm", "gru", "rnn", "transformer", "many", "bert", "pictures"):
         # Initial weights hardly prefer any class; a model that has learned something does.
         head = found.model.head
         for parameter in head.parameters():
