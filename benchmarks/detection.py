@@ -26,9 +26,9 @@ CPU = "cpu_seconds.json"
 
 
 def trained(data: Path, folder: Path, seed: int, sets: list[str]) -> dict[str, Any]:
-    """`results.json` of a run and the CPU seconds that it took; trained if it is not finished, from the start: a resumed run would be timed in part."""
-    if not (folder / CPU).exists():
-        command = [
+    """`results.json` of a run, which is trained if it is not finished, and the CPU seconds that it took: none of one that was stopped and resumed."""
+    if not (folder / "results.json").exists():
+        begin = [
             sys.executable,
             "-m",
             "zhuji",
@@ -41,17 +41,23 @@ def trained(data: Path, folder: Path, seed: int, sets: list[str]) -> dict[str, A
             "--run-dir",
             str(folder),
         ]
+        begin += [word for pair in (*ALWAYS, *sets) for word in ("--set", pair)]
+        begun = (folder / "start.json").exists()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([*command, *(word for pair in (*ALWAYS, *sets) for word in ("--set", pair))], check=True)
+        subprocess.run([sys.executable, "-m", "zhuji", "resume", str(folder)] if begun else begin, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        (folder / CPU).write_text(json.dumps(spent), encoding="utf-8")
+        (folder / CPU).write_text(json.dumps(None if begun else spent), encoding="utf-8")
     facts: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     return {**facts, "cpu": json.loads((folder / CPU).read_text(encoding="utf-8"))}
 
 
 def interval(score: dict[str, float]) -> str:
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+
+
+def _minutes(seconds: float | None) -> str:
+    return "not measured: resumed" if seconds is None else f"{seconds / 60:.1f}"
 
 
 def lines(runs: dict[str, dict[str, Any]]) -> list[list[object]]:
