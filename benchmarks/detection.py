@@ -66,7 +66,7 @@ def lines(runs: dict[str, dict[str, Any]]) -> list[list[object]]:
             name,
             *(interval(facts["test"][score]) for score in SCORES),
             f"{facts['valid']['map50']['value']:.3f}",
-            f"{facts['cpu'] / 60:.1f}",
+            _minutes(facts["cpu"]),
         ]
         for name, facts in runs.items()
     ]
