@@ -154,6 +154,11 @@ class Modality(Part, ABC):
         """The grid that every row has; None: rows differ."""
         return None
 
+    @property
+    def varies(self) -> bool:
+        """Whether `varied` changes anything."""
+        return False
+
     @abstractmethod
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """A copy that has learned from these inputs; one that has nothing to learn hands itself back."""
@@ -291,6 +296,11 @@ class Task(Part, ABC):
     @property
     def by_dropout(self) -> bool:
         """It compares two passes over the same row, which only the backbone's dropout can tell apart."""
+        return False
+
+    @property
+    def by_variation(self) -> bool:
+        """It compares two views of a row that its modality makes (`Modality.varied`): a training batch's `other` is the second."""
         return False
 
     @property
