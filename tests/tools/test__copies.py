@@ -50,10 +50,10 @@ def test_names_stay_below_the_folder_and_apart(tmp_path: Path) -> None:
     raw = next((pictured.data() / "test").rglob("*.png"))
     answer = Prediction("red", 0.5)
     given = ["../../a.png", "a.png", "A.PNG", "/etc/a.jpg", "c:\\x\\b.gif", "rows.csv"]
-    paths = [copies.add(name, Picture(str(raw), raw.read_bytes()), answer) for name in given]
+    paths = [copies.add(name, 1, Picture(str(raw), raw.read_bytes()), answer) for name in given]
     names = [path.relative_to(tmp_path / "new").as_posix() for path in paths]
     assert names == ["a.png", "a-2.png", "A-3.png", "etc/a.jpg", "c_/x/b.png", f"{raw.stem}.png"]
-    assert copies.add("", Picture(data=raw.read_bytes()), answer).name == "picture.png"
+    assert copies.add("rows.parquet", 7, Picture(data=raw.read_bytes()), answer).name == "row-7.png"
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
@@ -66,5 +66,5 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
         list(predict(open_bundle(trained.run()), ["a text"], Ledger(), draw=tmp_path / "new"))
     raw = next((pictured.data() / "test").rglob("*.png"))
     with pytest.raises(BadSetting, match="answers otherwise"):
-        Copies(tmp_path / "new", predictor).add("a.png", Picture(str(raw)), replace(Prediction(None), answer=(0.5, 1.5)))
+        Copies(tmp_path / "new", predictor).add("a.png", 1, Picture(str(raw)), replace(Prediction(None), answer=(0.5, 1.5)))
     assert not (tmp_path / "new").exists()

@@ -33,8 +33,8 @@ class Copies:
         self.folder, self.classes, self.boxes = folder, task.classes, task.needs == "boxes"
         self._taken = set[str]()
 
-    def add(self, file: str, picture: Picture, prediction: Prediction) -> Path:
-        """Writes one copy, whole or not at all, and says where. Raises BadSetting for an answer that cannot be drawn."""
+    def add(self, file: str, row: int, picture: Picture, prediction: Prediction) -> Path:
+        """Writes one copy, whole or not at all, and says where. `row`: its number in `file`. Raises BadSetting for an answer that cannot be drawn."""
         if not paintable(prediction.answer):
             rule = in_language(
                 "is for classes, numbers and boxes: this model answers otherwise",
@@ -43,7 +43,7 @@ class Copies:
             raise BadSetting(key="--draw", rule=rule, value=str(self.folder))
         with quietly():
             image = painted(opened(picture).image, prediction, self.classes, boxes=self.boxes)
-        path = self.folder / self._name(file, picture)
+        path = self.folder / self._name(file, row, picture)
         written = io.BytesIO()
         if path.suffix == ".jpg":
             image.save(written, "JPEG", quality=92)
@@ -53,11 +53,11 @@ class Copies:
             out.write(written.getvalue())
         return path
 
-    def _name(self, file: str, picture: Picture) -> str:
-        """As the picture is called below its source; where that is not known, as its file is, or by number."""
-        known = file if file.lower().endswith(ENDINGS) else Path(picture.path).name or "picture"
+    def _name(self, file: str, row: int, picture: Picture) -> str:
+        """As the picture is called below its source; where that is not known, as its file is, or by its row."""
+        known = file if file.lower().endswith(ENDINGS) else Path(picture.path).name or f"row-{row}"
         parts = [part for part in PurePosixPath(known.replace("\\", "/")).parts if part not in ("/", "..", ".")]
-        place = PurePosixPath(*(part.replace(":", "_").replace("\0", "_") for part in parts or ["picture"]))
+        place = PurePosixPath(*(part.replace(":", "_").replace("\0", "_") for part in parts or [f"row-{row}"]))
         ending = ".jpg" if place.suffix.lower() in _PHOTOGRAPHS else ".png"
         stem = str(place.with_suffix("")) if place.suffix.lower() in ENDINGS else str(place)
         name, number = f"{stem}{ending}", 1

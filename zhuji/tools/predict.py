@@ -102,7 +102,7 @@ def predict(
         ledger.settle("used", split=None, label=None)
         picture = text if isinstance(text, Picture) else None
         row = Answered(file, number, written(values), answer, predictor.words(text), picture)
-        yield row if copies is None or picture is None else replace(row, drawn=copies.add(file, picture, answer))
+        yield row if copies is None or picture is None else replace(row, drawn=copies.add(file, number, picture, answer))
 
 
 Raw = tuple[str, int, Values | None, Any]
