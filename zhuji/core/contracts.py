@@ -19,7 +19,7 @@ from zhuji.core.config import Part
 from zhuji.core.errors import CannotExplain
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
-from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
+from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec, Wanted
 
 Columns = Mapping[str, np.ndarray]
 """Per-row evidence for metrics: every array's first axis is the row."""
@@ -175,6 +175,11 @@ class Modality(Part, ABC):
         """Where in one input each of its units stands, in the order of `encode`. Raises CannotExplain where a modality cannot tell."""
         raise unexplained(self)
 
+    def pictured(self, values: Tensor) -> list[np.ndarray]:
+        """Normalised `values (B, *grid, C)` as pictures, `(H, W, 3)` or `(H, W, 1)` uint8 each: the inverse of `encode` and `collate`; only of one
+        that reads pictures."""
+        raise AssertionError(f"{self.name()} reads no pictures")
+
     def spelling(self) -> Sequence[str]:
         """How each id is written, "" where it is not; empty of a modality that does not write."""
         return ()
@@ -226,6 +231,8 @@ class Backbone(Part, ABC):
     strides: ClassVar[bool] = False
     grids: ClassVar[tuple[int, ...]] = (1, 2)
     """How many grid axes it can work on."""
+    takes: ClassVar[bool] = False
+    """It reads what a task tells it of the row as a whole (`Features.given`)."""
 
     @property
     @abstractmethod
@@ -293,6 +300,14 @@ class Task(Part, ABC):
     loops: ClassVar[bool] = False
     """It is for writing unit by unit, each after those before: more than one pass through the network, which not every format can hold."""
 
+    draws: ClassVar[bool] = False
+    """It makes rows of values (`drawn`). Its metrics need more of the network than `answers` does, labels or not."""
+
+    @property
+    def tells(self) -> bool:
+        """It tells the backbone something of each row as a whole (`Features.given`)."""
+        return False
+
     @property
     def by_dropout(self) -> bool:
         """It compares two passes over the same row, which only the backbone's dropout can tell apart."""
@@ -331,7 +346,7 @@ class Task(Part, ABC):
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> Any:
         """What `decode` reads of plain units, without chance and without targets: a tensor, or tensors by name, each with the row as its
         first axis or the same for all rows; of a task that loops whatever writes. Where a row has a label or tags, `evidence` reads no more
-        than this."""
+        than this, but for a task that draws."""
         return self.outputs(encoder, head, Batch(units))
 
     @abstractmethod
@@ -372,6 +387,11 @@ class Task(Part, ABC):
     def spoken_for(self, outputs: Any, about: About) -> Tensor:
         """`(B,)`, with gradient: the number that stands for `about` in each row, the larger the more the model says so."""
         raise unexplained(self)
+
+    def drawn(self, encoder: Encoder, head: nn.Module, wanted: Wanted) -> Tensor:
+        """`(N, *grid, C)` normalised values, drawn by a model at rest and without gradients; only of a task that `draws`. Raises UnknownName for
+        a class that training never met, and BadSetting for a wish that it cannot meet."""
+        raise AssertionError(f"{self.name()} does not draw")
 
     def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
         """More evidence, from the final answers (the decoded texts of a task that writes), for `answer_metrics`."""

@@ -191,6 +191,11 @@ class Image(Modality):
         placed[:, :high, :wide], mask[:, :high, :wide] = values, True
         return Units(mask, values=placed)
 
+    def pictured(self, values: Tensor) -> list[np.ndarray]:
+        pixels = _unpatched(values.detach().float().cpu(), self.patch)
+        mean, deviation = (torch.tensor(numbers) for numbers in (self.measured.mean, self.measured.deviation))
+        return list(((pixels * deviation + mean) * 255).round().clamp(0, 255).to(torch.uint8).numpy())
+
     def varied(self, batch: Batch, chance: Generator) -> Batch:
         """See `variation`. Raises BadSetting where pictures are to be mixed whose targets cannot be."""
         if not self.varies:
