@@ -296,7 +296,7 @@ class Task(Part, ABC):
     """It is for writing unit by unit, each after those before: more than one pass through the network, which not every format can hold."""
 
     draws: ClassVar[bool] = False
-    """It makes rows of values (`drawn`). Its metrics need more of the network than `answers` does, labels or not."""
+    """It makes rows of values (`drawn`)."""
 
     @property
     def tells(self) -> bool:
@@ -336,7 +336,7 @@ class Task(Part, ABC):
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> Any:
         """What `decode` reads of plain units, without chance and without targets: a tensor, or tensors by name, each with the row as its
         first axis or the same for all rows; of a task that loops whatever writes. Where a row has a label or tags, `evidence` reads no more
-        than this, but for a task that draws."""
+        than this."""
         return self.outputs(encoder, head, Batch(units))
 
     @abstractmethod
