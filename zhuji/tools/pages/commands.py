@@ -26,7 +26,11 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
         return [search, f"zhuji probe {folder} FILE.csv", f"zhuji evaluate {scored}"]
     if facts.get("kind") != "pretrain":
         if task == "generate":
-            return [f"zhuji draw {folder} --out PICTURES", f"zhuji realism {folder} --by CLASSIFIER_RUN", f"zhuji evaluate {folder}"]
+            return [
+                f"zhuji draw {folder} --out PICTURES",
+                f"zhuji realism {folder} --by CLASSIFIER_RUN",
+                f"zhuji evaluate {folder}",
+            ]
         pictures = (facts.get("model") or {}).get("modality") == "image"
         text = "PICTURE.jpg" if pictures else shlex.quote(in_language("a text of yours", "你的一段文本"))
         return [

@@ -17,7 +17,12 @@ Facts = Mapping[str, Any]
 def measures(facts: Facts) -> list[tuple[str, str, str, str]]:
     """Name, value of drawn pictures, value of real ones in their place, and what it says; of `Realism.as_dict`."""
     told = {
-        "frechet": ("Frechet distance", "Frechet 距离", "to all training pictures; lower is better", "与全部训练图片的距离；越低越好"),
+        "frechet": (
+            "Frechet distance",
+            "Frechet 距离",
+            "to all training pictures; lower is better",
+            "与全部训练图片的距离；越低越好",
+        ),
         "precision": ("precision", "精确率", "share that lies among real pictures", "落在真实图片之中的比例"),
         "recall": ("recall", "召回率", "share of real pictures that lie among these", "真实图片落在其中的比例"),
         "density": ("density", "密度", "how crowded the real places are, about 1", "所处真实区域的密集程度，约为 1"),
@@ -25,7 +30,12 @@ def measures(facts: Facts) -> list[tuple[str, str, str, str]]:
         "recognised": ("recognised", "被认出", "share with the class that was asked for", "被认作所要求类别的比例"),
     }
     rows = [
-        (in_language(told[name][0], told[name][1]), _interval(pair["drawn"]), _interval(pair["real"]), in_language(*told[name][2:]))
+        (
+            in_language(told[name][0], told[name][1]),
+            _interval(pair["drawn"]),
+            _interval(pair["real"]),
+            in_language(*told[name][2:]),
+        )
         for name, pair in facts["scores"].items()
     ]
     known = len(facts["by_class"])
@@ -46,7 +56,7 @@ def nearness(facts: Facts) -> list[tuple[str, str, str, str, str]]:
     and both medians."""
     names = {"pixels": in_language("pixels", "像素"), "features": in_language("features", "特征")}
     return [
-        (names[kind], f"{of['nearer']:.3f}", f"{of['suspects']:.1%}", f"{of['equal']:,} / {of['equal_of_real']:,}",
+        (names[kind], f"{of['nearer']:.3f}", f"{of['suspects']:.1%}", f"{of['equal']:,} / {of['equal_of_real']:,}" if "equal" in of else "–",
          f"{of['median']:.3g} / {of['median_of_real']:.3g}")
         for kind, of in facts["copies"].items()
     ]  # fmt: skip
@@ -63,7 +73,7 @@ def caution(facts: Facts) -> str:
 def realism_page(facts: Facts, sheet: bytes) -> str:
     """The HTML of a measurement; `sheet`: the PNG of drawn pictures with their nearest training pictures."""
     data = base64.b64encode(sheet).decode()
-    picture = Markup('<img class="sheet" src="data:image/png;base64,{}" alt="{}">').format(  # noqa: S704 - both are escaped
+    picture = Markup('<img class="sheet" src="data:image/png;base64,{}" alt="{}">').format(
         data, in_language("drawn pictures, each above its nearest training pictures", "所绘图片，下方为各自最近的训练图片")
     )
     return render(
