@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests import pictured
 from tests.painter import painter
 from zhuji.cli.app import main
+from zhuji.model.bundle import open_bundle
 
 Out = pytest.CaptureFixture[str]
 
@@ -15,7 +17,7 @@ Out = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def _a_model_that_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(model: Any) -> Any:
-        return painter()
+        return open_bundle(pictured.result().bundle) if "judge" in str(model) else painter(0.2)
 
     monkeypatch.setattr("zhuji.api.pictures.opened", opened)
 
@@ -48,3 +50,22 @@ def test_what_cannot_be(capsys: Out, tmp_path: Path) -> None:
     assert "green" in capsys.readouterr().err
     assert main(["draw", "r", "--out", str(tmp_path / "x"), "--set", "draw.cuont=2"]) == 2
     assert "count" in capsys.readouterr().err
+
+
+def test_how_real_they_look(capsys: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = str(pictured.result().run)
+    capsys.readouterr()
+    asked = ["realism", run, "--by", "a judge", "--count", "20", "--out", str(tmp_path / "out")]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    assert "Frechet distance" in said and "recognised" in said and "not of Inception" in said and "3 of 3" in said
+    steps = [line.strip() for line in said.splitlines() if line.startswith("  zhuji")]
+    assert len(steps) == 3 and "'a judge'" in steps[1]
+    assert (tmp_path / "out" / "realism.html").is_file()
+    assert main([*asked, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"]["drawn"] == 20 and set(found["scores"]["frechet"]) == {"drawn", "real"}
+    assert found["page"] == str(tmp_path / "out" / "realism.html")
+    monkeypatch.setenv("ZHUJI_LANG", "zh")
+    assert main(asked) == 0
+    assert "召回率" in capsys.readouterr().out and "召回率" in (tmp_path / "out" / "realism.html").read_text()

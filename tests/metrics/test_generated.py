@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import sqrtm
 from scipy.stats import mannwhitneyu
 
-from zhuji.metrics.generated import Gaussian, frechet, mean_of, nearer, nearest, neighbourhoods, suspects
+from zhuji.metrics.generated import Gaussian, frechet, frechet_interval, mean_of, nearer, nearest, neighbourhoods, suspects
 from zhuji.metrics.intervals import bootstrap
 
 
@@ -47,6 +47,18 @@ def test_frechet_distance_with_fewer_rows_than_features() -> None:
     assert eigen == pytest.approx(frechet_by_root(few, rows(9, 30, 4)), rel=1e-4)
     still = np.ones((4, 3))
     assert frechet(Gaussian.of(still), Gaussian.of(still + 2)) == pytest.approx(12)
+
+
+def test_the_interval_of_a_distance_is_as_wide_as_it_varies() -> None:
+    real = Gaussian.of(rows(4000, 4, 1))
+    chance = np.random.default_rng(11)
+    many = [rows(4000, 4, 2, 0.5)[chance.choice(4000, 200)] for _ in range(60)]
+    spread = np.std([frechet(real, Gaussian.of(part)) for part in many])
+    found = frechet_interval(real, many[0], 200)
+    assert found.value == frechet(real, Gaussian.of(many[0]))
+    # The deviation of 60 numbers is known to about a tenth, and one sample's own resamples vary as much again.
+    assert (found.high - found.low) / (2 * 1.96) == pytest.approx(spread, rel=0.35)
+    assert frechet_interval(real, many[0], 200) == found and np.isnan(frechet_interval(real, many[0], 0).low)
 
 
 def by_loops(real: np.ndarray, made: np.ndarray, k: int) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from zhuji.core.config import assignments, overlay
 
 if TYPE_CHECKING:
     from zhuji.tools.draw import Drawn
+    from zhuji.tools.realism import Realism
 
 
 def draw(
@@ -32,6 +33,31 @@ def draw(
     labels = (label,) if isinstance(label, str) else tuple(label)
     given = {"count": count, "labels": labels, "seed": seed, **{k: v for k, v in options.items() if v is not None}}
     return work(opened(model), DrawSettings.parse(overlay(given, assignments(sets).get("draw", {})), "draw"), Path(out))
+
+
+def realism(
+    model: str | Path,
+    by: str | Path,
+    *,
+    count: int = 1000,
+    seed: int = 0,
+    out: str | Path | None = None,
+    sets: Sequence[str] = (),
+    **options: Any,
+) -> Realism:
+    """How like the real pictures of its run those of a model are, by the features of the classifier `by`, and whether they are copies; written
+    as JSON, a page and a sheet to `out` (RUN/realism by default), where an earlier measurement gives way. `options` and `sets` as in `draw`.
+
+    Raises ImpossiblePair, BadSetting, TooFewRows, NotABundle for a model without its run, and what opening and reading raise."""
+    from zhuji.model.draw import DrawSettings
+    from zhuji.tools.realism import realism as work
+    from zhuji.tools.realism import write_realism
+
+    given = {"count": count, "seed": seed, **{k: v for k, v in options.items() if v is not None}}
+    settings = DrawSettings.parse(overlay(given, assignments(sets).get("draw", {})), "draw")
+    found = work(Path(model), Path(by), settings, maker=opened(model), judge=opened(by))
+    write_realism(found, Path(model) / "realism" if out is None else Path(out))
+    return found
 
 
 def opened(model: str | Path) -> Any:

@@ -1,4 +1,4 @@
-"""`draw`: a model that makes pictures."""
+"""`draw`, `realism`: a model that makes pictures, and how real they look."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 Model = Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="A model that learned to make pictures.")]
 Drawn = Annotated[int, typer.Option("--seed", help="Seed of what is drawn.")]
+Steps = Annotated[int | None, typer.Option("--steps", help="Of a diffusion model: passes for each picture.")]
+Guidance = Annotated[
+    float | None,
+    typer.Option("--guidance", help="Of a diffusion model: above 1 its classes show more clearly, and vary less."),
+]
 
 
 def draw(  # noqa: PLR0917 - the options of a verb
@@ -28,11 +33,8 @@ def draw(  # noqa: PLR0917 - the options of a verb
         list[str] | None,
         typer.Option("--label", metavar="CLASS", help="Only this class; may be repeated. All in turn by default."),
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Of a diffusion model: passes for each picture.")] = None,
-    guidance: Annotated[
-        float | None,
-        typer.Option("--guidance", help="Of a diffusion model: above 1 its classes show more clearly, and vary less."),
-    ] = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
     as_json: Json = False,
     seed: Drawn = 0,
     sets: Sets = None,
@@ -60,6 +62,51 @@ def _show_drawn(screen: Console, found: Any) -> None:
         f"zhuji draw {run}{one} --seed {seed} --out {shlex.quote(found['folder'] + '-2')}",
         f"zhuji realism {run} --by CLASSIFIER_RUN",
         f"zhuji evaluate {run}",
+    ])  # fmt: skip
+
+
+def realism(  # noqa: PLR0917 - the options of a verb
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run of a model that learned to make pictures.")],
+    by: Annotated[
+        Path, typer.Option("--by", metavar="CLASSIFIER_RUN", help="A classifier of such pictures, trained on real ones.")
+    ],
+    count: Annotated[int, typer.Option("--count", help="Pictures drawn.")] = 1000,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="RUN/realism by default.")] = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    as_json: Json = False,
+    seed: Drawn = 0,
+    sets: Sets = None,
+) -> None:
+    """Measure how real the pictures of a model look to a classifier of yours, and whether they are copies of what it learned from."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        found = api.realism(run, by, count=count, seed=seed, out=out, steps=steps, guidance=guidance, sets=sets or ())
+        answer({**found.as_dict(), "page": str((out or run / "realism") / "realism.html")}, _show_realism)
+
+
+def _show_realism(screen: Console, found: Any) -> None:
+    from zhuji.tools.pages.realised import caution, measures, nearness
+
+    real = in_language("real (test)", "真实（测试）")
+    header = [in_language("measure", "指标"), in_language("drawn", "所绘"), real]
+    terminal.table(screen, header, [list(row[:3]) for row in measures(found)])
+    by = [in_language(*names) for names in (
+        ("nearest training picture by", "最近训练图片，依据"), ("nearer", "更近"), ("suspects", "可疑"), ("equal", "完全相同"), ("median", "中位数"),
+    )]  # fmt: skip
+    terminal.table(screen, by, [list(row) for row in nearness(found)])
+    told = in_language("{:,} drawn, {:,} test and {:,} training pictures; {:,} of each compared",
+                       "所绘 {:,}、测试 {:,}、训练 {:,} 张图片；各取 {:,} 张比较")  # fmt: skip
+    terminal.line(screen, in_language("pictures", "图片"), told.format(*found["rows"].values()))
+    for text in (caution(found), *found["warnings"]):
+        terminal.line(screen, in_language("note", "注意"), text)
+    terminal.line(screen, in_language("page", "页面"), found["page"])
+    run, classifier = shlex.quote(found["run"]), shlex.quote(found["by"])
+    _next(screen, [
+        f"zhuji draw {run} --out PICTURES",
+        f"zhuji predict {classifier} PICTURES",
+        f"zhuji realism OTHER_RUN --by {classifier}",
     ])  # fmt: skip
 
 

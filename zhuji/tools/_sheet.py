@@ -8,12 +8,11 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhuji.core.files import atomic_file
+from zhuji.tools.painting.canvas import shortened, written
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 LEAST, MOST = 56, 192
 """Pixels of a cell's longer side: smaller pictures are enlarged by a whole factor, larger ones made smaller."""
 _GAP, _INK, _FAINT = 4, "#1d2127", "#69707a"
-_SIZE = 15
-"""Of captions, in pixels."""
+_SIZE, _WIDEST = 15, 160
+"""Of captions, in pixels: their height, and their width at most."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,6 @@ def png(image: Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
-
-
-def write_png(path: Path, image: Image) -> None:
-    """Whole or not at all."""
-    with atomic_file(path) as file:
-        file.write(png(image))
 
 
 def sheet(strips: Sequence[Strip]) -> Image:
@@ -90,14 +83,7 @@ def _cell(array: np.ndarray) -> Image:
 
 
 def _written(text: str) -> tuple[str, Any]:
-    """A caption and the font that writes it; letters that the font lacks are left out."""
-    from PIL import ImageFont
-
-    font = ImageFont.load_default(_SIZE)
-    shown = "".join(letter for letter in text if letter.isprintable() and _has(font, letter))
-    return shown[:24], font
-
-
-def _has(font: Any, letter: str) -> bool:
-    """What a font lacks it draws as it draws a letter that nobody has."""
-    return letter == " " or bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffe"))
+    """A caption and a font that writes it; where this machine has none for it, what is left of it in plain letters."""
+    plain = "".join(letter if letter.isascii() else "?" for letter in text)
+    text, font = written(text, plain, _SIZE)
+    return shortened(text, font, _WIDEST), font
