@@ -1,0 +1,69 @@
+"""A folder of copies of pictures, each with what was answered about it; the pictures themselves are never touched."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path, PurePosixPath
+
+from zhuji.core.contracts import Prediction
+from zhuji.core.errors import BadSetting
+from zhuji.core.files import atomic_file
+from zhuji.core.log import in_language
+from zhuji.core.records import Picture
+from zhuji.data.pictures import ENDINGS, opened, quietly
+from zhuji.model.predictor import Predictor
+from zhuji.tools.painting.answers import paintable, painted
+
+_PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".mpo")
+"""Pictures that lost something when they were written: their copies are JPEG as well, all others PNG."""
+
+
+class Copies:
+    """Copies go into `folder`, which must be new or empty: so none lands on a picture, nor on the copy of an earlier call."""
+
+    def __init__(self, folder: Path, predictor: Predictor) -> None:
+        """Raises BadSetting."""
+        task = predictor.model.task
+        if predictor.model.modality.reads != "pictures":
+            rule = in_language("is for models that read pictures", "只用于读取图片的模型")
+            raise BadSetting(key="--draw", rule=rule, value=str(folder))
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            rule = in_language("must be a folder that is new or empty", "必须是新建或为空的文件夹")
+            raise BadSetting(key="--draw", rule=rule, value=str(folder))
+        self.folder, self.classes, self.boxes = folder, task.classes, task.needs == "boxes"
+        self._taken = set[str]()
+
+    def add(self, file: str, row: int, picture: Picture, prediction: Prediction) -> Path:
+        """Writes one copy, whole or not at all, and says where. `row`: its number in `file`. Raises BadSetting for an answer that cannot be drawn."""
+        if not paintable(prediction.answer):
+            rule = in_language(
+                "is for classes, numbers and boxes: this model answers otherwise",
+                "只用于类别、数值与方框：该模型的回答不属于此类",
+            )
+            raise BadSetting(key="--draw", rule=rule, value=str(self.folder))
+        with quietly():
+            image = painted(opened(picture).image, prediction, self.classes, boxes=self.boxes)
+        path = self.folder / self._name(file, row, picture)
+        written = io.BytesIO()
+        if path.suffix == ".jpg":
+            image.save(written, "JPEG", quality=92)
+        else:
+            image.save(written, "PNG")
+        with atomic_file(path) as out:
+            out.write(written.getvalue())
+        return path
+
+    def _name(self, file: str, row: int, picture: Picture) -> str:
+        """As the picture is called below its source; where that is not known, as its file is, or by its row."""
+        known = file if file.lower().endswith(ENDINGS) else Path(picture.path).name or f"row-{row}"
+        parts = [part for part in PurePosixPath(known.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+        place = PurePosixPath(*(part.replace(":", "_").replace("\0", "_") for part in parts or [f"row-{row}"]))
+        ending = ".jpg" if place.suffix.lower() in _PHOTOGRAPHS else ".png"
+        stem = str(place.with_suffix("")) if place.suffix.lower() in ENDINGS else str(place)
+        name, number = f"{stem}{ending}", 1
+        # Some file systems do not tell "A.png" from "a.png".
+        while name.lower() in self._taken:
+            number += 1
+            name = f"{stem}-{number}{ending}"
+        self._taken.add(name.lower())
+        return name
