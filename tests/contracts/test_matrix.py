@@ -15,15 +15,26 @@ from zhuji.core.errors import ImpossiblePair
 
 MODALITIES = [*(lookup.find(Modality, name) for name in lookup.names(Modality)), doubles.Picture, doubles.Cells]
 BACKBONES = [*(lookup.find(Backbone, name) for name in lookup.names(Backbone)), doubles.Halving, doubles.Everywhere]
-TASKS = [*(lookup.find(Task, name) for name in lookup.names(Task)), doubles.Tag, doubles.Next]
+TASKS = [*(lookup.find(Task, name) for name in lookup.names(Task)), doubles.Tag, doubles.Next, doubles.Duel]
 
 
-def impossible(modality: type[Modality], backbone: type[Backbone], task: type[Task]) -> bool:
-    spec = modality.example()[0].spec
+def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Task]) -> bool:
+    shown, task = modality.example()[0], kind.example().task
+    spec = shown.spec
+    undrawn = task.draws and (shown.grid is None or spec.grid_ndim != 2 or not spec.num_values)
+    unheard = task.tells and not backbone.takes
     blind = task.causal and not backbone.can_be_causal
     mute = task.writes and task.needs == "target" and spec.start is None
     flat = task.needs == "boxes" and spec.grid_ndim != 2
-    return spec.grid_ndim not in backbone.grids or blind or mute or flat or (task.per_unit and backbone.strides)
+    return (
+        spec.grid_ndim not in backbone.grids
+        or blind
+        or mute
+        or flat
+        or undrawn
+        or unheard
+        or (task.per_unit and backbone.strides)
+    )
 
 
 def cell_of(kinds: tuple[type[Modality], type[Backbone], type[Task]]) -> Cell:

@@ -267,3 +267,13 @@ def _(folder: Path, patch: Patch) -> object:
 @provokes("UnwritableModel")
 def _(folder: Path, patch: Patch) -> object:
     return convert(fitted(folder), folder / "there")
+
+
+@provokes("NotEmpty")
+def _(folder: Path, patch: Patch) -> object:
+    from tests.painter import painter
+    from zhuji.model.draw import DrawSettings
+    from zhuji.tools.draw import draw
+
+    (folder / "mine.png").write_bytes(b"")
+    return draw(painter(), DrawSettings(), folder)

@@ -92,6 +92,10 @@ class Image(Modality):
         return self.size[0] // self.patch, self.size[1] // self.patch
 
     @property
+    def varies(self) -> bool:
+        return not self.variation.off
+
+    @property
     def light(self) -> bool:
         return self.patch == 1
 
@@ -187,9 +191,14 @@ class Image(Modality):
         placed[:, :high, :wide], mask[:, :high, :wide] = values, True
         return Units(mask, values=placed)
 
+    def pictured(self, values: Tensor) -> list[np.ndarray]:
+        pixels = _unpatched(values.detach().float().cpu(), self.patch)
+        mean, deviation = (torch.tensor(numbers) for numbers in (self.measured.mean, self.measured.deviation))
+        return list(((pixels * deviation + mean) * 255).round().clamp(0, 255).to(torch.uint8).numpy())
+
     def varied(self, batch: Batch, chance: Generator) -> Batch:
         """See `variation`. Raises BadSetting where pictures are to be mixed whose targets cannot be."""
-        if self.variation.off:
+        if not self.varies:
             return batch
         assert batch.units.values is not None and bool(batch.units.mask.all()), "training pictures fill their grid"
         mean, deviation = (torch.tensor(values) for values in (self.measured.mean, self.measured.deviation))
