@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path, PurePosixPath
 
 from zhuji.core.contracts import Prediction
@@ -13,6 +12,7 @@ from zhuji.core.records import Picture
 from zhuji.data.pictures import ENDINGS, opened, quietly
 from zhuji.model.predictor import Predictor
 from zhuji.tools.painting.answers import paintable, painted
+from zhuji.tools.painting.canvas import as_bytes
 
 _PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".mpo")
 """Pictures that lost something when they were written: their copies are JPEG as well, all others PNG."""
@@ -44,13 +44,8 @@ class Copies:
         with quietly():
             image = painted(opened(picture).image, prediction, self.classes, boxes=self.boxes)
         path = self.folder / self._name(file, row, picture)
-        written = io.BytesIO()
-        if path.suffix == ".jpg":
-            image.save(written, "JPEG", quality=92)
-        else:
-            image.save(written, "PNG")
         with atomic_file(path) as out:
-            out.write(written.getvalue())
+            out.write(as_bytes(image, "JPEG" if path.suffix == ".jpg" else "PNG"))
         return path
 
     def _name(self, file: str, row: int, picture: Picture) -> str:
