@@ -15,7 +15,7 @@ from zhuji.core.errors import ImpossiblePair
 
 MODALITIES = [*(lookup.find(Modality, name) for name in lookup.names(Modality)), doubles.Picture, doubles.Cells]
 BACKBONES = [*(lookup.find(Backbone, name) for name in lookup.names(Backbone)), doubles.Halving, doubles.Everywhere]
-TASKS = [*(lookup.find(Task, name) for name in lookup.names(Task)), doubles.Tag, doubles.Next]
+TASKS = [*(lookup.find(Task, name) for name in lookup.names(Task)), doubles.Tag, doubles.Next, doubles.Duel]
 
 
 def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Task]) -> bool:

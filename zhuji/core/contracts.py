@@ -19,7 +19,7 @@ from zhuji.core.config import Part
 from zhuji.core.errors import CannotExplain
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
-from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec, Wanted
+from zhuji.core.units import Batch, Encoded, Features, Ratio, Units, UnitSpec, Wanted
 
 Columns = Mapping[str, np.ndarray]
 """Per-row evidence for metrics: every array's first axis is the row."""
@@ -32,31 +32,8 @@ Reads = Literal["texts", "pictures"]
 
 Teaches = Literal["rows", "vectors", "units"]
 
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32 or uint8 (pixels), the number of units that
-    were cut off because the row was too long, and where units have them `words (*grid)` and `parts (*grid, K)` int32 as in `Units`. `frame (4,)`
-    float32 of a picture: scale_x, scale_y, offset_x, offset_y, so that x * scale_x + offset_x is a place in the resized picture."""
-
-    ids: np.ndarray | None = None
-    values: np.ndarray | None = None
-    cut: int = 0
-    words: np.ndarray | None = None
-    parts: np.ndarray | None = None
-    frame: np.ndarray | None = None
-
-    @property
-    def grid(self) -> tuple[int, ...]:
-        if self.ids is not None:
-            return self.ids.shape
-        assert self.values is not None
-        return self.values.shape[:-1]
-
-    @property
-    def length(self) -> int:
-        """Number of units kept."""
-        return int(np.prod(self.grid))
+ONLY = "model"
+"""The player of a task that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +289,21 @@ class Task(Part, ABC):
     def momentum(self) -> float:
         """How slowly a copy of the encoder follows, as the decay of its moving average; 0: there is no copy."""
         return 0.0
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Who moves in a step, in this order and on the same batch: each by its own loss, with an optimiser over its own parameters, while the
+        others stand still. One, as a rule: everything moves at once."""
+        return (ONLY,)
+
+    def owner(self, parameter: str) -> str:
+        """The player that a parameter belongs to, by its name in `Model.named_parameters()`."""
+        return self.players[0]
+
+    def plays(self, player: str) -> Task:
+        """A copy whose `outputs` and `loss` are those of this player's move; only where there are several. The task that nobody plays is the
+        judge: by its `outputs` and `loss` the model is validated, and they change nothing."""
+        raise AssertionError(f"{self.name()} has one player")
 
     @property
     def classes(self) -> tuple[str, ...]:

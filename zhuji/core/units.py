@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,6 +67,32 @@ class Units:
     def to(self, device: torch.device | str) -> Self:
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{k: None if t is None else t.to(device, non_blocking=True) for k, t in moved.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32 or uint8 (pixels), the number of units that
+    were cut off because the row was too long, and where units have them `words (*grid)` and `parts (*grid, K)` int32 as in `Units`. `frame (4,)`
+    float32 of a picture: scale_x, scale_y, offset_x, offset_y, so that x * scale_x + offset_x is a place in the resized picture."""
+
+    ids: np.ndarray | None = None
+    values: np.ndarray | None = None
+    cut: int = 0
+    words: np.ndarray | None = None
+    parts: np.ndarray | None = None
+    frame: np.ndarray | None = None
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        if self.ids is not None:
+            return self.ids.shape
+        assert self.values is not None
+        return self.values.shape[:-1]
+
+    @property
+    def length(self) -> int:
+        """Number of units kept."""
+        return int(np.prod(self.grid))
 
 
 @dataclass(frozen=True)

@@ -115,8 +115,12 @@ class Model(nn.Module):
         """What the task's `decode` reads of plain units."""
         return self.task.answers(self.encoder, self.head, units)
 
-    def loss(self, batch: Batch) -> Ratio:
-        """(total, count) over the batch; of one about which there is a teacher's lesson, both losses by their weights."""
+    def loss(self, batch: Batch, player: str | None = None) -> Ratio:
+        """(total, count) over the batch; of one about which there is a teacher's lesson, both losses by their weights. `player`: of the task's
+        several, whose loss; None: the judge's, which is the only one there is where one player moves everything."""
+        if player is not None:
+            task = self.task.plays(player)
+            return task.loss(task.outputs(self.encoder, self.head, batch), batch)
         teaching = self.teaching
         lesson = None if teaching is None else teaching.lesson(self.task, batch)
         outputs = self.outputs(batch)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -80,7 +81,7 @@ class Noising:
         `say(x_t, times)`: the network."""
         stops = torch.linspace(self.steps, 0, min(steps, self.steps) + 1).round().long().tolist()
         values = noise
-        for now, then in zip(stops[:-1], stops[1:], strict=True):
+        for now, then in pairwise(stops):
             times = torch.full((len(noise),), now, device=noise.device)
             found, lost = self.meant(say(values, times), values, times)
             values = self.noised(found, lost, torch.full_like(times, then))

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.contracts import ONLY, Columns, Encoder, Example, Metric, Needs, Prediction, Task
 from zhuji.core.errors import BadSetting, ImpossiblePair
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
@@ -84,7 +84,7 @@ class Generate(Task):
     counts: tuple[int, ...] = ()
     """Learned: training rows by class."""
 
-    _player: str = PrivateAttr("")
+    _player: str = PrivateAttr(ONLY)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -106,7 +106,7 @@ class Generate(Task):
 
     @property
     def players(self) -> tuple[str, ...]:
-        return (CRITIC, MAKER) if self.kind == "gan" else ("model",)
+        return (CRITIC, MAKER) if self.kind == "gan" else (ONLY,)
 
     def owner(self, parameter: str) -> str:
         return self.players[-1 if parameter.startswith(_UNDER) else 0]
@@ -205,6 +205,9 @@ class Generate(Task):
             if self.kind != "diffusion" and getattr(wanted, key) is not None:
                 rule = in_language("is known to diffusion alone", "仅适用于 diffusion")
                 raise BadSetting(key=key, rule=rule, value=getattr(wanted, key))
+        if wanted.guidance is not None and wanted.labels is None:
+            rule = in_language("draws towards a class, and none is known", "指向某个类别，但没有类别")
+            raise BadSetting(key="guidance", rule=rule, value=wanted.guidance)
         device = next(head.parameters()).device
         kinds = [-1] * len(wanted.seeds) if wanted.labels is None else [self._index[name] for name in wanted.labels]
         return head.drawn(encoder, wanted, torch.tensor(kinds, device=device))
