@@ -25,8 +25,9 @@ def _verb(name: str) -> str:
 
 OTHERS = ("finetune", "tagger", "detector")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
-PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image"]
-CLASSIFIERS = [name for name in LABELLED if name not in PICTURES]
+DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
+PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
+CLASSIFIERS = [name for name in LABELLED if name not in PICTURES + DRAWING]
 FOUNDATIONS = [name for name in recipes.names() if _verb(name) == "zhuji pretrain CORPUS"]
 
 
@@ -68,6 +69,24 @@ def test_detection_is_whole() -> None:
     task = build(Task, run.task).fit([Record("0", Picture("x"), label=(Box("cell", 0, 0, 1, 1),))])
     model = assemble(build(Modality, run.modality), build(Backbone, run.backbone), task)
     assert task.classes == ("cell",) and 300_000 < model.parameter_count < 1_000_000
+
+
+@pytest.mark.parametrize("name", DRAWING)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_drawing_is_whole(name: str, channels: int) -> None:
+    run = compose(recipes.layer(name), {"data": {"path": "x"}}, sets=[f"modality.channels={channels}"])
+    modality = build(Modality, run.modality)
+    assert isinstance(modality, Image)
+    task = build(Task, run.task).fit([Record(str(number), Picture("x"), label=str(number % 10)) for number in range(20)])
+    with torch.device("meta"):
+        model = assemble(modality, build(Backbone, run.backbone), task)
+    assert task.draws and len(task.classes) == 10 and 300_000 < model.parameter_count < 2_000_000
+    kind, _, side = name.partition("-")
+    assert task.plain()["kind"] == kind and modality.size == (int(side), int(side))
+
+
+def test_there_is_a_recipe_for_every_kind_and_two_sizes() -> None:
+    assert {f"{kind}-{side}" for kind in ("gan", "vae", "diffusion") for side in (28, 32)} == set(DRAWING)
 
 
 def test_translation_is_whole() -> None:

@@ -85,7 +85,7 @@ def test_elbo_is_that_of_torchs_distributions() -> None:
     torch.testing.assert_close(outputs["bound"], likely - apart)
     torch.testing.assert_close(outputs["loss"], -(likely - apart))
     scores = {name: metric(model.task.evidence(outputs, batch)) for name, metric in model.task.metrics().items()}
-    assert scores["elbo"] == pytest.approx(float((likely - apart).sum()) / values.numel(), rel=1e-5)
+    assert scores["elbo"] == pytest.approx((likely - apart).sum().item() / values.numel(), rel=1e-5)
     assert scores["elbo"] == pytest.approx(-scores["surprise"] - scores["divergence"])
     assert model.task.metrics()["elbo"].higher_is_better
 
@@ -120,7 +120,7 @@ def test_denoising_error_is_that_of_the_noise_it_is_judged_in() -> None:
     outputs = model.outputs(batch)
     torch.testing.assert_close(outputs["output"][:, 0], torch.stack(errors).mean(0))
     score = model.task.metrics()["denoising"](model.task.evidence(outputs, batch))
-    assert score == pytest.approx(float(outputs["output"].mean()), rel=1e-5)
+    assert score == pytest.approx(outputs["output"].mean().item(), rel=1e-5)
 
 
 def test_a_class_is_left_out_as_often_as_is_asked() -> None:
