@@ -228,3 +228,16 @@ class TestVaried:
         dark = before < 0.5
         share = (after / before)[dark & (before > 0.1)]
         assert 0.5 <= share[0] <= 1.5 and torch.allclose(share, share[0].expand_as(share), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("resize", "expected"), [("fit", (0, 0, 60, 30)), ("pad", (0, -15, 60, 45)), ("crop", (15, 0, 45, 30))]
+)
+def test_its_grid_lies_where_a_box_says_it_lies(resize, expected):
+    """The grid's own corners, put back by the way that boxes go back."""
+    raw = image._written(np.zeros((30, 60, 3), np.uint8))
+    modality = Image(size=(12, 12), resize=resize).fit([raw])
+    (row,) = modality.encode([raw])
+    assert modality.covers(row) == pytest.approx(expected, abs=1e-4)
+    (one,) = modality.unplaced(Prediction(({"label": "a", "score": 1.0, "box": [0.0, 0.0, 1.0, 1.0]},)), row).answer
+    assert modality.covers(row) == pytest.approx(one["box"], abs=1e-4)
