@@ -37,8 +37,8 @@ class NoScratch(RunError):
 
 
 class NotEmpty(RunError):
-    en = ("pictures are written to a folder that is new or empty, but something is there", "choose another folder with --out")
-    zh = ("图片只写入新建或空的文件夹，但该处已有内容", "请用 --out 选择另一个文件夹")
+    en = ("pictures are written to a folder that is new or empty, but something is there", "name another folder")
+    zh = ("图片只写入新建或空的文件夹，但该处已有内容", "请改用其他文件夹")
 
 
 class PicturesAreRows(DataError):
