@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         retrieval,
         serve,
         stream,
+        stylise,
         tokenizer,
         train,
     )
@@ -71,6 +72,7 @@ __all__ = [
     "retrieval",
     "serve",
     "stream",
+    "stylise",
     "tokenizer",
     "train",
 ]

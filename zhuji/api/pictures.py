@@ -1,4 +1,4 @@
-"""What one does with a model that makes pictures, from Python: draw with it, and measure how like real ones its pictures are."""
+"""Pictures that a model makes, from Python: draw, measure how like real ones they are, paint one picture like another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from zhuji.core.config import assignments, overlay
 if TYPE_CHECKING:
     from zhuji.tools.draw import Drawn
     from zhuji.tools.realism import Realism
+    from zhuji.tools.stylise import Stylised
 
 
 def draw(
@@ -58,6 +59,29 @@ def realism(
     found = work(Path(model), Path(by), settings, maker=opened(model), judge=opened(by))
     write_realism(found, Path(model) / "realism" if out is None else Path(out))
     return found
+
+
+def stylise(
+    model: str | Path,
+    content: str | Path,
+    style: str | Path,
+    out: str | Path,
+    *,
+    seed: int = 0,
+    sets: Sequence[str] = (),
+    **options: Any,
+) -> Stylised:
+    """Write the picture `content`, painted like the picture `style`, to `out` (.png, .jpg or .webp), by what the stages of a trained
+    convolutional network see. `options` are those of `StyliseSettings` (`size`, `steps`, `style_weight`, …); `sets` lays `stylise.KEY=VALUE`
+    on them.
+
+    Raises ImpossiblePair for a network that keeps no plane, BadSetting, PictureError, and what opening raises."""
+    from zhuji.tools.stylise import StyliseSettings
+    from zhuji.tools.stylise import stylise as work
+
+    given = {"seed": seed, **{k: v for k, v in options.items() if v is not None}}
+    settings = StyliseSettings.parse(overlay(given, assignments(sets).get("stylise", {})), "stylise")
+    return work(opened(model), Path(content), Path(style), Path(out), settings)
 
 
 def opened(model: str | Path) -> Any:
