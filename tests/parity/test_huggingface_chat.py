@@ -57,9 +57,9 @@ def rendered(theirs, name: str, template: str) -> tuple[str, list[int]]:
 
 
 @pytest.mark.parametrize("said", SAID)
-@pytest.mark.parametrize("format", KINDS)
-def test_our_template_there_writes_what_we_read(format, said, tmp_path):
-    theirs = vocabulary(KINDS[format], SPECIAL[format])
+@pytest.mark.parametrize(("format", "kind"), [*KINDS.items(), ("chatml", "first"), ("zephyr", "first"), ("chatml", "legacy")])
+def test_our_template_there_writes_what_we_read(format, kind, said, tmp_path):
+    theirs = vocabulary(kind, SPECIAL[format])
     text = conversations.read(conversations.written(theirs, tmp_path))
     chat = named()[format]
     found, ids = rendered(theirs, said, templates.jinja(chat, text))

@@ -89,7 +89,7 @@ class Chat:
         """What the model can tell of a text, in small letters; read between letters, for at its ends blanks may go."""
         (row,) = self._whole.encode([f"a{text}b"])
         assert row.ids is not None
-        return self._whole.decode(row.ids.tolist()).casefold().removeprefix("a").removesuffix("b")
+        return self._whole.decode(row.ids.tolist()).casefold().strip(" ").removeprefix("a").removesuffix("b")
 
 
 def chats(model: Model) -> bool:
