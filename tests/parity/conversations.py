@@ -12,8 +12,8 @@ import torch
 from tests.parity.huggingface_folders import TEXTS, transformers
 from zhuji.backbones.transformer import Transformer
 from zhuji.data.chat import ChatFormat, Message, named
-from zhuji.model.assembly import Model, assemble
 from zhuji.modalities.text import Text
+from zhuji.model.assembly import Model, assemble
 from zhuji.model.huggingface import tokenizer as ours
 from zhuji.tasks.next_unit import NextUnit
 
@@ -29,7 +29,12 @@ SAID = {
     "one": [("user", "Hello, who are you?")],
     "system": [("system", "You are a cat."), ("user", "Meow?")],
     "turns": [("user", "1+1?"), ("assistant", "It is 2."), ("user", "And 2+2?"), ("assistant", "4"), ("user", "Thanks!")],
-    "all": [("system", "Be brief.\nBe kind."), ("user", "筑基 是什么？"), ("assistant", "从头开始 😀"), ("user", "a  b\n\n\tc")],
+    "all": [
+        ("system", "Be brief.\nBe kind."),
+        ("user", "筑基 是什么？"),
+        ("assistant", "从头开始 😀"),
+        ("user", "a  b\n\n\tc"),
+    ],
     "blanks": [("user", "  two before, a line after\n"), ("assistant", "\n\n code:\n  x = 1\n"), ("user", "\n")],
     "signs": [("user", "{{ bos_token }} {% raw %} \"quoted\" 'so' \\n \\ é ﬁ <b> & ' '")],
 }
@@ -74,7 +79,9 @@ def vocabulary(kind: str, special: tuple[str, ...]) -> Any:
     tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in special])
     begins = next((name for name in ("<s>", "<bos>", "<|begin_of_text|>") if name in special), None)
     ends = next((name for name in ("</s>", "<eos>", "<|eot_id|>", "<|im_end|>") if name in special), None)
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=begins, eos_token=ends, model_max_length=4096)
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=begins, eos_token=ends, model_max_length=4096
+    )
 
 
 def written(theirs: Any, folder: Path, template: str = "") -> Path:

@@ -8,12 +8,20 @@ from tests.parity import conversations
 from tests.parity.conversations import SAID, SPECIAL, messages, told, vocabulary
 from tests.parity.huggingface_folders import transformers
 from zhuji.data.chat import ChatFormat, named
+from zhuji.modalities.text import Text
 from zhuji.model.chat import Chat
 from zhuji.model.huggingface import chat as templates
-from zhuji.modalities.text import Text
 from zhuji.model.huggingface import tokenizer as tokenizers_there
 
-KINDS = {"chatml": "bytes", "llama-3": "bytes", "llama-2": "legacy", "gemma": "bare", "mistral": "first", "mistral-v1": "legacy", "zephyr": "legacy"}
+KINDS = {
+    "chatml": "bytes",
+    "llama-3": "bytes",
+    "llama-2": "legacy",
+    "gemma": "bare",
+    "mistral": "first",
+    "mistral-v1": "legacy",
+    "zephyr": "legacy",
+}
 BOS, EOS, ANSWER = "{{ bos_token }}", "eos_token", "{% if add_generation_prompt %}"
 TURNS = (
     "{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
@@ -87,7 +95,9 @@ def test_a_template_of_theirs_is_recognised_and_followed(format, said, tmp_path,
 @pytest.mark.parametrize("format", ["chatml", "plain", "llama-2"])
 def test_a_folder_of_ours(format, wrap, tmp_path):
     """A vocabulary that was trained here has no special tokens for marks: they are text, there as here, and the start stands before."""
-    text = Text.parse({"tokenizer": "bpe", "vocab_size": 400, "max_units": 4096, "wrap": wrap, "lowercase": False}).fit(["the cat sat"])
+    text = Text.parse({"tokenizer": "bpe", "vocab_size": 400, "max_units": 4096, "wrap": wrap, "lowercase": False}).fit(
+        ["the cat sat"]
+    )
     chat = named()[format]
     for name, data in tokenizers_there.written(text):
         (tmp_path / name).write_text(data, encoding="utf-8")
@@ -102,7 +112,11 @@ def test_what_has_no_place_is_refused_there_too(tmp_path):
     text = conversations.read(conversations.written(theirs, tmp_path))
     no_system = ChatFormat.parse({**named()["llama-2"].plain(), "system": None})
     free = ChatFormat.parse({**named()["chatml"].plain(), "system": None})
-    for chat, said in ((named()["llama-2"], [("user", "a"), ("user", "b")]), (no_system, SAID["system"]), (free, SAID["system"])):
+    for chat, said in (
+        (named()["llama-2"], [("user", "a"), ("user", "b")]),
+        (no_system, SAID["system"]),
+        (free, SAID["system"]),
+    ):
         asked = [{"role": role, "content": content} for role, content in said]
         with pytest.raises(Exception, match="turns|place|known"):
             theirs.apply_chat_template(asked, chat_template=templates.jinja(chat, text), tokenize=False)

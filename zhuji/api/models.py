@@ -181,12 +181,18 @@ def retrieval(
 
 
 def convert(source: str | Path, target: str | Path, *, sets: Sequence[str] = ()) -> Conversion:
-    """A Hugging Face folder as a bundle, or a run or bundle as a Hugging Face folder; there is nothing to set. Raises RunExists,
-    UnreadableModel, UnwritableModel, BadSetting, and what opening raises."""
+    """A Hugging Face folder as a bundle, or a run or bundle as a Hugging Face folder. `sets` may lay `task.chat=NAME`, or a description, on a
+    model that writes: how it is talked with. Raises RunExists, UnreadableModel, UnwritableModel, ImpossiblePair, BadSetting, and what opening
+    raises."""
+    from zhuji.tasks.next_unit import NextUnit
     from zhuji.tools.convert import convert as work
 
-    _nothing_to_set(sets)
-    return work(source, target)
+    asked = assignments(sets)
+    chat = asked.get("task", {}).get("chat") if set(asked) <= {"task"} else None
+    if asked and asked != {"task": {"chat": chat}}:
+        rule = in_language("must be task.chat=…: nothing else is set here", "须为 task.chat=…：此处没有其他可设置的内容")
+        raise BadSetting(key="--set", rule=rule, value=" ".join(sets))
+    return work(source, target, NextUnit.parse({"chat": chat}, "task").chat)
 
 
 def export(model: str | Path, to: str | Sequence[str], out: str | Path | None = None, *, sets: Sequence[str] = ()) -> Exported:

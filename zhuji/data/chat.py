@@ -6,12 +6,13 @@ from a stranger with his model, and the worst that it can do is to write other m
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -21,6 +22,8 @@ from zhuji.core.log import in_language
 
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+COLUMN = "messages"
+"""The column of a table that holds conversations."""
 MOST_MESSAGES = 4096
 
 _NAMED = Path(__file__).with_name("chat_formats.yaml")
@@ -178,14 +181,32 @@ def _count(text: str, wanted: str) -> int:
     return found
 
 
-def messages_of(given: Any) -> list[Message] | None:
-    """The messages in a value of a file: a list of objects with `role` and `content`, both texts; None where it is none."""
+def messages_of(cell: str) -> list[Message] | None:
+    """The messages in a cell of a table: JSON, a list of objects with `role` and `content`, both texts; None where it is none."""
+    try:
+        given = json.loads(cell)
+    except (ValueError, RecursionError):
+        return None
     if not isinstance(given, list) or not given:
         return None
     found = list[Message]()
-    for one in given:
+    for one in cast(list[Any], given):
         role, text = (one.get("role"), one.get("content")) if isinstance(one, dict) else (None, None)
         if role not in ROLES or not isinstance(text, str):
             return None
         found.append(Message(role, text))
     return found
+
+
+def text_to_learn(chat: ChatFormat, cell: str) -> tuple[str | None, str]:
+    """A conversation in a cell as a text to learn from, or the cause why it is none. Every mark in it is the format's."""
+    messages = messages_of(cell)
+    if messages is None:
+        return None, "no conversation"
+    try:
+        pieces = chat.pieces(messages, answer=False)
+    except BadSetting:
+        return None, "not as the chat format wants it"
+    if forged(pieces, chat.marks) is not None:
+        return None, "a mark in what is said"
+    return (chat.begin or "") + "".join(piece.text for piece in pieces), ""

@@ -56,7 +56,10 @@ class ChatMessage(BaseModel):
         parts = [Part(type="text", text=self.content)] if isinstance(self.content, str) else self.content or []
         for part in parts:
             if part.type != "text" or part.text is None:
-                raise _unread(in_language(f"a part of the type '{part.type[:40]}'", f"类型为「{part.type[:40]}」的部分"), f"{param}.content")
+                raise _unread(
+                    in_language(f"a part of the type '{part.type[:40]}'", f"类型为「{part.type[:40]}」的部分"),
+                    f"{param}.content",
+                )
         if not parts:
             raise _unread(in_language("a message without content", "没有 content 的消息"), f"{param}.content")
         return Message(role, "".join(part.text or "" for part in parts))
@@ -139,7 +142,7 @@ def router(service: Service) -> APIRouter:
     """`/v1/chat/completions`."""
     routes = APIRouter(prefix="/v1", tags=["OpenAI"])
 
-    @routes.post("/chat/completions", response_class=Response)
+    @routes.post("/chat/completions", response_class=Response, openapi_extra=_example(service))
     async def chat(asked: Annotated[ChatRequest, Body()]) -> Response:
         """The answer to a conversation, of a model that has a chat format. A token is a unit of the model."""
         served = _talker(service, asked)
@@ -154,6 +157,15 @@ def router(service: Service) -> APIRouter:
         return json_response({**head(served, "chat.completion", "chatcmpl"), "choices": choices, "usage": written.usage})
 
     return routes
+
+
+def _example(service: Service) -> dict[str, Any]:
+    """For `/openapi.json`: a request that a model of this server answers, where one does."""
+    name = next((served.name for served in service.models() if served.facts.chats), None)
+    if name is None:
+        return {}
+    asked = {"model": name, "messages": [{"role": "user", "content": "Hello!"}], "max_completion_tokens": 16, "temperature": 0}
+    return {"requestBody": {"content": {"application/json": {"example": asked}}}}
 
 
 def _talker(service: Service, asked: ChatRequest) -> Served:
