@@ -118,5 +118,5 @@ def test_what_has_no_place_is_refused_there_too(tmp_path):
         (free, SAID["system"]),
     ):
         asked = [{"role": role, "content": content} for role, content in said]
-        with pytest.raises(Exception, match="turns|place|known"):
+        with pytest.raises(Exception, match=r"turns|place|known"):
             theirs.apply_chat_template(asked, chat_template=templates.jinja(chat, text), tokenize=False)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zhuji.model.generate import GenerateSettings
     from zhuji.model.predictor import Predictor
     from zhuji.tools.benchmark import Benchmark
+    from zhuji.tools.chat import Conversation
     from zhuji.tools.convert import Conversion
     from zhuji.tools.embed import Embedded
     from zhuji.tools.explain import ExplainedRow
@@ -49,6 +50,20 @@ def stream(model: str | Path, prompt: str, *, seed: int = 0, sets: Sequence[str]
 
     settings = _how(options, seed, sets)
     return work(_opened(model), prompt, settings)
+
+
+def chat(
+    model: str | Path, *, system: str | None = None, seed: int = 0, sets: Sequence[str] = (), **options: Any
+) -> Conversation:
+    """A conversation with a model that has a chat format: `"".join(conversation.say("Hello!"))`. `system`: what it is told first; `options` and
+    `sets` as of `generate`.
+
+    Raises ImpossiblePair for a model that cannot be talked with, BadSetting, MissingExtra, and what opening raises."""
+    from zhuji.data.chat import Message
+    from zhuji.tools.chat import Conversation
+
+    told = [] if system is None else [Message("system", system)]
+    return Conversation(_opened(model), _how(options, seed, sets), told)
 
 
 def _how(options: Mapping[str, Any], seed: int, sets: Sequence[str]) -> GenerateSettings:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from zhuji.data.chat import Message
 from zhuji.data.clean import Cleaner
@@ -26,6 +27,32 @@ def stream(predictor: Predictor, messages: Sequence[Message], settings: Generate
 def units_of(predictor: Predictor, messages: Sequence[Message]) -> int:
     """How many units the model reads of a conversation, what begins the answer included. Raises what `answers` raises."""
     return len(Chat(predictor.model).read(_cleaned(predictor, messages)))
+
+
+@dataclass
+class Conversation:
+    """A conversation with one model, which remembers what was said."""
+
+    predictor: Predictor
+    settings: GenerateSettings = field(default_factory=GenerateSettings)
+    messages: list[Message] = field(default_factory=list[Message])
+
+    def __post_init__(self) -> None:
+        """Raises ImpossiblePair for a model that cannot be talked with."""
+        Chat(self.predictor.model)
+
+    def say(self, text: str) -> Iterator[str]:
+        """The answer, piece by piece; both are remembered once it is whole. Raises BadSetting for what the model cannot be told."""
+        said = [*self.messages, Message("user", text)]
+        pieces = list[str]()
+        for piece in stream(self.predictor, said, self.settings):
+            pieces.append(piece)
+            yield piece
+        self.messages = [*said, Message("assistant", "".join(pieces))]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `zhuji chat --json` prints: the conversation as OpenAI's clients write it."""
+        return {"messages": [{"role": one.role, "content": one.text} for one in self.messages]}
 
 
 def _cleaned(predictor: Predictor, messages: Sequence[Message]) -> list[Message]:

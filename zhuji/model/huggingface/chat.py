@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zhuji.core.log import in_language, say
 from zhuji.data.chat import ChatFormat, Turn, named
@@ -40,8 +39,6 @@ _TOLD: Mapping[str, _Signs] = {
     "mistral-v1": _Signs(("[INST] ", " [/INST]"), ("<s>", "</s>"), ("<<SYS>>", "[SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]")),
     "zephyr": _Signs(("<|user|>", "<|assistant|>", "<|system|>", "eos_token"), ("</s>",), ("<|end|>",)),
 }  # fmt: skip
-_BEGINS = ("bos_token", "<s>", "<bos>", "<|begin_of_text|>")
-"""By what a template writes the start."""
 
 
 def read(folder: Path, text: Text) -> ChatFormat | None:
@@ -50,16 +47,17 @@ def read(folder: Path, text: Text) -> ChatFormat | None:
     if template is None:
         return None
     for name, chat in named().items():
-        begun = chat if _writes_start(template) or text.opening is None else chat.model_copy(update={"begin": ""})
-        if template == jinja(begun, text):
-            return begun
+        bare = chat.model_copy(update={"begin": ""})
+        exact = next((one for one in (chat, bare) if template == jinja(one, text)), None)
+        if exact is not None:
+            return exact
         if name in _TOLD and _is(_TOLD[name], template, text):
             say(in_language(
                 f"{folder}: its chat template is not run; by its marks it is '{name}', and that is followed. What it does besides "
                 f"(a system message of its own, tools, the date) is not.",
                 f"{folder}：不会运行其中的对话模板；按标记判断为「{name}」，并照此执行。模板的其他功能（自带系统消息、工具、日期）不予遵循。",
             ))  # fmt: skip
-            return begun
+            return chat if text.opening is None or _begins(template, text.marked(()).name(text.opening)) else bare
     say(in_language(
         f"{folder}: its chat template is not run, and it is none of those known by their marks ({', '.join(_TOLD)}): the model writes, but "
         f"cannot be talked with. Say which it is: zhuji convert {folder} BUNDLE --set task.chat=NAME, or a description.",
@@ -74,13 +72,13 @@ def _template(folder: Path) -> str | None:
         return written
     given = (read_object(folder, SETTINGS) or {}).get(KEY)
     if isinstance(given, list):
-        named_ones: dict[Any, Any] = {one.get("name"): one.get("template") for one in given if isinstance(one, dict)}
-        given = named_ones.get("default")
+        given = next((one.get("template") for one in given if isinstance(one, dict) and one.get("name") == "default"), None)
     return given if isinstance(given, str) else None
 
 
-def _writes_start(template: str) -> bool:
-    return any(begin in template for begin in _BEGINS)
+def _begins(template: str, start: str) -> bool:
+    """Whether a template writes the start of the vocabulary, by its name or as transformers calls it."""
+    return "bos_token" in template or start in template
 
 
 def _is(signs: _Signs, template: str, text: Text) -> bool:
