@@ -1,21 +1,23 @@
 """Parts that only tests know. They show that the contracts hold beyond the shelves: a modality on a two-dimensional grid, one
 with ids and values side by side, a backbone that strides and one that always looks ahead, a task that answers for every unit,
-and one that predicts the next unit."""
+one that predicts the next unit, and one in which two players learn from each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import PrivateAttr
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Backbone, Columns, Encoded, Example, Metric, Modality, Prediction, Task
+from zhuji.core.contracts import Backbone, Columns, Encoded, Encoder, Example, Metric, Modality, Prediction, Task
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
+from zhuji.nn.chance import chance, fingerprint
 from zhuji.nn.heads import PerUnitHead
 from zhuji.nn.layers import embedding, linear, zeroed
 
@@ -263,3 +265,78 @@ def _next_real(mask: Tensor) -> Tensor:
     real = torch.where(mask, torch.arange(size), size)
     behind = F.pad(real[:, 1:], (0, 1), value=size)
     return behind.flip(1).cummin(1).values.flip(1)
+
+
+class Duel(Task):
+    """A critic, the encoder and a linear layer, tells rows from made-up ones; a maker makes up the states that a stem gives of a row
+    (Goodfellow et al. 2014, section 3, with the loss that does not saturate)."""
+
+    needs: ClassVar[Any] = "nothing"
+    noise: int = 3
+    _player: str | None = PrivateAttr(default=None)
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return ("critic", "maker")
+
+    def owner(self, parameter: str) -> str:
+        return "maker" if parameter.startswith("head.maker.") else "critic"
+
+    def plays(self, player: str) -> Task:
+        played = self.model_copy()
+        played._player = player
+        return played
+
+    def fit(self, records: Sequence[Record]) -> Self:
+        return self
+
+    def targets(self, record: Record) -> Mapping[str, Tensor]:
+        return {}
+
+    def head(self, spec: UnitSpec, dim: int) -> nn.Module:
+        return DuelHead(self.noise, spec.stem_width, dim)
+
+    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        assert isinstance(head, DuelHead)
+        rows = fingerprint(batch.units)
+        outputs = {} if self._player == "maker" else self.answers(encoder, head, batch.units)
+        made = encoder(batch.units, lambda features: head.made_up(features, rows))
+        return {**outputs, "made": head(made)}
+
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        return {"real": head(encoder(units))}
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> Ratio:
+        apart = [F.softplus(-outputs["real"]), F.softplus(outputs["made"])] if self._player != "maker" else []
+        alike = [F.softplus(-outputs["made"])] if self._player != "critic" else []
+        return Ratio(torch.stack([*apart, *alike]).sum(), torch.tensor(len(batch)))
+
+    def evidence(self, outputs: dict[str, Tensor], batch: Batch) -> Columns:
+        return {"right": (outputs["real"] > outputs["made"]).numpy()}
+
+    def metrics(self) -> Mapping[str, Metric]:
+        return {"share": Share()}
+
+    def decode(self, outputs: dict[str, Tensor]) -> list[Prediction]:
+        return [Prediction(score) for score in outputs["real"].tolist()]
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(), [Record(id=str(n), input=None) for n in range(4)])
+
+
+class DuelHead(nn.Module):
+    """`Features` -> `(B,)`; `maker` makes states out of chance."""
+
+    def __init__(self, noise: int, stem_width: int, dim: int) -> None:
+        super().__init__()
+        self.noise, self.critic, self.maker = noise, linear(dim, 1), linear(noise, stem_width)
+
+    def forward(self, features: Features) -> Tensor:
+        states, mask = features.flat()
+        mean = zeroed(states, mask).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
+        return self.critic(mean).squeeze(-1)
+
+    def made_up(self, features: Features, rows: Tensor) -> Features:
+        noise = torch.stack([chance(features.mask, rows) for _ in range(self.noise)], dim=-1)
+        return replace(features, states=zeroed(self.maker(noise - 0.5), features.mask))

@@ -20,6 +20,7 @@ from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units
 from zhuji.model.assembly import Model, assemble, collate, stacked
 from zhuji.model.attribution import attributed
+from zhuji.training.players import losses, moves
 
 ROWS = 8
 
@@ -70,6 +71,15 @@ def _loss(model: Model, batch: Batch, seed: int = 5) -> Ratio:
     """What a task draws, it draws the same each time."""
     torch.manual_seed(seed)
     return model.loss(batch)
+
+
+def _losses(model: Model, batch: Batch, seed: int = 5) -> list[Ratio]:
+    """The judge's loss, and where there are several players each one's."""
+    found = [_loss(model, batch, seed)]
+    for loss in losses(model).values() if len(model.task.players) > 1 else ():
+        torch.manual_seed(seed)
+        found.append(loss(batch))
+    return found
 
 
 def _features(model: Model, units: Units) -> Features:
@@ -149,7 +159,8 @@ def padding_changes_nothing(cell: Cell) -> None:
     for units in (padded.units, _scribbled(padded.units)):
         features = _features(model, units)
         torch.testing.assert_close(_real(features), _real(expected), rtol=1e-5, atol=2e-6)
-        _same(_loss(model, replace(padded, units=units)), _loss(model, batch), 5e-6)
+        for ours, expected_loss in zip(_losses(model, replace(padded, units=units)), _losses(model, batch), strict=True):
+            _same(ours, expected_loss, 5e-6)
 
 
 def _scribbled(units: Units) -> Units:
@@ -185,17 +196,36 @@ def sees_no_future(cell: Cell) -> None:
 
 
 def gradient_reaches_everything(cell: Cell) -> None:
-    """A task that draws may leave a part out for once, but not at thirty draws."""
+    """Each player's loss reaches all that is its own and nothing else. A task that draws may leave a part out for once, but not at thirty draws."""
     model, batch = cell.model().train(), cell.batch()
     learned = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    for seed in range(30):
-        _loss(model, batch, seed).mean().backward()
-        if all(parameter.grad is not None and parameter.grad.any() for parameter in learned.values()):
-            break
-    for name, parameter in learned.items():
-        assert parameter.grad is not None, f"no gradient at {name}"
-        assert parameter.grad.isfinite().all(), f"gradient at {name} is not finite"
-        assert parameter.grad.any(), f"gradient at {name} is zero"
+    for player, loss in moves(model):
+        own = {name: parameter for name, parameter in learned.items() if cell.task.owner(name) == player}
+        model.zero_grad(set_to_none=True)
+        for seed in range(30):
+            torch.manual_seed(seed)
+            loss(batch).mean().backward()
+            if all(parameter.grad is not None and parameter.grad.any() for parameter in own.values()):
+                break
+        for name, parameter in own.items():
+            assert parameter.grad is not None, f"no gradient at {name}"
+            assert parameter.grad.isfinite().all(), f"gradient at {name} is not finite"
+            assert parameter.grad.any(), f"gradient at {name} is zero"
+        assert all(parameter.grad is None for name, parameter in learned.items() if name not in own)
+    assert all(parameter.requires_grad for parameter in learned.values())
+
+
+def everything_has_one_owner(cell: Cell) -> None:
+    """Every parameter belongs to one of the players, and none of them has nothing; whoever plays is the same task with the same settings."""
+    model, players = cell.model(), cell.task.players
+    assert players and len(set(players)) == len(players)
+    assert {cell.task.owner(name) for name, _ in model.named_parameters()} == set(players)
+    for player in players if len(players) > 1 else ():
+        played = cell.task.plays(player)
+        assert type(played) is type(cell.task) and played.described() == cell.task.described()
+        assert played.players == players
+    _losses(model, cell.batch())
+    assert cell.task.described() == cell.model().task.described()
 
 
 def saves_and_loads(cell: Cell) -> None:
@@ -224,11 +254,14 @@ def cuts_add_up(cell: Cell) -> None:
     if cell.task.compares:
         return
     model = cell.model()
-    whole = _loss(model, cell.batch())
+    whole = _losses(model, cell.batch())
     for cuts in ((0, 3, ROWS), (0, 1, 2, 6, ROWS), tuple(range(ROWS + 1))):
-        parts = [_loss(model, cell.batch(slice(a, b))) for a, b in pairwise(cuts)]
-        total = Ratio(sum((p.total.double() for p in parts), torch.tensor(0.0)), sum((p.count for p in parts), torch.tensor(0)))
-        _same(whole, total, 1e-6)
+        cut = [_losses(model, cell.batch(slice(a, b))) for a, b in pairwise(cuts)]
+        for one, parts in zip(whole, zip(*cut, strict=True), strict=True):
+            total = Ratio(
+                sum((p.total.double() for p in parts), torch.tensor(0.0)), sum((p.count for p in parts), torch.tensor(0))
+            )
+            _same(one, total, 1e-6)
 
 
 def is_deterministic(cell: Cell) -> None:
@@ -242,10 +275,9 @@ def is_deterministic(cell: Cell) -> None:
     assert differing, "another seed gives the same weights"
     results = []
     for model in (first, second):
-        torch.manual_seed(7)
-        loss = model.train().loss(cell.batch())
-        loss.mean().backward()
-        results.append([loss.total, *(p.grad for p in model.parameters() if p.grad is not None)])
+        found = _losses(model.train(), cell.batch(), seed=7)
+        torch.stack([loss.mean() for loss in found]).sum().backward()
+        results.append([*(loss.total for loss in found), *(p.grad for p in model.parameters() if p.grad is not None)])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
@@ -270,6 +302,6 @@ def explains_or_says_that_it_cannot(cell: Cell) -> None:
 
 
 EVERY = [
-    shapes, collates, answers_are_what_decode_reads, padding_changes_nothing, gradient_reaches_everything, saves_and_loads, cuts_add_up, is_deterministic,
+    shapes, collates, answers_are_what_decode_reads, padding_changes_nothing, gradient_reaches_everything, everything_has_one_owner, saves_and_loads, cuts_add_up, is_deterministic,
     explains_or_says_that_it_cannot,
 ]  # fmt: skip

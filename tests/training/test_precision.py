@@ -5,6 +5,7 @@ import torch
 
 from zhuji.core.errors import BadSetting
 from zhuji.core.units import Batch, Ratio, Units
+from zhuji.tasks.regress import Regress
 from zhuji.training import precision
 from zhuji.training.precision import Precision, choose, move_scale, start_scale
 from zhuji.training.state import Progress
@@ -14,6 +15,8 @@ CPU = torch.device("cpu")
 
 class Net(torch.nn.Linear):
     """Counts its passes, as a norm does."""
+
+    task = Regress()
 
     def __init__(self, *sides):
         super().__init__(*sides)

@@ -17,6 +17,9 @@ from zhuji.api.models import perplexity as perplexity
 from zhuji.api.models import probe as probe
 from zhuji.api.models import retrieval as retrieval
 from zhuji.api.models import stream as stream
+from zhuji.api.pictures import draw as draw
+from zhuji.api.pictures import realism as realism
+from zhuji.api.pictures import stylise as stylise
 from zhuji.api.runs import Handle as Handle
 from zhuji.api.runs import Result as Result
 from zhuji.api.runs import check as check

@@ -93,20 +93,26 @@ def explain(
     ledger: Ledger | None = None,
     *,
     about: str | None = None,
+    draw: str | Path | None = None,
     seed: int = 0,
     sets: Sequence[str] = (),
     **columns: Any,
 ) -> Iterator[ExplainedRow]:
-    """Which parts of each input speak for its answer, row by row. `inputs`: one text, a `Path` to a file of rows, or an iterable of both;
-    `about`: a class, or of tags a word, in place of what was answered. Rows that cannot be read are dropped in `ledger`. Nothing is left to
-    chance, so `seed` changes nothing.
+    """Which parts of each input speak for its answer, row by row. `inputs`: one text, a `Path` to a picture or a file of rows, or an iterable of both;
+    `about`: a class, of tags a word, of objects a number, in place of what was answered. `draw`: a folder, new or empty, for copies of the pictures
+    with what speaks for the answer laid over them. Rows that cannot be read are dropped in `ledger`. Nothing is left to chance, so `seed`
+    changes nothing.
 
-    Raises CannotExplain for a model that answers neither classes, nor a number, nor tags; UnknownName; what opening and reading raise."""
+    Raises CannotExplain for a model that answers neither classes, nor a number, nor tags, nor objects; UnknownName; NotEmpty; what opening and
+    reading raise."""
     from zhuji.data.ledger import Ledger
     from zhuji.tools.explain import explain as work
 
     sources = [inputs] if isinstance(inputs, str | Path) else inputs
-    return work(_opened(model), sources, Ledger() if ledger is None else ledger, about, sets=sets, columns=columns_of(columns))
+    return work(
+        _opened(model), sources, Ledger() if ledger is None else ledger, about, sets=sets, columns=columns_of(columns),
+        draw=None if draw is None else Path(draw),
+    )  # fmt: skip
 
 
 def perplexity(

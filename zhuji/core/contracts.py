@@ -15,11 +15,12 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from torch import Generator, Tensor, nn
 
+from zhuji.core.answers import About, Prediction, Shown
 from zhuji.core.config import Part
 from zhuji.core.errors import CannotExplain
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
-from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
+from zhuji.core.units import Batch, Encoded, Features, Ratio, Units, UnitSpec, Wanted
 
 Columns = Mapping[str, np.ndarray]
 """Per-row evidence for metrics: every array's first axis is the row."""
@@ -32,62 +33,8 @@ Reads = Literal["texts", "pictures"]
 
 Teaches = Literal["rows", "vectors", "units"]
 
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32 or uint8 (pixels), the number of units that
-    were cut off because the row was too long, and where units have them `words (*grid)` and `parts (*grid, K)` int32 as in `Units`. `frame (4,)`
-    float32 of a picture: scale_x, scale_y, offset_x, offset_y, so that x * scale_x + offset_x is a place in the resized picture."""
-
-    ids: np.ndarray | None = None
-    values: np.ndarray | None = None
-    cut: int = 0
-    words: np.ndarray | None = None
-    parts: np.ndarray | None = None
-    frame: np.ndarray | None = None
-
-    @property
-    def grid(self) -> tuple[int, ...]:
-        if self.ids is not None:
-            return self.ids.shape
-        assert self.values is not None
-        return self.values.shape[:-1]
-
-    @property
-    def length(self) -> int:
-        """Number of units kept."""
-        return int(np.prod(self.grid))
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """An answer as a person reads it. `answer`: label name, tuple of label names or number; `score` in [0, 1] where there is
-    one; `scores` by label name. All of it can be written as JSON."""
-
-    answer: Any
-    score: float | None = None
-    scores: Mapping[str, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An input as a person reads it: its `text`; the `parts` (begin, end) of that text, in order and apart from each other, that can be pointed
-    at; and `units (N, 2)` int64: for each unit, the grid unrolled, the first part that it stands for and the one past the last. Both are
-    equal where it stands for nothing that is shown, such as a mark of the text's end."""
-
-    text: str
-    parts: Sequence[tuple[int, int]]
-    units: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What of an answer is to be explained: the class, the number or the tag called `name`; of tags, that of the words `first` to `last`,
-    counted from 0."""
-
-    name: str
-    first: int = 0
-    last: int = 0
+ONLY = "model"
+"""The player of a task that names none."""
 
 
 class Metric(Protocol):
@@ -154,6 +101,11 @@ class Modality(Part, ABC):
         """The grid that every row has; None: rows differ."""
         return None
 
+    @property
+    def varies(self) -> bool:
+        """Whether `varied` changes anything."""
+        return False
+
     @abstractmethod
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """A copy that has learned from these inputs; one that has nothing to learn hands itself back."""
@@ -168,6 +120,16 @@ class Modality(Part, ABC):
 
     def shown(self, raw: Any) -> Shown:
         """Where in one input each of its units stands, in the order of `encode`. Raises CannotExplain where a modality cannot tell."""
+        raise unexplained(self)
+
+    def pictured(self, values: Tensor) -> list[np.ndarray]:
+        """Normalised `values (B, *grid, C)` as pictures, `(H, W, 3)` or `(H, W, 1)` uint8 each: the inverse of `encode` and `collate`; only of one
+        that reads pictures."""
+        raise AssertionError(f"{self.name()} reads no pictures")
+
+    def covers(self, encoded: Encoded) -> tuple[float, float, float, float]:
+        """Where in a picture the grid of one row lies: left, top, right and bottom in pixels of the upright picture. It reaches beyond the picture
+        where a margin was put around it. Raises CannotExplain of a modality whose inputs are no pictures."""
         raise unexplained(self)
 
     def spelling(self) -> Sequence[str]:
@@ -221,6 +183,8 @@ class Backbone(Part, ABC):
     strides: ClassVar[bool] = False
     grids: ClassVar[tuple[int, ...]] = (1, 2)
     """How many grid axes it can work on."""
+    takes: ClassVar[bool] = False
+    """It reads what a task tells it of the row as a whole (`Features.given`)."""
 
     @property
     @abstractmethod
@@ -288,15 +252,43 @@ class Task(Part, ABC):
     loops: ClassVar[bool] = False
     """It is for writing unit by unit, each after those before: more than one pass through the network, which not every format can hold."""
 
+    draws: ClassVar[bool] = False
+    """It makes rows of values (`drawn`)."""
+
+    @property
+    def tells(self) -> bool:
+        """It tells the backbone something of each row as a whole (`Features.given`)."""
+        return False
+
     @property
     def by_dropout(self) -> bool:
         """It compares two passes over the same row, which only the backbone's dropout can tell apart."""
         return False
 
     @property
+    def by_variation(self) -> bool:
+        """It compares two views of a row that its modality makes (`Modality.varied`): a training batch's `other` is the second."""
+        return False
+
+    @property
     def momentum(self) -> float:
         """How slowly a copy of the encoder follows, as the decay of its moving average; 0: there is no copy."""
         return 0.0
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Who moves in a step, in this order and on the same batch: each by its own loss, with an optimiser over its own parameters, while the
+        others stand still. One, as a rule: everything moves at once."""
+        return (ONLY,)
+
+    def owner(self, parameter: str) -> str:
+        """The player that a parameter belongs to, by its name in `Model.named_parameters()`."""
+        return self.players[0]
+
+    def plays(self, player: str) -> Task:
+        """A copy whose `outputs` and `loss` are those of this player's move; only where there are several. The task that nobody plays is the
+        judge: by its `outputs` and `loss` the model is validated, and they change nothing."""
+        raise AssertionError(f"{self.name()} has one player")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -362,6 +354,11 @@ class Task(Part, ABC):
     def spoken_for(self, outputs: Any, about: About) -> Tensor:
         """`(B,)`, with gradient: the number that stands for `about` in each row, the larger the more the model says so."""
         raise unexplained(self)
+
+    def drawn(self, encoder: Encoder, head: nn.Module, wanted: Wanted) -> Tensor:
+        """`(N, *grid, C)` normalised values, drawn by a model at rest and without gradients; only of a task that `draws`. Raises UnknownName for
+        a class that training never met, and BadSetting for a wish that it cannot meet."""
+        raise AssertionError(f"{self.name()} does not draw")
 
     def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
         """More evidence, from the final answers (the decoded texts of a task that writes), for `answer_metrics`."""

@@ -6,10 +6,11 @@ value, D width of a state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,8 +20,8 @@ class UnitSpec:
     """What a modality's units look like: how many grid axes, how many distinct ids, how many channels of a value.
 
     `start`, `end`: ids with which a generated sequence begins and ends; `mask`: the id that stands for a hidden unit; `reserved`: ids
-    that carry no content, so that objectives neither hide nor predict them. `stem_width`: D of a unit's state as the stem gives it;
-    the assembly fills it in for the task's head.
+    that carry no content, so that objectives neither hide nor predict them. `stem_width`: D of a unit's state as the stem gives it,
+    `grid`: that of every row, None where rows differ; the assembly fills both in for the task's head.
     """
 
     grid_ndim: int
@@ -31,6 +32,7 @@ class UnitSpec:
     mask: int | None = None
     reserved: tuple[int, ...] = ()
     stem_width: int = 0
+    grid: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,18 +69,46 @@ class Units:
         return replace(self, **{k: None if t is None else t.to(device, non_blocking=True) for k, t in moved.items()})
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32 or uint8 (pixels), the number of units that
+    were cut off because the row was too long, and where units have them `words (*grid)` and `parts (*grid, K)` int32 as in `Units`. `frame (4,)`
+    float32 of a picture: scale_x, scale_y, offset_x, offset_y, so that x * scale_x + offset_x is a place in the resized picture."""
+
+    ids: np.ndarray | None = None
+    values: np.ndarray | None = None
+    cut: int = 0
+    words: np.ndarray | None = None
+    parts: np.ndarray | None = None
+    frame: np.ndarray | None = None
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        if self.ids is not None:
+            return self.ids.shape
+        assert self.values is not None
+        return self.values.shape[:-1]
+
+    @property
+    def length(self) -> int:
+        """Number of units kept."""
+        return int(np.prod(self.grid))
+
+
 @dataclass(frozen=True)
 class Features:
     """What stems and backbones exchange: `states (B, *grid, D)`, `mask (B, *grid)`, and `segments` as in `Units`.
 
     A backbone that strides changes the grid and the mask together; lengths always come from `mask`. `summary (B, D)`: of a backbone that
-    keeps a state for the row as a whole beside those of its units (a class token), that state.
+    keeps a state for the row as a whole beside those of its units (a class token), that state. `given (B, D)`, of the width that a backbone
+    gives: what the task tells it of the row as a whole, such as how noisy it is; only of a task that `tells`.
     """
 
     states: Tensor
     mask: Tensor
     segments: Tensor | None = None
     summary: Tensor | None = None
+    given: Tensor | None = None
 
     def flat(self) -> tuple[Tensor, Tensor]:
         """`(B, N, D)` and `(B, N)`: the grid unrolled row by row."""
@@ -102,6 +132,22 @@ class Batch:
         targets = {k: t.to(device, non_blocking=True) for k, t in self.targets.items()}
         other = None if self.other is None else self.other.to(device)
         return replace(self, units=self.units.to(device), targets=targets, other=other)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Rows that a task shall draw, N of them. `seeds`: of each row, all that chance puts into it, so that a row is the same whatever is drawn
+    beside it. `labels`: the class of each; None: of no class, or the task has none. `steps` and `guidance`: None: as the task has them."""
+
+    seeds: Sequence[int]
+    labels: Sequence[str] | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+    def noise(self, *shape: int) -> Tensor:
+        """`(N, *shape)` float32, normal of deviation 1, drawn on the CPU: the same on every device."""
+        drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
+        return torch.stack(drawn) if drawn else torch.zeros(0, *shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ class Prepared:
 def prepare(settings: DataSettings, seed: int, *, task: str = "auto") -> Prepared:
     """Everything between a file and the first batch.
 
-    `task`: `auto` takes the labels as they look; `classify`, `regress`, `tag` and `translate` insist; `any` does without labels where
-    there are none. Of several test sets (`test_2016`, `test_2017`) the first by name is the test split, if none is called just so.
+    `task`: `auto` takes the labels as they look; `classify`, `regress`, `tag` and `translate` insist; `any` and `generate` do without labels
+    where there are none. Of several test sets (`test_2016`, `test_2017`) the first by name is the test split, if none is called just so.
     Raises what reading raises, and NoRole, EmptyData, TooManyDropped, TooFewRows, OneClass, LeakFound.
     """
     source = open_source(settings)
@@ -124,14 +124,14 @@ def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:
 
 
 def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
-    if task != "any" and roles.kind == "unlabelled":
+    if task not in ("any", "generate") and roles.kind == "unlabelled":
         raise NoRole(role="label", columns=", ".join(columns))
     needed = {"tag": "label", "translate": "target"}.get(task)
     if needed and roles.kind != {"label": "tag", "target": "pair"}[needed]:
         raise NoRole(role=needed, columns=", ".join(columns))
     if task == "regress":
         return replace(roles, kind="regress")
-    if task == "classify" and roles.kind == "regress":
+    if task in ("classify", "generate") and roles.kind == "regress":
         return replace(roles, kind="classify")
     return roles
 

@@ -101,7 +101,7 @@ class Model(nn.Module):
         """While a teacher's lessons are learned."""
         stem, body = modality.stem(backbone.stem_width), backbone.body(task.causal)
         self.encoder = StemAndBody(stem, body, follows=task.momentum > 0)
-        self.head = task.head(replace(modality.spec, stem_width=backbone.stem_width), backbone.out_width)
+        self.head = task.head(replace(modality.spec, stem_width=backbone.stem_width, grid=modality.grid), backbone.out_width)
         _refuse_unsummed(backbone, task, self.head)
 
     def forward(self, batch: Batch) -> Any:
@@ -115,8 +115,12 @@ class Model(nn.Module):
         """What the task's `decode` reads of plain units."""
         return self.task.answers(self.encoder, self.head, units)
 
-    def loss(self, batch: Batch) -> Ratio:
-        """(total, count) over the batch; of one about which there is a teacher's lesson, both losses by their weights."""
+    def loss(self, batch: Batch, player: str | None = None) -> Ratio:
+        """(total, count) over the batch; of one about which there is a teacher's lesson, both losses by their weights. `player`: of the task's
+        several, whose loss; None: the judge's, which is the only one there is where one player moves everything."""
+        if player is not None:
+            task = self.task.plays(player)
+            return task.loss(task.outputs(self.encoder, self.head, batch), batch)
         teaching = self.teaching
         lesson = None if teaching is None else teaching.lesson(self.task, batch)
         outputs = self.outputs(batch)
@@ -191,6 +195,16 @@ def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> No
             rule=in_language("the one answers for every unit, the other merges units", "前者逐单元作答，后者会合并单元"),
             advice=in_language("choose a backbone that keeps the grid", "请换用保持网格的骨干网络"),
         )
+    if task.tells and not backbone.takes:
+        raise ImpossiblePair(
+            first=shown["task"],
+            second=shown["backbone"],
+            rule=in_language(
+                "the one tells how noisy a row is and of which class, the other does not listen",
+                "前者要告知每行的噪声强度与类别，后者不接收这些信息",
+            ),
+            advice=in_language("--set backbone.name=unet, or vit", "请用 --set backbone.name=unet 或 vit"),
+        )
     if task.by_dropout and not backbone.drops:
         raise ImpossiblePair(
             first=shown["task"],
@@ -202,6 +216,19 @@ def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> No
             advice=in_language(
                 "--set task.views=crop, delete or halves, or give the backbone dropout",
                 "请用 --set task.views=crop（或 delete、halves），或为骨干网络设置 dropout",
+            ),
+        )
+    if task.by_variation and not modality.varies:
+        raise ImpossiblePair(
+            first=shown["task"],
+            second=shown["modality"],
+            rule=in_language(
+                "the one compares two variations of a row (views=varied), and the other varies nothing",
+                "前者比较同一行的两种变化（views=varied），后者不作任何变化",
+            ),
+            advice=in_language(
+                "--set modality.variation.zoom=[0.3, 1] and the like, or another task.views",
+                "请设置 --set modality.variation.zoom=[0.3, 1] 等，或换用其他 task.views",
             ),
         )
 

@@ -75,6 +75,15 @@ def chance(mask: Tensor, rows: Tensor | None = None, numbers: Tensor | None = No
     return (_mixed(keys + numbers * _ODD) >> 40 & 0xFFFFFF).float() * 2.0**-24
 
 
+def settled_noise(rows: Tensor, numbers: int) -> Tensor:
+    """`rows (B,)` int64 (`fingerprint`) -> `(B, numbers)` float32, normal of deviation 1: of a row always the same, and nothing is drawn (Box &
+    Muller 1958)."""
+    places = torch.arange(1, 2 * numbers + 1, device=rows.device) * _ODD
+    bits = _mixed(_mixed(rows)[:, None] + places) >> 40 & 0xFFFFFF
+    first, second = ((bits.double() + 0.5) * 2.0**-24).chunk(2, 1)
+    return ((-2 * first.log()).sqrt() * (2 * torch.pi * second).cos()).float()
+
+
 def chosen(draws: Tensor, eligible: Tensor, rate: float, *, least: int = 1) -> Places:
     """Of each row's `eligible (B, *grid)` units those with the highest draws: round(rate * eligible), at least `least` if there are so
     many. Units of equal draw are taken all or none, so what must stay together is chosen whole or, where it does not fit, not at all."""

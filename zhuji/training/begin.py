@@ -26,6 +26,7 @@ from zhuji.training import folder as places
 from zhuji.training.checkpoint import Checkpoints
 from zhuji.training.material import Material, gather
 from zhuji.training.optim import optimiser
+from zhuji.training.players import refuse_alone
 from zhuji.training.precision import Precision, choose
 from zhuji.training.run import Run
 from zhuji.training.schedule import Timetable, timetable
@@ -76,6 +77,7 @@ def begin(run: Run, folder: Path) -> Job:
         places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
     task = lookup.build(Task, _task(run.task, prepared.roles.kind))
     teaching.refuse_untaught(run, task)
+    refuse_alone(task, run.train, taught=run.teacher is not None)
     learned = None if origin is None else origin.modality.files()
     material = _material(run, prepared, modality, task, folder / places.LEARNED, learned=learned)
     if run.teacher is not None:
@@ -93,7 +95,8 @@ def begin(run: Run, folder: Path) -> Job:
     loader = _loader(run, prepared, material)
     precision = _precision(run, model, loader, material, device)
     run = _resolved(run, precision, device, used, {part.shelf: part.described() for part in (modality, backbone, task)})
-    state = State(model, optimiser(run.train.optim, model, transfer.shares(model, run.start)), run.train.average)
+    mover = optimiser(run.train.optim, model, transfer.shares(model, run.start), model.task.owner)
+    state = State(model, mover, run.train.average)
     if saved is not None:
         state.load(saved.tensors, saved.progress)
     if choice is not None:

@@ -22,6 +22,7 @@ from torch.utils.flop_counter import flop_registry
 from zhuji.core.units import Batch
 from zhuji.model.assembly import Model
 from zhuji.nn.contrastive import rows_of
+from zhuji.training.players import moves
 from zhuji.training.precision import Precision
 from zhuji.training.state import untouched
 
@@ -64,14 +65,16 @@ class Operations:
 
 
 def flops(model: Model, batch: Batch) -> float:
-    """Operations of one forward and backward pass over this batch; leaves no gradient and no trace in torch's random state. Attention is
-    counted in its plain form: fused kernels are opaque to the counter. What is done again to save memory is not counted again."""
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    """Operations of one forward and backward pass over this batch, of every player's where there are several; leaves no gradient and no trace
+    in torch's random state. Attention is counted in its plain form: fused kernels are opaque to the counter. What is done again to save
+    memory is not counted again."""
     with torch.random.fork_rng(devices=[]), untouched(model), sdpa_kernel(SDPBackend.MATH), _Counter() as counter:
-        torch.manual_seed(0)
-        total = model.loss(batch).total
-        counter.backwards = True
-        torch.autograd.grad(total, learned, allow_unused=True)
+        for _, loss in moves(model):
+            torch.manual_seed(0)
+            counter.backwards = False
+            total = loss(batch).total
+            counter.backwards = True
+            torch.autograd.grad(total, [p for p in model.parameters() if p.requires_grad], allow_unused=True)
     return counter.total
 
 

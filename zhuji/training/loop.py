@@ -1,10 +1,11 @@
 """The one training loop, for every task.
 
 A loss is a sum and a count. Gradients of the sums of all micro-batches of a step are added up and divided by the sum of their
-counts, so a step is the same however its rows are cut into micro-batches.
+counts, so a step is the same however its rows are cut into micro-batches. Of a task with several players (`players.py`) each makes such a
+move in every step.
 
-Every micro-batch seeds torch's generators from (run seed, number of the batch): a resumed run needs no generator state, and what
-is drawn at a step does not depend on what was drawn before it.
+Every micro-batch seeds torch's generators from (run seed, number of the batch, and the player where there are several): a resumed run
+needs no generator state, and what is drawn at a step does not depend on what was drawn before it.
 """
 
 # torch and its like are typed in part only.
@@ -16,8 +17,9 @@ import contextlib
 import math
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -28,18 +30,20 @@ from torch import Tensor
 from zhuji.core.errors import DiskFull, Interrupted, Terminated, TooManyBadSteps
 from zhuji.core.log import in_language, say
 from zhuji.core.seed import derive
-from zhuji.core.units import Batch, Ratio
+from zhuji.core.units import Batch
 from zhuji.model.assembly import Model
 from zhuji.training.checkpoint import Checkpoints
 from zhuji.training.hooks import Watchers
 from zhuji.training.optim import gradient_norm
+from zhuji.training.players import Lossy, losses, moving
 from zhuji.training.precision import Precision, move_scale, start_scale
 from zhuji.training.prefetch import prefetched
 from zhuji.training.run import TrainSettings
 from zhuji.training.schedule import Timetable, rate
 from zhuji.training.state import State, remembered
 
-Lossy = Callable[[Batch], Ratio]
+Numbered = Iterator[tuple[int, Batch]]
+Taken = Iterable[tuple[int, Batch]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def train(work: Work, state: State) -> None:
 
 def _steps(work: Work, state: State, asked: list[int]) -> None:
     progress, table, accumulate = state.progress, work.table, work.settings.accumulate
-    loss = _loss(work, state)
+    players = _losses(work, state)
     pace = _Pace(progress.units, work.least_seconds)
     saved = time.monotonic()
     state.model.train()
@@ -107,7 +111,7 @@ def _steps(work: Work, state: State, asked: list[int]) -> None:
                 raise stop(step=progress.step, run=_folder(work))
             if progress.step >= table.steps or progress.stopped:
                 return
-            _step(work, state, loss, passing)
+            _step(work, state, players, passing)
 
 
 def _report(work: Work, state: State, pace: _Pace) -> bool:
@@ -123,12 +127,13 @@ def _report(work: Work, state: State, pace: _Pace) -> bool:
     return True
 
 
-def _loss(work: Work, state: State) -> Lossy:
-    """The model's loss, compiled for each of the few bucket shapes if asked."""
+def _losses(work: Work, state: State) -> Mapping[str, Lossy]:
+    """Each player's loss, compiled for each of the few bucket shapes if asked."""
+    found = losses(state.model)
     if not work.settings.compile:
-        return state.model.loss
+        return found
     torch._dynamo.config.recompile_limit = 256  # pyright: ignore[reportPrivateUsage]
-    return torch.compile(state.model.loss, dynamic=False)
+    return {player: torch.compile(loss, dynamic=False) for player, loss in found.items()}
 
 
 class Sums(NamedTuple):
@@ -149,41 +154,63 @@ class Sums(NamedTuple):
         return (clip / (norm + 1e-6) if clip is not None and norm > clip else 1.0) / divisor
 
 
-def _step(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[int, Batch]]) -> None:
-    """One optimiser step. One whose loss or gradient is not finite changes nothing of the model, but it is counted and its rows are passed."""
+def _step(work: Work, state: State, players: Mapping[str, Lossy], batches: Numbered) -> None:
+    """One move of each player. One whose loss or gradient is not finite changes nothing of the model, but the step is then counted as bad."""
     progress, started = state.progress, time.perf_counter()
     work.ready(state.model, progress.step)
-    state.model.zero_grad(set_to_none=True)
-    set_back = remembered(state.model)
-    sums, units, positions = _gradients(work, state, loss, batches)
-    state.whole = False
-    excused = move_scale(work.precision, progress, sums.finite)
-    if sums.finite:
-        _move(state, sums.coefficient(progress.scale, work.settings.optim.clip), _rate(work, progress.step))
-        progress.loss_total += sums.total
-        progress.loss_count += sums.weight
-    else:
-        set_back()
-        progress.bad_steps += not excused
+    sizes: list[tuple[int, int]] = []
+    taken: Taken = _sized(islice(batches, work.settings.accumulate), sizes)
+    if len(players) > 1:
+        taken = list(taken)  # shared by all, so they come before the first move
+    finite = [_move(work, state, (player, loss), taken) for player, loss in players.items()]
+    if any(finite):
+        state.model.follow()
+        state.average()
+    excused = move_scale(work.precision, progress, all(finite))
+    progress.bad_steps += not all(finite) and not excused
     progress.step += 1
-    progress.units += units
-    progress.padding += positions - units
+    progress.units += sum(units for units, _ in sizes)
+    progress.padding += sum(positions - units for units, positions in sizes)
     progress.seconds += time.perf_counter() - started
     state.whole = True
     if progress.bad_steps > work.settings.max_bad_steps:
         raise TooManyBadSteps(limit=work.settings.max_bad_steps, count=progress.bad_steps, step=progress.step)
 
 
-def _gradients(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[int, Batch]]) -> tuple[Sums, int, int]:
-    """Add up the gradients of a step's micro-batches; also the units in them and the positions computed. Waits for the device once."""
+def _sized(batches: Numbered, sizes: list[tuple[int, int]]) -> Numbered:
+    """The same batches; the units in each and the positions computed are noted."""
+    for number, batch in batches:
+        sizes.append((int(batch.units.mask.sum()), batch.units.mask.numel()))
+        yield number, batch
+
+
+def _move(work: Work, state: State, move: tuple[str, Lossy], batches: Taken) -> bool:
+    """One player's move; False, and nothing of the model has changed, where its loss or gradient is not finite."""
+    player, progress, set_back = move[0], state.progress, remembered(state.model)
+    state.model.zero_grad(set_to_none=True)
+    with moving(state.model, player):
+        sums = _gradients(work, state, move, batches)
+        state.whole = False
+        if not sums.finite:
+            set_back()
+            return False
+        coefficient = sums.coefficient(progress.scale, work.settings.optim.clip)
+        for parameter in state.model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(coefficient)
+        state.optimiser.step(_rate(work, progress.step), player)
+    total, count = progress.losses.get(player, (0.0, 0.0))
+    progress.losses[player] = (total + sums.total, count + sums.weight)
+    return True
+
+
+def _gradients(work: Work, state: State, move: tuple[str, Lossy], batches: Taken) -> Sums:
+    """Add up the gradients of a move's micro-batches. Waits for the device once."""
+    (player, loss), several = move, len(state.model.task.players) > 1
     totals: list[Tensor] = []
     counts: list[Tensor] = []
-    units = positions = 0
-    for _ in range(work.settings.accumulate):
-        number, batch = next(batches)
-        units += int(batch.units.mask.sum())
-        positions += batch.units.mask.numel()
-        torch.manual_seed(derive(work.seed, "step", number))
+    for number, batch in batches:
+        torch.manual_seed(derive(work.seed, "step", number, *([player] if several else [])))
         with work.precision.context(work.device):
             ratio = loss(batch.to(work.device))
         (ratio.total * state.progress.scale).backward()
@@ -191,16 +218,7 @@ def _gradients(work: Work, state: State, loss: Lossy, batches: Iterator[tuple[in
         counts.append(ratio.count.float())
     numbers = torch.stack([*totals, *counts, gradient_norm(state.model.parameters()).float()]).tolist()
     n = len(totals)
-    return Sums(sum(numbers[:n]), sum(numbers[n : 2 * n]), numbers[-1]), units, positions
-
-
-def _move(state: State, coefficient: float, lr: float) -> None:
-    for parameter in state.model.parameters():
-        if parameter.grad is not None:
-            parameter.grad.mul_(coefficient)
-    state.optimiser.step(lr)
-    state.model.follow()
-    state.average()
+    return Sums(sum(numbers[:n]), sum(numbers[n : 2 * n]), numbers[-1])
 
 
 def _rate(work: Work, step: int) -> float:
@@ -214,7 +232,7 @@ class _Pace:
         self._units, self._time = units, time.perf_counter()
         self._needs, self._needed = least_seconds, 0.0
 
-    def passing(self, batches: Iterator[tuple[int, Batch]]) -> Iterator[tuple[int, Batch]]:
+    def passing(self, batches: Numbered) -> Numbered:
         """The same batches; what they need at the ceiling is added up."""
         for number, batch in batches:
             if self._needs is not None:
@@ -232,14 +250,16 @@ class _Pace:
 
 
 def _log(work: Work, state: State, pace: _Pace) -> None:
-    progress = state.progress
+    progress, players = state.progress, state.model.task.players
     speed, mfu = pace.since(progress.units)
+    sums = {player: progress.losses.get(player, (0.0, 0.0)) for player in players}
+    means = {player: total / max(count, 1e-12) for player, (total, count) in sums.items()}
     work.watchers.see({
-        "kind": "train", **_when(work, state), "loss": progress.loss_total / max(progress.loss_count, 1e-12),
+        "kind": "train", **_when(work, state), "loss": sum(means.values()), **({"losses": means} if len(players) > 1 else {}),
         "lr": _rate(work, progress.step - 1), "units": progress.units, "waste": round(progress.waste, 4), "bad_steps": progress.bad_steps,
         "units_per_second": round(speed, 1), "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1), **mfu,
     })  # fmt: skip
-    progress.loss_total = progress.loss_count = 0.0
+    progress.losses = {}
     progress.logged = progress.step
 
 

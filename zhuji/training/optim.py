@@ -9,13 +9,14 @@ w <- w - lr * m / (sqrt(v) + eps); AdamW: Loshchilov & Hutter 2019, algorithm 2;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer
 
+from zhuji.core.contracts import ONLY
 from zhuji.training.run import OptimSettings
 
 Named = list[tuple[str, nn.Parameter]]
@@ -26,15 +27,19 @@ _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 
 
 class Optimiser:
-    """One or two torch optimisers that move together at one rate."""
+    """One or two torch optimisers for each player, which move together at one rate."""
 
-    def __init__(self, parts: Iterable[Optimizer], names: Mapping[Tensor, str]) -> None:
-        self.parts = list(parts)
+    def __init__(self, parts: Mapping[str, Sequence[Optimizer]], names: Mapping[Tensor, str]) -> None:
+        self._of = {player: list(own) for player, own in parts.items()}
         self._names: dict[Tensor, str] = dict(names)
 
-    def step(self, lr: float) -> None:
-        """One move at this rate, or a group's own share of it."""
-        for part in self.parts:
+    @property
+    def parts(self) -> list[Optimizer]:
+        return [part for own in self._of.values() for part in own]
+
+    def step(self, lr: float, player: str = ONLY) -> None:
+        """One move of one player at this rate, or a group's own share of it. A player of which nothing learns stands still."""
+        for part in self._of.get(player, ()):
             for group in part.param_groups:
                 group["lr"] = lr * group["share"]
             part.step()
@@ -78,13 +83,27 @@ def split_by_decay(model: nn.Module) -> tuple[Named, Named]:
     return decay, free
 
 
-def optimiser(settings: OptimSettings, model: nn.Module, shares: Shares | None = None) -> Optimiser:
-    """The optimiser that `settings` names, over the model's trainable parameters. `shares`: of the rate, by parameter name (default 1)."""
+def optimiser(
+    settings: OptimSettings, model: nn.Module, shares: Shares | None = None, owner: Callable[[str], str] = lambda name: ONLY
+) -> Optimiser:
+    """The optimiser that `settings` names, over the model's trainable parameters. `shares`: of the rate, by parameter name (default 1);
+    `owner`: the player that moves a parameter, by its name."""
     decay, free = split_by_decay(model)
     names: dict[Tensor, str] = {parameter: name for name, parameter in (*decay, *free)}
-    shares = shares or {}
+    players = dict.fromkeys(owner(name) for name in names.values())
+    parts = {
+        player: _parts(settings, *(_owned(some, owner, player) for some in (decay, free)), shares or {}) for player in players
+    }
+    return Optimiser(parts, names)
+
+
+def _owned(named: Named, owner: Callable[[str], str], player: str) -> Named:
+    return [(name, parameter) for name, parameter in named if owner(name) == player]
+
+
+def _parts(settings: OptimSettings, decay: Named, free: Named, shares: Shares) -> list[Optimizer]:
     if settings.name != "muon":
-        return Optimiser([_plain(settings, decay, free, shares)], names)
+        return [_plain(settings, decay, free, shares)]
     hidden = [(name, p) for name, p in decay if p.ndim == 2 and _hidden(name)]
     others = [(name, p) for name, p in decay if not (p.ndim == 2 and _hidden(name))]
     parts: list[Optimizer] = []
@@ -92,7 +111,7 @@ def optimiser(settings: OptimSettings, model: nn.Module, shares: Shares | None =
         parts.append(_plain(settings.model_copy(update={"name": "adamw"}), others, free, shares))
     if hidden:
         parts.append(_muon(settings, hidden, shares))
-    return Optimiser(parts, names)
+    return parts
 
 
 def _hidden(name: str) -> bool:

@@ -21,6 +21,7 @@ from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
 from zhuji.core.units import Batch
 from zhuji.model.assembly import Model
+from zhuji.training.players import moves
 from zhuji.training.state import Progress, untouched
 
 PAYS = 1.5
@@ -82,11 +83,12 @@ def choose(asked: str, model: Model, batches: Sequence[Batch], device: torch.dev
 
 
 def _pass_seconds(precision: Precision, model: Model, batch: Batch, device: torch.device) -> float:
-    model.zero_grad(set_to_none=True)
     start = time.perf_counter()
-    with precision.context(device):
-        total = model.loss(batch).total
-    total.backward()
+    for _, loss in moves(model):
+        model.zero_grad(set_to_none=True)
+        with precision.context(device):
+            total = loss(batch).total
+        total.backward()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - start

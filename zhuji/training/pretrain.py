@@ -50,6 +50,7 @@ from zhuji.training.finish import Facts, Result, about_model, on_processor
 from zhuji.training.hooks import Board, MetricsFile, ProgressLine, Watcher, Watchers
 from zhuji.training.loop import Work, train
 from zhuji.training.optim import optimiser
+from zhuji.training.players import refuse_alone
 from zhuji.training.precision import Precision, choose
 from zhuji.training.pretraining import Pretraining
 from zhuji.training.rehearsal import Rehearsal, peak_memory
@@ -151,6 +152,7 @@ def begin(run: Pretraining, folder: Path) -> Job:
     if start is not None:
         places.refuse_changes("the data", {"corpus": start["corpus"]}, {"corpus": corpus.manifest.fingerprint}, folder)
     backbone, task = lookup.build(Backbone, run.backbone), lookup.build(Task, run.task).fit(())
+    refuse_alone(task, run.train, taught=run.teacher is not None)
     checkpoints = Checkpoints(folder / places.CHECKPOINTS, run.train.keep)
     saved = checkpoints.newest() if start is not None else None
     model = assemble(modality, backbone, task, run.seed)
@@ -168,7 +170,8 @@ def begin(run: Pretraining, folder: Path) -> Job:
     run = Pretraining.parse(overlay(run.plain(), settled))
     if start is None:
         _write_start(run, folder, corpus, modality, places.environment(used, device))
-    state = State(model, optimiser(run.train.optim, model, transfer.shares(model, run.start)), run.train.average)
+    mover = optimiser(run.train.optim, model, transfer.shares(model, run.start), model.task.owner)
+    state = State(model, mover, run.train.average)
     if saved is not None:
         state.load(saved.tensors, saved.progress)
     held = Held.read(Corpus(ready.folder, "valid"), modality, run.held.units, _longest(run, modality))

@@ -29,6 +29,7 @@ from zhuji.core.units import Batch
 from zhuji.data.loader import BatchPlan
 from zhuji.model.assembly import Model
 from zhuji.training.optim import Optimiser, optimiser
+from zhuji.training.players import moves
 from zhuji.training.precision import Precision
 from zhuji.training.run import TrainSettings
 
@@ -108,7 +109,7 @@ class Rehearsal:
         for plan in self.plans:
             if plan.length not in largest or len(plan.rows) > len(largest[plan.length].rows):
                 largest[plan.length] = plan
-        mover = optimiser(self.settings.optim, twin)
+        mover = optimiser(self.settings.optim, twin, owner=twin.task.owner)
         per_unit: dict[int, float] = {}
         started, forecast = time.perf_counter(), 0.0
         for length in sorted(largest, reverse=True):
@@ -127,11 +128,13 @@ class Rehearsal:
 
     def _step_seconds(self, twin: Model, mover: Optimiser, plan: BatchPlan) -> float:
         started = time.perf_counter()
-        with self.precision.context(self.device):
-            total = twin.loss(self.batch(plan).to(self.device)).total
-        total.backward()
-        mover.step(self.settings.optim.lr)
-        twin.zero_grad(set_to_none=True)
+        batch = self.batch(plan).to(self.device)
+        for player, loss in moves(twin):
+            with self.precision.context(self.device):
+                total = loss(batch).total
+            total.backward()
+            mover.step(self.settings.optim.lr, player)
+            twin.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter() - started

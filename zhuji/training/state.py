@@ -17,6 +17,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from zhuji.core.contracts import ONLY
 from zhuji.model.assembly import Model
 from zhuji.training.optim import Optimiser
 
@@ -63,9 +64,8 @@ class Progress:
     """Early stopping has spoken."""
     history: History = field(default_factory=list)
     """One entry a validation."""
-    loss_total: float = 0.0
-    loss_count: float = 0.0
-    """Since the last logged line."""
+    losses: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    """Sum and count of each player's loss since the last logged line."""
     logged: int = 0
     validated: int = 0
     """The last steps with a logged line and with a validation."""
@@ -83,7 +83,12 @@ class Progress:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        return cls(**data)
+        kept = dict(data)
+        total, count = (
+            kept.pop("loss_total", 0.0),
+            kept.pop("loss_count", 0.0),
+        )  # as runs were stopped before there were players
+        return cls(**{"losses": {ONLY: (total, count)} if count else {}, **kept})
 
 
 class State:

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from zhuji.core.errors import MissingColumn, MissingFile, NoRole, UnknownFormat
+from zhuji.core.unreadable import PicturesAreRows
 from zhuji.data.chat import named
 from zhuji.data.corpus import texts as module
 from zhuji.data.corpus.settings import TextsSettings
@@ -66,6 +67,10 @@ def test_what_is_not_there_or_no_text(tmp_path):
     with pytest.raises(MissingFile):
         Texts(TextsSettings(path=str(tmp_path / "none")))
     with pytest.raises(UnknownFormat, match="no file of texts"):
+        Texts(TextsSettings(path=str(tmp_path)))
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "1.PNG").write_bytes(b"a picture")
+    with pytest.raises(PicturesAreRows, match="--model simclr"):
         Texts(TextsSettings(path=str(tmp_path)))
     (tmp_path / "a.txt").write_bytes(bytes(range(256)) * 40)
     with pytest.raises(UnknownFormat):

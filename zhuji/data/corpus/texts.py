@@ -11,12 +11,14 @@ from pathlib import Path
 from zhuji.core.errors import EmptyData, MissingColumn, NoRole, UnknownFormat
 from zhuji.core.files import sha256
 from zhuji.core.log import in_language
+from zhuji.core.unreadable import PicturesAreRows
 from zhuji.data import cells
 from zhuji.data.chat import COLUMN, ChatFormat, text_to_learn
 from zhuji.data.corpus.settings import TextsSettings
 from zhuji.data.encodings import LINE_LIMIT, fault
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.names import split_name
+from zhuji.data.pictures import ENDINGS
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Part, RawRow, Source, kind_of
 from zhuji.data.tables import LineTable, Row, TextTable, format_of, open_table
@@ -153,6 +155,8 @@ def _below(folder: Path) -> dict[str, Path]:
     """The files of a known format at any depth, sorted by their path; links are not followed into other folders."""
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file() and _known(path)}
     if not found:
+        if any(path.suffix.lower() in ENDINGS for path in folder.rglob("*")):
+            raise PicturesAreRows(file=folder)
         why = in_language("this folder holds no file of texts", "该文件夹中没有文本文件")
         raise UnknownFormat(file=folder, why=why)
     return found
