@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from zhuji.tasks.classify import Classify
 from zhuji.tools.stylise import Stylised, StyliseSettings, stylise
 
 
-@cache
 def eyes(backbone: Backbone | None = None, channels: int = 3, patch: int = 1) -> Predictor:
     """A network that learned nothing: random filters see edges and colours, too."""
     modality = Image(size=(32, 32), channels=channels, patch=patch).normalising((0.5,) * channels, (0.25,) * channels)  # type: ignore[arg-type]
