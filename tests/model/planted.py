@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -9,7 +11,8 @@ import numpy as np
 import torch
 
 from zhuji.backbones.resnet import Resnet
-from zhuji.core.records import Picture, Record
+from zhuji.core.contracts import Task
+from zhuji.core.records import Box, Picture, Record
 from zhuji.core.units import Batch
 from zhuji.data.infer import Roles
 from zhuji.modalities.image import Image
@@ -17,6 +20,7 @@ from zhuji.modalities.image import _written as written
 from zhuji.model.assembly import assemble, collate
 from zhuji.model.predictor import Predictor
 from zhuji.tasks.classify import Classify
+from zhuji.tasks.detect import Detect
 
 SIDE, PATCH = 16, 4
 COLOURS = {"blue": (30, 60, 220), "red": (220, 40, 30)}
@@ -34,25 +38,47 @@ def pictures(count: int, seed: int) -> list[tuple[Picture, str, tuple[int, int]]
     return made
 
 
-def untrained(seed: int, **more: Any) -> Predictor:
-    """The same network with other weights. `more`: settings of the modality."""
-    rows = pictures(64, 0)
-    modality = Image(size=(SIDE, SIDE), **more).fit([raw for raw, _, _ in rows])
-    task = Classify(pool="max").fit([Record(str(i), raw, label=name) for i, (raw, name, _) in enumerate(rows)])
-    model = assemble(modality, Resnet(blocks=(1,), widths=(12,)), task, seed=seed)
+def untrained(seed: int, task: Task | None = None, **more: Any) -> Predictor:
+    """The same network with other weights. `task`: another one than classes; `more`: settings of the modality."""
+    records = _records()
+    modality = Image(size=(SIDE, SIDE), **more).fit([record.input for record in records])
+    fitted = (task or Classify(pool="max")).fit(_boxed(records) if isinstance(task, Detect) else records)
+    model = assemble(modality, Resnet(blocks=(1,), widths=(12,)), fitted, seed=seed)
     return Predictor(model.eval(), roles=Roles(text=(), image="image"))
+
+
+def _records() -> list[Record]:
+    return [Record(str(i), raw, label=name) for i, (raw, name, _) in enumerate(pictures(64, 0))]
+
+
+def _boxed(records: Sequence[Record]) -> list[Record]:
+    """The patches as objects."""
+    places = [place for _, _, place in pictures(len(records), 0)]
+    boxes = [
+        Box(str(one.label), left, top, left + PATCH, top + PATCH) for one, (top, left) in zip(records, places, strict=True)
+    ]
+    return [replace(one, label=(box,)) for one, box in zip(records, boxes, strict=True)]
 
 
 @cache
 def trained() -> Predictor:
-    predictor = untrained(0)
-    model, rows = predictor.model, pictures(64, 0)
-    records = [Record(str(i), raw, label=name) for i, (raw, name, _) in enumerate(rows)]
+    return _taught(untrained(0), _records(), steps=40)
+
+
+@cache
+def detector() -> Predictor:
+    """Finds the patches."""
+    task = Detect(width=16, depth=1, side=PATCH / SIDE, threshold=0.3)
+    return _taught(untrained(0, task), _boxed(_records()), steps=60)
+
+
+def _taught(predictor: Predictor, records: list[Record], steps: int) -> Predictor:
+    model = predictor.model
     encoded = model.modality.encode([record.input for record in records])
     batch: Batch = collate(model, encoded, records, SIDE * SIDE)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
     model.train()
-    for _ in range(40):
+    for _ in range(steps):
         optimiser.zero_grad()
         model.task.loss(model.outputs(batch), batch).mean().backward()
         optimiser.step()

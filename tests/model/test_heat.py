@@ -116,3 +116,16 @@ def test_what_cannot_be_explained(rows) -> None:
     assert not explains(Predictor(writer(loud=4.0)))
     with pytest.raises(CannotExplain):
         next(explain(Predictor(writer(loud=4.0)), "a"))
+
+
+def test_an_object_is_missed_where_it_stands(rows) -> None:
+    hits = []
+    for raw, name, place in rows[:6]:
+        one = found(planted.detector(), raw)
+        told = one.prediction.answer[int(one.of) - 1]
+        assert (one.about, one.method, one.complete, one.of) == (name, "occlusion", None, "1")
+        # Nothing but the object itself overlaps with its own box wholly.
+        assert one.value == pytest.approx(told["score"], abs=0.02) and one.base < 0.2
+        hits.append(planted.near(one.map, place))
+    assert np.mean(hits) >= 0.8
+    assert found(planted.detector(), rows[0][0], "1").map.shape == (16, 16)
