@@ -54,8 +54,7 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
         task=model.task.name(), modality=model.modality.name(), reads=model.modality.reads, answers=kind, labels=model.task.classes,
         example=as_json(example), width=pooling_of(model).width,
         answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
-        explains=_explains(predictor), generates=writes(model), chats=chats(model),
-        explains=explains(predictor), generates=writes(model),
+        explains=explains(predictor), generates=writes(model), chats=chats(model),
         nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
 
