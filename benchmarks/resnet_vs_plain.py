@@ -13,50 +13,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from machine import record, table
-from torch import Tensor, nn
+from peers.plain_resnet import CLASSES, Plain
+from torch import Tensor
 
 from zhuji.backbones.resnet import Resnet
 from zhuji.core.units import Features
 from zhuji.nn.heads import PooledHead
 
-ROWS, SIDE, CLASSES = 128, 32, 10
+ROWS, SIDE = 128, 32
 PEER = "plain, fp32"
-
-
-class _Block(nn.Module):
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.stride, self.missing = stride, outputs - inputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        if self.missing:
-            x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.missing))
-        return F.relu(x + y)
-
-
-class Plain(nn.Module):
-    """The network as one writes it down (He et al. 2016, section 4.2)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-        self.bn = nn.BatchNorm2d(16)
-        blocks: list[nn.Module] = []
-        taken = 16
-        for stage, width in enumerate((16, 32, 64)):
-            for number in range(3):
-                blocks.append(_Block(taken, width, 2 if stage and not number else 1))
-                taken = width
-        self.blocks = nn.Sequential(*blocks)
-        self.out = nn.Linear(taken, CLASSES)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.out(self.blocks(F.relu(self.bn(self.conv(x)))).mean((2, 3)))
 
 
 def seconds(network: Callable[[], Tensor], labels: Tensor, *, bf16: bool, learning: bool) -> float:

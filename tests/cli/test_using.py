@@ -64,3 +64,15 @@ def test_a_file_of_rows_that_is_not_there_is_no_text(capsys: pytest.CaptureFixtu
     assert main(["predict", str(trained.run()), "rows.csv", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["error"] == "MissingFile"
     assert main(["predict", str(trained.run()), "bark, as in rows.csv"]) == 0
+
+
+def test_answers_drawn_on_copies_are_told_with_their_places(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from tests import pictured
+
+    run, picture = str(pictured.result().run), str(next((pictured.data() / "test").rglob("*.png")))
+    capsys.readouterr()
+    assert main(["predict", run, picture, "--draw", str(tmp_path / "new"), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["predictions"]
+    assert Path(found["drawn"]).is_file()
+    assert main(["predict", run, picture, "--draw", str(tmp_path / "new")]) == 2
+    assert "--draw" in capsys.readouterr().err

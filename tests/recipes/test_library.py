@@ -106,6 +106,10 @@ def test_every_recipe_is_whole(name: str) -> None:
     build(Task, {**run.task, "name": "regress"})
 
 
+UNLABELLED = ("simclr", "mae")
+"""Recipes that learn from pictures without labels."""
+
+
 @pytest.mark.parametrize(("name", "millions"), [("resnet-20", 0.27), ("resnet-18", 11.7), ("vgg-11", 9.2), ("vit-tiny", 2.7)])
 def test_every_recipe_over_pictures_is_whole(name: str, millions: float) -> None:
     """With as many parameters as the header says."""
@@ -132,7 +136,7 @@ def test_pictures_are_no_corpus(tmp_path: Path) -> None:
 
 
 def test_all_recipes_over_pictures_are_known() -> None:
-    assert set(PICTURES) == {"resnet-20", "resnet-18", "vgg-11", "vit-tiny"}
+    assert set(PICTURES) == {"resnet-20", "resnet-18", "vgg-11", "vit-tiny", *UNLABELLED}
 
 
 def test_bilstm_is_the_article_s_network() -> None:
@@ -159,3 +163,12 @@ def test_a_file_of_one_s_own(tmp_path: Path) -> None:
         recipes.layer(str(tmp_path / "none.yaml"))
     with pytest.raises(UnknownName, match="bilstm"):
         recipes.layer("no-such")
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_what_learns_from_pictures_without_labels_is_whole(name: str) -> None:
+    run = compose(recipes.layer(name), {"data": {"path": "x"}})
+    modality = build(Modality, run.modality).normalising([0.5] * 3, [0.5] * 3)
+    task = build(Task, run.task)
+    assert task.needs == "nothing" and modality.varies
+    assert assemble(modality, build(Backbone, run.backbone), task).parameter_count > 250_000

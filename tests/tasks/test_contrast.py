@@ -5,13 +5,17 @@ import torch
 
 from tests.contracts.doubles import Cells, Picture
 from tests.tasks.test_masked_units import TEXT, TEXTS, batch_of, model_of, scored, steps
+from zhuji.backbones.resnet import Resnet
 from zhuji.backbones.transformer import Transformer
 from zhuji.core.errors import BadSetting, ImpossiblePair
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Ratio
+from zhuji.modalities.image import Image
 from zhuji.model.assembly import assemble, collate
+from zhuji.nn.pictures.variation import Variation
 from zhuji.tasks.contrast import Contrast
+from zhuji.tasks.distill_self import DistillSelf
 from zhuji.tasks.triplet import Triplet
 
 MANY = [" ".join(text.split()[i:] + text.split()[:i]) for text in TEXTS for i in range(5)]
@@ -78,6 +82,24 @@ def test_views_by_dropout_are_refused_where_nothing_drops(task):
     assemble(TEXT, dropping, task)
     assemble(TEXT, still, task.model_copy(update={"views": "halves"}))
     assemble(TEXT, still, Contrast(pairs=True))
+
+
+TASKS_BY_VARIATION = [Contrast(views="varied"), Triplet(views="varied"), DistillSelf(level="rows", views="varied")]
+
+
+@pytest.mark.parametrize("task", TASKS_BY_VARIATION, ids=["contrast", "triplet", "distill_self"])
+def test_variations_are_compared_where_the_modality_varies(task):
+    modality, pictures = Image.example()
+    with pytest.raises(ImpossiblePair, match="varied"):
+        assemble(modality, Resnet.example(), task)
+    varied = modality.with_files(modality.files()).model_copy(update={"variation": Variation(brightness=0.9, contrast=0.9)})
+    model = assemble(varied, Resnet.example(), task).train()
+    plain = collate(model, varied.encode(pictures), None, 16)
+    other = varied.varied(plain, torch.Generator().manual_seed(0)).units
+    asked = torch.stack([model.loss(Batch(plain.units, other=view)).mean() for view in (other, plain.units)])
+    assert asked[0] != asked[1], "the second view does not count"
+    asked[0].backward()
+    assert all(p.grad is not None for p in model.encoder.body.parameters() if p.requires_grad)
 
 
 @pytest.mark.parametrize("views", ["crop", "delete", "halves"])

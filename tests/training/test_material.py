@@ -9,8 +9,11 @@ from zhuji.core.records import SPLITS, Record
 from zhuji.data.ledger import Ledger
 from zhuji.data.loader import BatchPlan
 from zhuji.data.prepare import prepare
+from zhuji.modalities.image import Image
 from zhuji.modalities.text import Text
+from zhuji.nn.pictures.variation import Variation
 from zhuji.tasks.classify import Classify
+from zhuji.tasks.contrast import Contrast
 from zhuji.tasks.tag import Tag
 from zhuji.tasks.translate import Translate
 from zhuji.training.material import encode, gather
@@ -112,3 +115,16 @@ def test_boxes_are_placed_on_the_grid_and_batches_are_varied_by_their_seed():
     assert rows.batch(plan).units.values.shape == (4, 3, 3, 1)
     one, same, other = (rows.varied(plan, seed).units.values for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other) and not torch.equal(one, rows.batch(plan).units.values)
+
+
+def test_two_views_are_two_variations_of_the_same_rows():
+    modality, pictures = Image.example()
+    modality = modality.with_files(modality.files()).model_copy(update={"variation": Variation(brightness=0.5, flip=0.5)})
+    records = [Record(f"row-{i}", picture) for i, picture in enumerate(pictures)]
+    rows = encode(modality, Contrast(views="varied"), records)
+    plan = BatchPlan(np.arange(len(records)), 16)
+    batch, again, one = rows.varied(plan, 5), rows.varied(plan, 5), replace(rows, twice=False).varied(plan, 5)
+    assert torch.equal(batch.units.values, one.units.values) and one.other is None
+    assert not torch.equal(batch.units.values, batch.other.values)
+    assert torch.equal(batch.other.values, again.other.values)
+    assert rows.batch(plan).other is None

@@ -2,18 +2,22 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 
 import pytest
 import torch
 
 from zhuji.backbones.transformer import Transformer
+from zhuji.backbones.vit import Vit
 from zhuji.core.config import overlay
 from zhuji.core.errors import AnswersDiffer, BadSetting, ChangedSinceStart, Interrupted, NotABundle, UnsafeBundle
 from zhuji.core.files import read_json
+from zhuji.modalities.image import Image
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
 from zhuji.model.bundle import open_bundle
 from zhuji.model.parity import Parity
+from zhuji.tasks.classify import Classify
 from zhuji.tasks.contrast import Contrast
 from zhuji.training import finish, loop, transfer
 from zhuji.training import folder as places
@@ -256,3 +260,12 @@ def test_a_frozen_encoder_has_no_dropout_to_tell_views_apart():
     model = assemble(Text.example()[0], Transformer(width=8, layers=1, heads=2, dropout=0.1), Contrast())
     with pytest.raises(BadSetting, match=r"task\.views"):
         transfer.restrict(model, StartSettings(path="some", mode="frozen"), 0)
+
+
+@pytest.mark.parametrize(("size", "fits"), [([4, 4], True), ([4, 2], True), ([8, 4], False)])
+def test_pictures_may_have_another_size_within_the_learned_places(size, fits):
+    modality = Image(size=(4, 4), patch=2, channels=1).normalising([0.5], [0.5])
+    start = assemble(modality, Vit(width=8, layers=1, heads=2, grid=(2, 2)), Classify(labels=("a", "b"), counts=(1, 1)))
+    run = compose({"data": {"path": "x"}, "start": {"path": "y"}, "modality": {"size": size}})
+    with nullcontext() if fits else pytest.raises(BadSetting, match=r"modality.size.*2 × 2 patches"):
+        assert transfer.settled(run, start).modality["size"] == size

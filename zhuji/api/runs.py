@@ -294,18 +294,23 @@ def predict(
     sources: Iterable[Any],
     ledger: Ledger | None = None,
     *,
+    draw: str | Path | None = None,
     seed: int | None = None,
     sets: Sequence[str] = (),
     **columns: Any,
 ) -> Iterator[Answered]:
     """Answers row by row: a `Path` among `sources` is a file of rows, a string one text, another iterable many texts. What has no
-    answer is dropped in `ledger`. Nothing is left to chance, so `seed` changes nothing."""
+    answer is dropped in `ledger`. `draw`: a folder, new or empty, for copies of the pictures with their answers drawn on them. Nothing is
+    left to chance, so `seed` changes nothing."""
     from zhuji.data.ledger import Ledger
     from zhuji.tools.predict import predict as work
     from zhuji.training import threads
 
     threads.use(None)
-    return work(load(model).predictor, sources, Ledger() if ledger is None else ledger, sets=sets, columns=columns_of(columns))
+    return work(
+        load(model).predictor, sources, Ledger() if ledger is None else ledger, sets=sets, columns=columns_of(columns),
+        draw=None if draw is None else Path(draw),
+    )  # fmt: skip
 
 
 def check(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zhuji.core.contracts import Backbone
 from zhuji.core.log import in_language
+from zhuji.core.rules import one_a_stage
 from zhuji.core.units import Features
 from zhuji.nn.dropout import RowDropout
 from zhuji.nn.feedforward import FeedForward
@@ -50,13 +51,7 @@ class Convnext(Backbone):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if len(self.blocks) != len(self.widths):
-            raise ValueError(
-                in_language(
-                    "must have as many blocks as widths: one number for each stage",
-                    "blocks 与 widths 必须等长：每个阶段各一个数",
-                )
-            )
+        one_a_stage(self.blocks, self.widths)
         if self.window % 2 == 0:
             raise ValueError(in_language("must have an odd window", "window 必须为奇数"))
         return self

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from zhuji.core.contracts import Backbone
 from zhuji.core.log import in_language
+from zhuji.core.rules import one_a_stage
 from zhuji.core.units import Features
 from zhuji.nn.planes import ConvNorm, Plane, closed, highest, opened, rectified
 
@@ -52,13 +53,7 @@ class Resnet(Backbone):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if len(self.blocks) != len(self.widths):
-            raise ValueError(
-                in_language(
-                    "must have as many blocks as widths: one number for each stage",
-                    "blocks 与 widths 必须等长：每个阶段各一个数",
-                )
-            )
+        one_a_stage(self.blocks, self.widths)
         wide = [self.entry_width, *(width * self.expansion for width in self.widths)]
         if self.shortcut == "pad" and sorted(wide) != wide:
             raise ValueError(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zhuji.core.contracts import Backbone
 from zhuji.core.log import in_language
+from zhuji.core.rules import divides
 from zhuji.core.units import Features
 from zhuji.nn.attention import allowed, biases
 from zhuji.nn.block import Place, TransformerBlock
@@ -61,20 +62,8 @@ class Transformer(Backbone):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.width % self.heads:
-            raise ValueError(
-                in_language(
-                    f"must have heads ({self.heads}) that divide its width ({self.width})",
-                    f"heads（{self.heads}）必须整除 width（{self.width}）",
-                )
-            )
-        if self.heads % (self.kv_heads or self.heads):
-            raise ValueError(
-                in_language(
-                    f"must have kv_heads ({self.kv_heads}) that divide its heads ({self.heads})",
-                    f"kv_heads（{self.kv_heads}）必须整除 heads（{self.heads}）",
-                )
-            )
+        divides("heads", self.heads, "width", self.width)
+        divides("kv_heads", self.kv_heads or self.heads, "heads", self.heads)
         if self.positions == "rotary" and (self.width // self.heads) % 2:
             raise ValueError(
                 in_language("must have an even width per head for rotary positions", "使用旋转位置时每个头的宽度必须为偶数")

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from zhuji.core.contracts import Backbone
-from zhuji.core.log import in_language
+from zhuji.core.rules import divides
 from zhuji.core.units import Features
 from zhuji.nn.attention import allowed, biases
 from zhuji.nn.block import TransformerBlock
@@ -56,13 +56,7 @@ class Vit(Backbone):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.width % self.heads:
-            raise ValueError(
-                in_language(
-                    f"must have heads ({self.heads}) that divide its width ({self.width})",
-                    f"heads（{self.heads}）必须整除 width（{self.width}）",
-                )
-            )
+        divides("heads", self.heads, "width", self.width)
         return self
 
     @property

@@ -78,6 +78,10 @@ def predict(  # noqa: PLR0917 - the options of a verb
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a .csv, .jsonl or .parquet file.")] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option("--draw", metavar="FOLDER", help="Write copies of the pictures with their answers drawn on them."),
+    ] = None,
     text: Text = None,
     image: Image = None,
     as_json: Json = False,
@@ -91,7 +95,9 @@ def predict(  # noqa: PLR0917 - the options of a verb
     ledger = Ledger()
     with terminal.speaking(as_json) as answer:
         sources = [*given(inputs or ["-"])]
-        rows = api.predict(model, sources, ledger, seed=seed, sets=sets or (), **data_options(text=text, image=image))
+        rows = api.predict(
+            model, sources, ledger, draw=draw, seed=seed, sets=sets or (), **data_options(text=text, image=image)
+        )
         if out is not None:
             with writer(out) as write:
                 for row in rows:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from torch import Generator, Tensor, nn
 
+from zhuji.core.answers import About, Prediction, Shown
 from zhuji.core.config import Part
 from zhuji.core.errors import CannotExplain
 from zhuji.core.log import in_language
@@ -34,37 +35,6 @@ Teaches = Literal["rows", "vectors", "units"]
 
 ONLY = "model"
 """The player of a task that names none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """An answer as a person reads it. `answer`: label name, tuple of label names or number; `score` in [0, 1] where there is
-    one; `scores` by label name. All of it can be written as JSON."""
-
-    answer: Any
-    score: float | None = None
-    scores: Mapping[str, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An input as a person reads it: its `text`; the `parts` (begin, end) of that text, in order and apart from each other, that can be pointed
-    at; and `units (N, 2)` int64: for each unit, the grid unrolled, the first part that it stands for and the one past the last. Both are
-    equal where it stands for nothing that is shown, such as a mark of the text's end."""
-
-    text: str
-    parts: Sequence[tuple[int, int]]
-    units: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What of an answer is to be explained: the class, the number or the tag called `name`; of tags, that of the words `first` to `last`,
-    counted from 0."""
-
-    name: str
-    first: int = 0
-    last: int = 0
 
 
 class Metric(Protocol):
@@ -131,6 +101,11 @@ class Modality(Part, ABC):
         """The grid that every row has; None: rows differ."""
         return None
 
+    @property
+    def varies(self) -> bool:
+        """Whether `varied` changes anything."""
+        return False
+
     @abstractmethod
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """A copy that has learned from these inputs; one that has nothing to learn hands itself back."""
@@ -151,6 +126,11 @@ class Modality(Part, ABC):
         """Normalised `values (B, *grid, C)` as pictures, `(H, W, 3)` or `(H, W, 1)` uint8 each: the inverse of `encode` and `collate`; only of one
         that reads pictures."""
         raise AssertionError(f"{self.name()} reads no pictures")
+
+    def covers(self, encoded: Encoded) -> tuple[float, float, float, float]:
+        """Where in a picture the grid of one row lies: left, top, right and bottom in pixels of the upright picture. It reaches beyond the picture
+        where a margin was put around it. Raises CannotExplain of a modality whose inputs are no pictures."""
+        raise unexplained(self)
 
     def spelling(self) -> Sequence[str]:
         """How each id is written, "" where it is not; empty of a modality that does not write."""
@@ -283,6 +263,11 @@ class Task(Part, ABC):
     @property
     def by_dropout(self) -> bool:
         """It compares two passes over the same row, which only the backbone's dropout can tell apart."""
+        return False
+
+    @property
+    def by_variation(self) -> bool:
+        """It compares two views of a row that its modality makes (`Modality.varied`): a training batch's `other` is the second."""
         return False
 
     @property

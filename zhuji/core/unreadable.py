@@ -1,4 +1,4 @@
-"""Pictures that cannot be read: their part of the catalogue (`core/errors.py`)."""
+"""Pictures that cannot be read, and where none can be written: their part of the catalogue (`core/errors.py`)."""
 
 from __future__ import annotations
 
@@ -34,3 +34,17 @@ class NoScratch(RunError):
     en = ("temporary files must have room for pictures that take more than a share of memory ({why})",
           "free some space there, or name another folder by TMPDIR")  # fmt: skip
     zh = ("临时文件必须有空间存放超出内存份额的图片（{why}）", "请在该处释放空间，或用 TMPDIR 指定其他文件夹")
+
+
+class NotEmpty(RunError):
+    en = ("pictures are written to a folder that is new or empty, but something is there", "name another folder")
+    zh = ("图片只写入新建或空的文件夹，但该处已有内容", "请改用其他文件夹")
+
+
+class PicturesAreRows(DataError):
+    en = ("a corpus must be texts, but this holds pictures, which are rows and are learned from without labels as well",
+          "learn with zhuji train FOLDER --model simclr, or mae")  # fmt: skip
+    zh = (
+        "语料必须是文本，但此处是图片；图片按行处理，无标签也可以学习",
+        "请用 zhuji train 文件夹 --model simclr（或 mae）学习",
+    )

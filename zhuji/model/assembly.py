@@ -218,6 +218,19 @@ def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> No
                 "请用 --set task.views=crop（或 delete、halves），或为骨干网络设置 dropout",
             ),
         )
+    if task.by_variation and not modality.varies:
+        raise ImpossiblePair(
+            first=shown["task"],
+            second=shown["modality"],
+            rule=in_language(
+                "the one compares two variations of a row (views=varied), and the other varies nothing",
+                "前者比较同一行的两种变化（views=varied），后者不作任何变化",
+            ),
+            advice=in_language(
+                "--set modality.variation.zoom=[0.3, 1] and the like, or another task.views",
+                "请设置 --set modality.variation.zoom=[0.3, 1] 等，或换用其他 task.views",
+            ),
+        )
 
 
 def _refuse_unsummed(backbone: Backbone, task: Task, head: nn.Module) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -19,19 +19,21 @@ from zhuji.nn.embed import EmbeddingHead
 from zhuji.nn.heads import Pool
 from zhuji.nn.views import Shares, View, Viewing
 
+Views = View | Literal["varied"]
+
 
 class ViewsTask(Task):
     """Embeddings of length 1, learned by comparing the rows of a batch, of which each may be seen twice.
 
     Views: dropout, the row twice, told apart by the backbone's dropout alone (Gao, Yao & Chen 2021); crop, two random spans; delete, two
-    random selections of its units or words; halves, both sides of one cut, each less what `delete` leaves out. While evaluating the
-    first view is the row as it is.
+    random selections of its units or words; halves, both sides of one cut, each less what `delete` leaves out; varied, two of the
+    modality's own variations, such as crops and colours of a picture (Chen et al. 2020). While evaluating the first view is the row as it is.
     """
 
     compares: ClassVar[bool] = True
     teaches: ClassVar[Teaches] = "vectors"
 
-    views: View = "dropout"
+    views: Views = "dropout"
     crop: Shares = (0.3, 0.7)
     """Share of the units that a crop, or the first half, keeps: between these two."""
     delete: float = Field(default=0.2, gt=0, lt=1)
@@ -55,15 +57,21 @@ class ViewsTask(Task):
     def by_dropout(self) -> bool:
         return self.sees_twice and self.views == "dropout"
 
+    @property
+    def by_variation(self) -> bool:
+        return self.sees_twice and self.views == "varied"
+
     def embed(self, encoder: Encoder, head: nn.Module, units: Units) -> Tensor:
         """Rows as they are to embeddings of length 1, `(B, E)` float32, in one pass."""
         assert isinstance(head, ViewsHead)
         return head.embedding(encoder(units))
 
-    def two_views(self, units: Units, head: ViewsHead) -> tuple[Units, Units | None]:
+    def two_views(self, batch: Batch, head: ViewsHead) -> tuple[Units, Units | None]:
         """Both views of these rows; None where the second is the first once more."""
+        if self.views == "varied":
+            return batch.units, batch.other
         viewing = Viewing(self.views, self.crop, self.delete, self.whole_words)
-        return viewing.two(units, head.spec, training=head.training)
+        return viewing.two(batch.units, head.spec, training=head.training)
 
     def embedded(self, encoder: Encoder, head: ViewsHead, units: Units) -> Tensor:
         """The same as `embed`, `chunk` rows at a time."""

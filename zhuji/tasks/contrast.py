@@ -64,7 +64,7 @@ class Contrast(ViewsTask):
         the hidden units and how many terms they have, `masked_loss` and `masked_terms (B, K)`."""
         assert isinstance(head, _Head)
         paired = self.pairs and batch.other is not None
-        first, other = (batch.units, batch.other) if paired else self.two_views(batch.units, head)
+        first, other = (batch.units, batch.other) if paired else self.two_views(batch, head)
         hidden = hide(first, head.masked.content(first), Hiding(self.rate)) if head.masked and head.training else None
 
         def encode(rows: slice) -> tuple[Tensor, ...]:

@@ -42,8 +42,8 @@ class DistillSelf(Task):
     """Hide or delete whole words, where the modality tells which units are pieces of one."""
     beta: float = Field(default=1.0, gt=0)
     """Of units: differences below it count squared, above it linearly."""
-    views: Literal["crop", "delete"] = "crop"
-    """Of rows: how the two views are made."""
+    views: Literal["crop", "delete", "varied"] = "crop"
+    """Of rows: how the two views are made; varied: by the modality, as a picture's crops and colours."""
     crop: Shares = (0.5, 1.0)
     """Share of the units that a crop keeps: between these two."""
     delete: float = Field(default=0.2, gt=0, lt=1)
@@ -52,6 +52,10 @@ class DistillSelf(Task):
     @property
     def momentum(self) -> float:
         return self.decay
+
+    @property
+    def by_variation(self) -> bool:
+        return self.level == "rows" and self.views == "varied"
 
     @property
     def per_unit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -70,7 +74,7 @@ class DistillSelf(Task):
         """`loss` and `terms (B, K)`; while evaluating also the whole row's embedding by the student and by the teacher, `first` and `second
         (B, E)`."""
         assert isinstance(head, _Head)
-        outputs = self._units(encoder, head, batch.units) if self.level == "units" else self._rows(encoder, head, batch.units)
+        outputs = self._units(encoder, head, batch.units) if self.level == "units" else self._rows(encoder, head, batch)
         if not head.training:
             outputs["first"] = self.embed(encoder, head, batch.units)
             outputs["second"] = F.normalize(head.pool(encoder.teacher(batch.units)).float(), dim=-1)
@@ -100,9 +104,14 @@ class DistillSelf(Task):
         each = F.smooth_l1_loss(guess, wanted, beta=self.beta, reduction="none").mean(-1)
         return {"loss": torch.where(places.valid, each, 0.0), "terms": places.valid}
 
-    def _rows(self, encoder: Encoder, head: _Head, units: Units) -> dict[str, Tensor]:
+    def _views(self, batch: Batch, head: _Head) -> list[Units]:
+        if self.views == "varied":
+            return [batch.units, batch.units if batch.other is None else batch.other]
         viewing = Viewing(self.views, self.crop, self.delete, self.whole_words)
-        views = [viewing.one(units, head.spec) for _ in range(2)]
+        return [viewing.one(batch.units, head.spec) for _ in range(2)]
+
+    def _rows(self, encoder: Encoder, head: _Head, batch: Batch) -> dict[str, Tensor]:
+        views = self._views(batch, head)
         guesses = [head.predictor(head.pool(encoder(view))).float() for view in views]
         wanted = [head.pool(encoder.teacher(view)).float() for view in views]
         likeness = F.cosine_similarity(guesses[0], wanted[1], dim=-1) + F.cosine_similarity(guesses[1], wanted[0], dim=-1)

@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
-from zhuji.core.log import in_language
 from zhuji.core.records import Record
+from zhuji.core.rules import divides
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.metrics import units as metrics
 from zhuji.nn.chance import chance, chosen, fingerprint
@@ -43,13 +43,7 @@ class MaskedPatches(Task):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.decoder_width % self.decoder_heads:
-            raise ValueError(
-                in_language(
-                    f"must have decoder_heads ({self.decoder_heads}) that divide its decoder_width ({self.decoder_width})",
-                    f"decoder_heads（{self.decoder_heads}）必须整除 decoder_width（{self.decoder_width}）",
-                )
-            )
+        divides("decoder_heads", self.decoder_heads, "decoder_width", self.decoder_width)
         return self
 
     def fit(self, records: Sequence[Record]) -> Self:

@@ -18,8 +18,7 @@ from zhuji.metrics import embeddings
 from zhuji.nn import losses
 from zhuji.nn.chance import chance, fingerprint
 from zhuji.nn.triplets import Mining, distances, mined
-from zhuji.nn.views import View
-from zhuji.tasks._views import ViewsHead, ViewsTask, equal_rows
+from zhuji.tasks._views import Views, ViewsHead, ViewsTask, equal_rows
 
 
 class Triplet(ViewsTask):
@@ -37,7 +36,7 @@ class Triplet(ViewsTask):
     """In the unit of `distance`."""
     distance: Literal["squared", "plain"] = "squared"
     """Euclidean distance of unit vectors, squared as in the paper or plain."""
-    views: View = "crop"
+    views: Views = "crop"
     labels: tuple[str, ...] = ()
     """Learned: class names, sorted."""
 
@@ -70,7 +69,7 @@ class Triplet(ViewsTask):
         if self.labels:
             first = self.embedded(encoder, head, batch.units)
             return {"first": first, "draws": _draws(batch.units, 1)}
-        view, other = self.two_views(batch.units, head)
+        view, other = self.two_views(batch, head)
         first = self.embedded(encoder, head, view)
         second = first if other is None else self.embedded(encoder, head, other)
         row = equal_rows(batch, pairs=False).int().argmax(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import tee
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
 from zhuji.data.tags import spans
 from zhuji.model.predictor import Predictor
+from zhuji.tools._copies import Copies
 
 Values = dict[str, Any]
 
@@ -31,13 +32,16 @@ Values = dict[str, Any]
 @dataclass(frozen=True)
 class Answered:
     """A row as it came (`values`, by column) and its answer. `row` is 1-based in `file`; `file` is empty for texts. `words`: of a row that
-    was tagged, what the tags of the answer stand for."""
+    was tagged, what the tags of the answer stand for; `picture`: what was answered, of a model that reads pictures; `drawn`: the copy of it on
+    which the answer was drawn."""
 
     file: str
     row: int
     values: Mapping[str, Any]
     prediction: Prediction
     words: tuple[str, ...] = ()
+    picture: Picture | None = None
+    drawn: Path | None = None
 
     @property
     def spans(self) -> list[tuple[str, str]]:
@@ -54,6 +58,8 @@ class Answered:
             given = {"words": list(self.words), **given}
         if self.prediction.scores is not None:
             given["scores"] = dict(self.prediction.scores)
+        if self.drawn is not None:
+            given["drawn"] = str(self.drawn)
         return {**taken, **{free_name(name, taken): value for name, value in given.items()}}
 
 
@@ -73,12 +79,15 @@ def predict(
     *,
     sets: Sequence[str] = (),
     columns: Mapping[str, Any] | None = None,
+    draw: Path | None = None,
 ) -> Iterator[Answered]:
-    """Answer every row of every source, in order: a path is a file of rows, anything else an iterable of texts.
+    """Answer every row of every source, in order: a path is a file of rows, anything else an iterable of texts. `draw`: a folder, new or
+    empty, for copies of the pictures with their answers drawn on them.
 
     Holds a few thousand rows at once, however long the source. Rows without an answer are dropped in `ledger` by cause; afterwards
-    read = used + dropped. Raises what reading raises.
+    read = used + dropped. Raises what reading raises, and BadSetting for a folder that is not empty or a model whose answers cannot be drawn.
     """
+    copies = None if draw is None else Copies(draw, predictor)
     asked = assignments(sets)
     given = asked.get("train", {}).get("batch_units")
     units = None if given is None else int(given)
@@ -91,7 +100,9 @@ def predict(
     answers = predictor.predict((text for _, _, _, text in first), units)
     for (file, number, values, text), answer in zip(second, answers, strict=True):
         ledger.settle("used", split=None, label=None)
-        yield Answered(file, number, written(values), answer, predictor.words(text))
+        picture = text if isinstance(text, Picture) else None
+        row = Answered(file, number, written(values), answer, predictor.words(text), picture)
+        yield row if copies is None or picture is None else replace(row, drawn=copies.add(file, number, picture, answer))
 
 
 Raw = tuple[str, int, Values | None, Any]

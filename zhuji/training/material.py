@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,8 @@ class Rows:
     targets: Mapping[str, Tensor | Ragged]
     lengths: np.ndarray
     others: Sequence[Encoded] = ()
+    twice: bool = False
+    """A batch to train on holds two variations of each row."""
 
     def __len__(self) -> int:
         return len(self.records)
@@ -80,7 +82,9 @@ class Rows:
 
     def varied(self, plan: BatchPlan, seed: int) -> Batch:
         """The batch to train on: as `batch` makes it, then varied by chance, which `seed` decides alone."""
-        return self.modality.varied(self.batch(plan), torch.Generator().manual_seed(seed))
+        batch, chance = self.batch(plan), torch.Generator().manual_seed(seed)
+        varied = self.modality.varied(batch, chance)
+        return replace(varied, other=self.modality.varied(batch, chance).units) if self.twice else varied
 
     def digest(self) -> bytes:
         """Changes with any unit or target of any row."""
@@ -151,7 +155,7 @@ def encode(modality: Modality, task: Task, records: Sequence[Record], scratch: P
     names = targets[0] if targets else {}
     whole = {name: together([row[name] for row in targets]) for name in names}
     others = _encoded(modality, [record.target for record in records], scratch) if task.needs == "target" else ()
-    return Rows(modality, records, encoded, whole, lengths, others)
+    return Rows(modality, records, encoded, whole, lengths, others, twice=task.by_variation)
 
 
 def _encoded(modality: Modality, inputs: Sequence[Any], scratch: Path | None) -> list[Encoded]:

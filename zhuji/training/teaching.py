@@ -103,9 +103,9 @@ def remembered(records: Sequence[Record], kept: Path) -> list[Record]:
 
 
 def asked_of_rows(task: Mapping[str, Any]) -> str:
-    """What rows must hold (`data.prepare`): what the task says, or anything where all is learned from a teacher."""
+    """What rows must hold (`data.prepare`): what the task says, or anything where it asks for no label, or all is learned from a teacher."""
     name = str(task.get("name", "auto"))
-    return "any" if name in lookup.names(Task) and lookup.find(Task, name).needs == "lesson" else name
+    return "any" if name in lookup.names(Task) and lookup.build(Task, task).needs in ("lesson", "nothing") else name
 
 
 def refuse_untaught(run: Run, task: Task) -> None:

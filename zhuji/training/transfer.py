@@ -33,7 +33,7 @@ from zhuji.training.run import Plan, StartSettings
 
 Started = TypeVar("Started", bound=Plan)
 
-FREE = {"modality": {"max_units", "variation"}, "backbone": {"dropout", "unit_dropout", "row_dropout"}}
+FREE = {"modality": {"max_units", "size", "variation"}, "backbone": {"dropout", "unit_dropout", "row_dropout"}}
 """Settings that change no weight's shape or meaning, and so may be others than the start's."""
 
 
@@ -104,12 +104,20 @@ def _contradiction(key: str, theirs: Any, value: Any) -> BadSetting:
 
 
 def _refuse_too_long(modality: Mapping[str, Any], backbone: Mapping[str, Any]) -> None:
-    """Learned positions end; units beyond would all stand at the last one."""
+    """Learned positions end; units beyond would all stand at the last one, patches of a picture at its edge."""
     most = most_positions(backbone)
     asked = modality.get("max_units", 0)
     if most is not None and asked > most:
         rule = in_language(f"must be at most {most}: so many positions were learned", f"最多为 {most}：只学习了这么多位置")
         raise BadSetting(key="modality.max_units", rule=rule, value=asked)
+    places = backbone.get("grid") if backbone.get("positions") == "learned" else None
+    cells = lookup.build(Modality, modality).grid
+    if places is not None and cells is not None and any(side > known for side, known in zip(cells, places, strict=True)):
+        shown = " × ".join(map(str, places))
+        rule = in_language(
+            f"must give at most {shown} patches: so many places were learned", f"最多给出 {shown} 个图块：只学习了这么多位置"
+        )
+        raise BadSetting(key="modality.size", rule=rule, value=modality.get("size"))
 
 
 def most_positions(backbone: Mapping[str, Any]) -> int | None:

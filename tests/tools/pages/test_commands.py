@@ -13,6 +13,7 @@ def test_what_comes_next_follows_from_the_task() -> None:
     assert verbs("pretrain", "next_unit") == ["train", "probe", "generate"]
     assert verbs("pretrain", "masked_units") == ["train", "probe", "index"]
     assert verbs("pair", "contrast") == ["index", "probe", "evaluate"]
+    assert verbs("unlabelled", "generate") == ["draw", "realism", "evaluate"]
     assert verbs("tag", "tag") == ["predict", "evaluate", "serve"]
 
 

@@ -25,6 +25,12 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
         scored = folder if task == "imitate" else f"{folder} FILE.csv"
         return [search, f"zhuji probe {folder} FILE.csv", f"zhuji evaluate {scored}"]
     if facts.get("kind") != "pretrain":
+        if task == "generate":
+            return [
+                f"zhuji draw {folder} --out PICTURES",
+                f"zhuji realism {folder} --by CLASSIFIER_RUN",
+                f"zhuji evaluate {folder}",
+            ]
         pictures = (facts.get("model") or {}).get("modality") == "image"
         text = "PICTURE.jpg" if pictures else shlex.quote(in_language("a text of yours", "你的一段文本"))
         return [

@@ -1,0 +1,42 @@
+"""What a model says of a row, and what can be pointed at in one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """An answer as a person reads it. `answer`: label name, tuple of label names or number; `score` in [0, 1] where there is
+    one; `scores` by label name. All of it can be written as JSON."""
+
+    answer: Any
+    score: float | None = None
+    scores: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An input as a person reads it: its `text`; the `parts` (begin, end) of that text, in order and apart from each other, that can be pointed
+    at; and `units (N, 2)` int64: for each unit, the grid unrolled, the first part that it stands for and the one past the last. Both are
+    equal where it stands for nothing that is shown, such as a mark of the text's end."""
+
+    text: str
+    parts: Sequence[tuple[int, int]]
+    units: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What of an answer is to be explained: the class, the number or the tag called `name`; of tags, that of the words `first` to `last`,
+    counted from 0; of objects, that the one of class `name` stands in `box` (left, top, right, bottom, as the answer has them), its answer being
+    number `first`, counted from 0."""
+
+    name: str
+    first: int = 0
+    last: int = 0
+    box: tuple[float, float, float, float] | None = None

@@ -1,0 +1,1 @@
+"""Painting over copies of pictures: answers, boxes, heat; by Pillow."""
