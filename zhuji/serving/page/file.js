@@ -8,7 +8,8 @@ import { label, say, spoken } from "./words.js";
 const SHOWN = 200;
 const LONGEST = 240;
 
-/** Where files are taken: `element` to show, `accept` says which (null: none) and by which words. `take` gets a file, wherever on the page it is dropped. */
+/** Where files are taken: `element` to show, `accept` says which (null: none) and by which words.
+ * `take` gets a file, wherever on the page it is dropped. */
 export function filePlace(take) {
   const input = make("input", { type: "file", id: fresh("file"), class: "hidden" });
   const hint = spoken("span", "file_drop", {}, { class: "quiet" });

@@ -176,7 +176,8 @@ function remembered(value, other, told) {
 /** What else can be asked about an input, each under a button of its own. */
 function more(value) {
   const { model, modality } = now;
-  const ways = [model.explains ? [modality.single ? "explain_picture" : "explain", explain] : null, model.nearest ? ["show_nearest", nearest] : null].filter(Boolean);
+  const maps = modality.single ? "explain_picture" : "explain";
+  const ways = [model.explains ? [maps, explain] : null, model.nearest ? ["show_nearest", nearest] : null].filter(Boolean);
   if (!ways.length) return null;
   const buttons = make("div", { class: "row" });
   const places = ways.map(([key, work]) => {
