@@ -50,7 +50,7 @@ def test_json_chinese_and_settings(capsys: Out, tmp_path: Path, monkeypatch: pyt
 def test_what_cannot_be(capsys: Out, tmp_path: Path) -> None:
     (tmp_path / "full").write_text("")
     assert main(["draw", "r", "--out", str(tmp_path)]) == 5
-    assert "--out" in capsys.readouterr().err
+    assert "another folder" in capsys.readouterr().err
     assert main(["draw", "r", "--out", str(tmp_path / "x"), "--label", "fish"]) == 2
     assert "green" in capsys.readouterr().err
     assert main(["draw", "r", "--out", str(tmp_path / "x"), "--set", "draw.cuont=2"]) == 2
