@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from zhuji.backbones.bag import Bag
 from zhuji.backbones.convnext import Convnext
 from zhuji.backbones.resnet import Resnet
 from zhuji.backbones.vgg import Vgg
@@ -102,6 +103,15 @@ def test_stages_of_vgg_are_its_rectified_convolutions_before_pooling() -> None:
         body(features(random(1, 32, 48, 3).float()))
     assert [tuple(plane.shape[1:]) for plane in taps.planes] == [(2, 32, 48), (4, 16, 24), (8, 8, 12), (16, 4, 6), (16, 2, 3)]
     assert all(float(plane.min()) >= 0 for plane in taps.planes)
+
+
+def test_a_backbone_of_one_stage_gives_its_states() -> None:
+    part = Bag(width=3, layers=1, hidden=5)
+    body = part.body(causal=False).eval()
+    with Taps(part.stages(body)) as taps:
+        found = body(features(random(1, 2, 4, 3).float()))
+    (plane,) = taps.planes
+    torch.testing.assert_close(plane, found.states.permute(0, 3, 1, 2))
 
 
 def test_hooks_go_and_flat_stages_give_nothing() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from zhuji.tasks.classify import Classify
 from zhuji.tools.stylise import Stylised, StyliseSettings, stylise
 
 
-@cache
 def eyes(backbone: Backbone | None = None, channels: int = 3, patch: int = 1) -> Predictor:
     """A network that learned nothing: random filters see edges and colours, too."""
     modality = Image(size=(32, 32), channels=channels, patch=patch).normalising((0.5,) * channels, (0.25,) * channels)  # type: ignore[arg-type]
@@ -80,7 +78,7 @@ def test_it_is_the_best_of_its_loss_and_leaves_the_model_as_it_was(pictures: tup
     predictor = eyes()
     before = [tensor.clone() for tensor in predictor.model.state_dict().values()]
     predictor.model.train()
-    losses = [painted(pictures, tmp_path / f"{steps}.png", steps=steps).last for steps in (2, 10, 40)]
+    losses = [painted(pictures, tmp_path / f"{steps}.png", predictor, steps=steps).last for steps in (2, 10, 40)]
     totals = [each["content"] + 30 * each["style"] + each["roughness"] for each in losses]
     assert totals == sorted(totals, reverse=True)
     assert predictor.model.training and all(parameter.grad is None for parameter in predictor.model.parameters())

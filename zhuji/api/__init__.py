@@ -5,6 +5,7 @@ from zhuji.api.foundation import corpus as corpus
 from zhuji.api.foundation import pretrain as pretrain
 from zhuji.api.foundation import tokenizer as tokenizer
 from zhuji.api.models import benchmark as benchmark
+from zhuji.api.models import chat as chat
 from zhuji.api.models import convert as convert
 from zhuji.api.models import embed as embed
 from zhuji.api.models import explain as explain

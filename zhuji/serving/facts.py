@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from zhuji.core.contracts import Reads
+from zhuji.model.chat import chats
 from zhuji.model.explain import explains
 from zhuji.model.generate import writes
 from zhuji.model.golden import as_json
@@ -33,12 +34,13 @@ class Facts:
     parameters: int
     explains: bool
     generates: bool
+    chats: bool
     nearest: bool
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "task": self.task, "modality": self.modality, "reads": self.reads, "answers": self.answers, "labels": list(self.labels),
-            "example": self.example, "explains": self.explains, "generates": self.generates, "nearest": self.nearest,
+            "example": self.example, "explains": self.explains, "generates": self.generates, "chats": self.chats, "nearest": self.nearest,
         }  # fmt: skip
 
 
@@ -52,7 +54,7 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
         task=model.task.name(), modality=model.modality.name(), reads=model.modality.reads, answers=kind, labels=model.task.classes,
         example=as_json(example), width=pooling_of(model).width,
         answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
-        explains=explains(predictor), generates=writes(model),
+        explains=explains(predictor), generates=writes(model), chats=chats(model),
         nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
 
