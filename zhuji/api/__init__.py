@@ -19,6 +19,7 @@ from zhuji.api.models import retrieval as retrieval
 from zhuji.api.models import stream as stream
 from zhuji.api.pictures import draw as draw
 from zhuji.api.pictures import realism as realism
+from zhuji.api.pictures import robustness as robustness
 from zhuji.api.pictures import stylise as stylise
 from zhuji.api.runs import Handle as Handle
 from zhuji.api.runs import Result as Result

@@ -1,4 +1,5 @@
-"""Pictures that a model makes, from Python: draw, measure how like real ones they are, paint one picture like another."""
+"""Pictures that a model makes or reads, from Python: draw, measure how like real ones they are, paint one picture like another, measure what
+a model makes of worse ones."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zhuji.api._columns import columns_of
 from zhuji.core.config import assignments, overlay
 
 if TYPE_CHECKING:
     from zhuji.tools.draw import Drawn
     from zhuji.tools.realism import Realism
+    from zhuji.tools.robustness import Robustness
     from zhuji.tools.stylise import Stylised
 
 
@@ -91,3 +94,21 @@ def opened(model: str | Path) -> Any:
 
     threads.use(None)
     return open_model(model)
+
+
+def robustness(
+    model: str | Path,
+    data: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    sets: Sequence[str] = (),
+    **columns: Any,
+) -> Robustness:
+    """How much of a model's score is left when its pictures get worse, on `data` or on a run's own test split; written to `out` (RUN/robustness of a run by
+    default). `sets` lays `robustness.rows=…` on how many test pictures are looked at; `seed` draws these, the noise and the bootstrap.
+
+    Raises BadSetting for a model that reads no pictures, TooFewRows, and what opening and reading raise."""
+    from zhuji.tools.robustness import robustness as work
+
+    return work(model, data, out=None if out is None else Path(out), seed=seed, sets=sets, columns=columns_of(columns))

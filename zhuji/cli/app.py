@@ -47,7 +47,7 @@ for _verb in (
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity, chatting.chat,
     drawing.draw, drawing.realism, drawing.stylise,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert, exporting.export, pricing.benchmark,
-    looking.check, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
+    looking.check, looking.robustness, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip
     app.command(_verb.__name__)(_verb)
 
