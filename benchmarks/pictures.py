@@ -158,15 +158,18 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=45)
     parser.add_argument("--others", type=int, default=20, help="epochs of vgg-11 and vit-tiny")
     parser.add_argument("--turns", type=int, default=0)
+    parser.add_argument("--bf16", action="store_true", help="the plain loop that is trained to its end computes in bf16")
     parser.add_argument("--name", default="pictures")
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
-    flips = ["--no-flips"] if options.digits else []
+    more = ["--no-flips"] if options.digits else []
+    # Both sides compute in bf16 where it pays; what fp32 costs the plain loop is told by the turns.
+    more += ["--bf16"] if options.bf16 else []
     if options.digits:
         options.sets += ["modality.variation.flip=0"]
     data = written(options.work / "data", options)
     out = options.work / "plain.json"
-    plain = peer(data, out, options.epochs, *flips)
+    plain = peer(data, out, options.epochs, *more)
     runs = {
         f"{recipe}, {epochs} epochs": ours(data, options.work / recipe, recipe, epochs, options.sets)
         for recipe, epochs in (("resnet-20", options.epochs), ("vgg-11", options.others), ("vit-tiny", options.others))
@@ -193,7 +196,13 @@ def main() -> None:
     if options.turns:
         body += f"\n\n{turns(data, options.work, options)}"
     told = ["--digits digits.npz"] if options.digits else ["--train cifar10-train.parquet", "--test cifar10-test.parquet"]
-    told += ["--work FOLDER", f"--epochs {options.epochs}", f"--others {options.others}", f"--turns {options.turns}"]
+    told += [
+        "--work FOLDER",
+        f"--epochs {options.epochs}",
+        f"--others {options.others}",
+        f"--turns {options.turns}",
+        *(["--bf16"] if options.bf16 else []),
+    ]
     record(options.name, "Pictures by class", body, " ".join(["python benchmarks/pictures.py", *told]))
 
 

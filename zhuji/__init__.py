@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         Handle,
         Result,
         benchmark,
+        chat,
         check,
         compare,
         convert,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         retrieval,
         serve,
         stream,
+        stylise,
         tokenizer,
         train,
     )
@@ -46,6 +48,7 @@ __all__ = [
     "Result",
     "__version__",
     "benchmark",
+    "chat",
     "check",
     "compare",
     "convert",
@@ -71,6 +74,7 @@ __all__ = [
     "retrieval",
     "serve",
     "stream",
+    "stylise",
     "tokenizer",
     "train",
 ]

@@ -139,7 +139,13 @@ def main() -> None:
     with torch.inference_mode():
         for pixels, labels in DataLoader(test, 500):
             right += (model(pixels).argmax(1) == labels).tolist()
-    facts = {"accuracy": sum(right) / len(right), "right": right, "wall": wall, "cpu": cpu}
+    facts = {
+        "accuracy": sum(right) / len(right),
+        "right": right,
+        "wall": wall,
+        "cpu": cpu,
+        "precision": "bf16" if options.bf16 else "fp32",
+    }
     options.out.write_text(json.dumps(facts), encoding="utf-8")
 
 

@@ -9,7 +9,9 @@ import pytest
 
 import zhuji
 from tests import foundation, trained
+from tests.serving import made
 from zhuji.core.errors import BadSetting, ImpossiblePair
+from zhuji.data.chat import named
 from zhuji.data.ledger import Ledger
 
 
@@ -61,3 +63,21 @@ def test_converting_there_and_back(tmp_path: Path) -> None:
     assert zhuji.convert(tmp_path / "hf", tmp_path / "back").wrote == "bundle"
     ask = {"how": "greedy", "max_units": 4}
     assert zhuji.generate(tmp_path / "back", "the cat", **ask) == zhuji.generate(run, "the cat", **ask)
+
+
+def test_a_conversation() -> None:
+    conversation = zhuji.chat(made.talker(), system="Be brief.", how="greedy", sets=["generate.max_units=20"])
+    assert "".join(conversation.say("What says the cat?")) == "meow"
+    assert [one["role"] for one in conversation.as_dict()["messages"]] == ["system", "user", "assistant"]
+    with pytest.raises(ImpossiblePair):
+        zhuji.chat(foundation.result().run)
+
+
+def test_a_chat_format_is_all_that_is_set_on_the_way(tmp_path: Path) -> None:
+    run = foundation.result().run
+    for sets in (["task.tied=false"], ["task.chat=plain", "task.bias=true"], ["train.lr=1"], ["task.chat=chatty"]):
+        with pytest.raises(BadSetting):
+            zhuji.convert(run, tmp_path / "hf", sets=sets)
+    zhuji.convert(run, tmp_path / "hf", sets=["task.chat=plain"])
+    zhuji.convert(tmp_path / "hf", tmp_path / "back")
+    assert zhuji.load(tmp_path / "back").predictor.model.task.chat == named()["plain"]

@@ -143,3 +143,11 @@ def test_stages_hold_everything_once() -> None:
 def test_bad_settings(settings) -> None:
     with pytest.raises(BadSetting):
         Vit.parse({**TINY, **settings})
+
+
+def test_what_is_told_is_added_to_every_cell_of_its_row() -> None:
+    body = Vit.parse({**TINY, "positions": "none"}).body(False)
+    states, given = torch.randn(2, 2, 3, 8), torch.randn(2, 8)
+    mask = torch.ones(2, 2, 3, dtype=torch.bool)
+    told = body(Features(states, mask, given=given)).states
+    torch.testing.assert_close(told, body(Features(states + given[:, None, None], mask)).states)

@@ -49,3 +49,22 @@ def test_what_cannot_be_explained(capsys: Out, monkeypatch: pytest.MonkeyPatch) 
     assert "next_unit" in capsys.readouterr().err
     assert main(["explain", str(trained.run()), "x", "--for", "fish"]) == 2
     assert "fish" in capsys.readouterr().err
+
+
+def test_a_picture_in_nine_parts_and_drawn(capsys: Out, tmp_path: Path) -> None:
+    from tests import pictured
+
+    run, folder = str(pictured.result().run), pictured.data() / "test"
+    picture = str(next(folder.rglob("*.png")))
+    capsys.readouterr()
+    assert main(["explain", run, picture, "--for", "red", "--draw", str(tmp_path / "new")]) == 0
+    out = capsys.readouterr().out
+    assert "log-odds for red" in out and "bottom" in out and "right" in out and Path(picture).name in out
+    (drawn,) = (tmp_path / "new").iterdir()
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    assert main(["explain", run, picture, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["explanations"]
+    assert len(found["explained"][0]["map"]) == 4
+    assert main(["explain", run, str(folder / "red")]) == 0
+    assert all("map" in json.loads(line)["explained"][0] for line in capsys.readouterr().out.splitlines())
+    assert main(["explain", str(trained.run()), "bark", "--draw", str(tmp_path / "other")]) == 2

@@ -60,3 +60,19 @@ def test_studio_says_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert asked == [(tmp_path, 9, ["studio.every=2"]), (tmp_path, None, [])]
     monkeypatch.undo()
     assert main(["studio", str(tmp_path / "none")]) == 3
+
+
+def test_robustness_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from tests import pictured
+
+    run, few = (
+        str(pictured.result().run),
+        ["--set", "robustness.rows=4", "--set", "robustness.bootstrap=5", "--out", str(tmp_path)],
+    )
+    capsys.readouterr()
+    assert main(["robustness", run, *few]) == 0
+    out = capsys.readouterr().out
+    assert "as they are" in out and "JPEG" in out and "severity" in out and "written" in out
+    assert main(["robustness", run, *few, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"] == 4 and len(found["by"]["blur"]) == 5

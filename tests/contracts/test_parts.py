@@ -123,6 +123,17 @@ class TestModality:
                 covered = {part for first, past in shown.units.tolist() for part in range(first, past)}
                 assert row.cut or covered == set(range(len(shown.parts)))
 
+    def test_it_says_where_in_a_picture_its_grid_lies(self, kind):
+        modality, inputs = kind.example()
+        encoded = modality.encode(inputs)
+        if modality.reads != "pictures":
+            with pytest.raises(CannotExplain):
+                modality.covers(encoded[0])
+            return
+        for row in encoded:
+            left, top, right, bottom = modality.covers(row)
+            assert left < right and top < bottom
+
     def test_fitting_twice_gives_the_same(self, kind):
         modality, inputs = kind.example()
         first, second = modality.fit(inputs, seed=0), modality.fit(iter(inputs), seed=0)

@@ -269,6 +269,15 @@ def _(folder: Path, patch: Patch) -> object:
     return convert(fitted(folder), folder / "there")
 
 
+@provokes("PicturesAreRows")
+def pictures_for_a_corpus(tmp_path: Path, patch: Patch) -> None:
+    from zhuji.data.corpus.settings import TextsSettings
+    from zhuji.data.corpus.texts import Texts
+
+    (tmp_path / "1.png").write_bytes(b"a picture")
+    Texts(TextsSettings(path=str(tmp_path)))
+
+
 @provokes("NotEmpty")
 def _(folder: Path, patch: Patch) -> object:
     from tests.painter import painter

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zhuji.core.units import Batch, Features, Ratio, Units
+from zhuji.core.units import Batch, Features, Ratio, Units, Wanted
 
 
 @pytest.mark.parametrize("grid", [(5,), (3, 4)])
@@ -61,3 +61,11 @@ def test_a_ratio_keeps_the_graph_of_its_total() -> None:
     Ratio((weight * 3).sum(), torch.tensor(4)).mean().backward()
     assert weight.grad is not None
     assert weight.grad.item() == 0.75
+
+
+def test_what_chance_puts_into_a_row_is_decided_by_its_seed() -> None:
+    noise = Wanted(seeds=(4, 9, 4)).noise(3, 2)
+    assert noise.shape == (3, 3, 2)
+    assert torch.equal(noise[0], noise[2]) and not torch.equal(noise[0], noise[1])
+    assert torch.equal(Wanted(seeds=(9,)).noise(3, 2)[0], noise[1])
+    assert Wanted(seeds=()).noise(3).shape == (0, 3)

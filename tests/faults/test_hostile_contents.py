@@ -121,3 +121,33 @@ def test_tokenizers(folder, case):
     path.write_text(json.dumps(tokenizer, ensure_ascii=False))
     with pytest.raises(BundleError):
         open_bundle(sealed(folder))
+
+
+MARKED = {"user": {"before": "Q", "after": "|"}, "assistant": {"before": "A", "after": "|"}, "marks": ["|"], "ends": ["|"]}
+CHATS = {
+    "a template": {**MARKED, "template": "{{ ''.__class__ }}"},
+    "a text for a template": "{{ ''.__class__ }}",
+    "no marks": {**MARKED, "marks": []},
+    "many marks": {**MARKED, "marks": ["|"] * 10_000},
+    "a long mark": {**MARKED, "marks": ["|", "x" * 10_000_000]},
+    "a long text": {**MARKED, "begin": "x" * 4_000_000},
+    "no turns": {**MARKED, "user": {"before": "", "after": ""}},
+    "half a character": {**MARKED, "begin": "\ud800"},
+    "no object": [MARKED],
+    "another role": {**MARKED, "tool": {"before": "|"}},
+}
+
+
+@pytest.mark.parametrize("case", CHATS)
+def test_chat_formats(case, tmp_path):
+    """The same settings without what is wrong with them are a format."""
+    from tests.model import writers
+    from zhuji.data.infer import Roles
+    from zhuji.data.settings import CleanSettings
+    from zhuji.model.bundle import save
+
+    save(writers.writer(), tmp_path / "b", clean=CleanSettings(), roles=Roles(text=("text",)))
+    with pytest.raises(BundleError):
+        open_bundle(reconfigured(tmp_path / "b", lambda config: config["task"].update(chat=CHATS[case])))
+    if case != "a long mark":
+        assert open_bundle(reconfigured(tmp_path / "b", lambda config: config["task"].update(chat=MARKED))).model.task.chat

@@ -20,8 +20,8 @@ def rows(number: int, width: int, seed: int, shift: float = 0.0) -> np.ndarray:
 def frechet_by_root(a: np.ndarray, b: np.ndarray) -> float:
     """Heusel et al. 2017, equation 6, word for word."""
     one, two = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    root = sqrtm(one @ two)
-    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(one + two - 2 * root.real))
+    root = np.asarray(sqrtm(one @ two))
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(one + two - 2 * np.real(root)))
 
 
 @pytest.mark.parametrize(("first", "second", "width"), [(200, 300, 8), (60, 50, 40), (400, 90, 20)])

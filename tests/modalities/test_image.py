@@ -228,3 +228,34 @@ class TestVaried:
         dark = before < 0.5
         share = (after / before)[dark & (before > 0.1)]
         assert 0.5 <= share[0] <= 1.5 and torch.allclose(share, share[0].expand_as(share), atol=1e-4)
+
+
+@pytest.mark.parametrize("patch", [1, 4])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_comes_back_as_it_went_in(patch: int, channels: int) -> None:
+    pictures = [written(noise(8, 12)) for _ in range(3)]
+    modality = Image(size=(8, 12), patch=patch, channels=channels).fit(pictures)  # type: ignore[arg-type]
+    plain = Image(size=(8, 12), channels=channels).fit(pictures)  # type: ignore[arg-type]
+    units = modality.collate(modality.encode(pictures), modality.grid)
+    assert units.values is not None
+    for found, row in zip(modality.pictured(units.values), plain.encode(pictures), strict=True):
+        assert found.dtype == np.uint8 and row.values is not None and np.array_equal(found, row.values)
+
+
+def test_values_beyond_black_and_white_are_cut_off() -> None:
+    modality = Image(size=(2, 2), channels=1).fit([written(noise(4, 4))])
+    [dark, light] = modality.pictured(torch.tensor([-100.0, 100.0])[:, None, None, None].expand(2, 2, 2, 1))
+    assert not dark.any() and (light == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("resize", "expected"), [("fit", (0, 0, 60, 30)), ("pad", (0, -15, 60, 45)), ("crop", (15, 0, 45, 30))]
+)
+def test_its_grid_lies_where_a_box_says_it_lies(resize, expected):
+    """The grid's own corners, put back by the way that boxes go back."""
+    raw = image._written(np.zeros((30, 60, 3), np.uint8))
+    modality = Image(size=(12, 12), resize=resize).fit([raw])
+    (row,) = modality.encode([raw])
+    assert modality.covers(row) == pytest.approx(expected, abs=1e-4)
+    (one,) = modality.unplaced(Prediction(({"label": "a", "score": 1.0, "box": [0.0, 0.0, 1.0, 1.0]},)), row).answer
+    assert modality.covers(row) == pytest.approx(one["box"], abs=1e-4)

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scipy import stats
 
 from zhuji.core.units import Units
-from zhuji.nn.chance import Places, chance, chosen, fingerprint, numbered
+from zhuji.nn.chance import Places, chance, chosen, fingerprint, numbered, settled_noise
 
 
 def text(rows, width):
@@ -112,3 +113,16 @@ def test_places_read_and_write_a_grid():
 
 def test_numbers_count_real_units():
     assert numbered(torch.tensor([[True, False, True]]))[0, ::2].tolist() == [0, 1]
+
+
+def test_settled_noise_is_normal_and_a_rows_own():
+    rows = torch.arange(2000) * 12345
+    before = torch.random.get_rng_state()
+    noise = settled_noise(rows, 50)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(noise[7:9], settled_noise(rows[7:9], 50)) and noise.dtype == torch.float32
+    # 100,000 numbers: deviation of the mean 0.003, of correlations 0.003.
+    assert abs(float(noise.mean())) < 0.015 and abs(float(noise.std()) - 1) < 0.015
+    assert stats.kstest(noise.flatten().numpy(), "norm").pvalue > 1e-3
+    for a, b in ((noise[:, 1:], noise[:, :-1]), (noise[1:], noise[:-1])):
+        assert abs(float(torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1])) < 0.015

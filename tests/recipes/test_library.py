@@ -25,8 +25,9 @@ def _verb(name: str) -> str:
 
 OTHERS = ("finetune", "tagger", "detector")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
-PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image"]
-CLASSIFIERS = [name for name in LABELLED if name not in PICTURES]
+DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
+PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
+CLASSIFIERS = [name for name in LABELLED if name not in PICTURES + DRAWING]
 FOUNDATIONS = [name for name in recipes.names() if _verb(name) == "zhuji pretrain CORPUS"]
 
 
@@ -70,6 +71,24 @@ def test_detection_is_whole() -> None:
     assert task.classes == ("cell",) and 300_000 < model.parameter_count < 1_000_000
 
 
+@pytest.mark.parametrize("name", DRAWING)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_drawing_is_whole(name: str, channels: int) -> None:
+    run = compose(recipes.layer(name), {"data": {"path": "x"}}, sets=[f"modality.channels={channels}"])
+    modality = build(Modality, run.modality)
+    assert isinstance(modality, Image)
+    task = build(Task, run.task).fit([Record(str(number), Picture("x"), label=str(number % 10)) for number in range(20)])
+    with torch.device("meta"):
+        model = assemble(modality, build(Backbone, run.backbone), task)
+    assert task.draws and len(task.classes) == 10 and 300_000 < model.parameter_count < 2_000_000
+    kind, _, side = name.partition("-")
+    assert task.plain()["kind"] == kind and modality.size == (int(side), int(side))
+
+
+def test_there_is_a_recipe_for_every_kind_and_two_sizes() -> None:
+    assert {f"{kind}-{side}" for kind in ("gan", "vae", "diffusion") for side in (28, 32)} == set(DRAWING)
+
+
 def test_translation_is_whole() -> None:
     run = compose(recipes.layer("transformer-mt"), {"data": {"path": "x.csv"}})
     modality = build(Modality, {**run.modality, "vocab_size": 300}).fit(["good one", "eine gute"])
@@ -85,6 +104,10 @@ def test_every_recipe_is_whole(name: str) -> None:
     task = build(Task, {**run.task, "name": "classify"}).fit(records)
     assert assemble(modality, build(Backbone, run.backbone), task).parameter_count > 0
     build(Task, {**run.task, "name": "regress"})
+
+
+UNLABELLED = ("simclr", "mae")
+"""Recipes that learn from pictures without labels."""
 
 
 @pytest.mark.parametrize(("name", "millions"), [("resnet-20", 0.27), ("resnet-18", 11.7), ("vgg-11", 9.2), ("vit-tiny", 2.7)])
@@ -113,7 +136,7 @@ def test_pictures_are_no_corpus(tmp_path: Path) -> None:
 
 
 def test_all_recipes_over_pictures_are_known() -> None:
-    assert set(PICTURES) == {"resnet-20", "resnet-18", "vgg-11", "vit-tiny"}
+    assert set(PICTURES) == {"resnet-20", "resnet-18", "vgg-11", "vit-tiny", *UNLABELLED}
 
 
 def test_bilstm_is_the_article_s_network() -> None:
@@ -140,3 +163,12 @@ def test_a_file_of_one_s_own(tmp_path: Path) -> None:
         recipes.layer(str(tmp_path / "none.yaml"))
     with pytest.raises(UnknownName, match="bilstm"):
         recipes.layer("no-such")
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_what_learns_from_pictures_without_labels_is_whole(name: str) -> None:
+    run = compose(recipes.layer(name), {"data": {"path": "x"}})
+    modality = build(Modality, run.modality).normalising([0.5] * 3, [0.5] * 3)
+    task = build(Task, run.task)
+    assert task.needs == "nothing" and modality.varies
+    assert assemble(modality, build(Backbone, run.backbone), task).parameter_count > 250_000

@@ -78,7 +78,8 @@ def start(*words: str, prefix: Sequence[str] = ()) -> Live:
 
 @cache
 def server() -> str:
-    """The address of one server for all tests of this process: `pets` tells classes, `gpt` writes."""
-    live = start(f"pets={made.of_task('classify')}", f"gpt={made.writer()}", "--set", "serve.threads=1")
+    """The address of one server for all tests of this process: `pets` tells classes, `gpt` writes, `talk` answers."""
+    models = (f"pets={made.of_task('classify')}", f"gpt={made.writer()}", f"talk={made.talker()}")
+    live = start(*models, "--set", "serve.threads=1")
     atexit.register(live.stop)
     return live.url

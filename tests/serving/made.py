@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.contracts.properties import Cell
-from tests.model import writers
+from tests.model import talkers, writers
 from tests.trained import folder
 from zhuji.core import lookup
 from zhuji.core.contracts import Backbone, Modality, Task
@@ -39,6 +39,12 @@ def of_task(name: str) -> Path:
 def writer() -> Path:
     """A bundle whose model goes on with texts; it was never taught, but is sure enough of itself for a float's last digit not to matter."""
     return _saved(writers.writer(loud=3.0), [])
+
+
+@cache
+def talker() -> Path:
+    """A bundle whose model was taught what animals say."""
+    return _saved(talkers.talker(), [])
 
 
 def _saved(model: Model, golden: Sequence[Any]) -> Path:

@@ -32,6 +32,14 @@ def test_facts_are_those_of_the_model():
     assert facts.parameters == sum(weight.numel() for weight in predictor.model.parameters())
 
 
+def test_who_can_be_talked_with():
+    assert [facts_of(open_bundle(path)).chats for path in (made.talker(), made.writer(), house.bundle())] == [
+        True,
+        False,
+        False,
+    ]
+
+
 def test_without_golden_rows_facts_are_known_all_the_same():
     predictor = open_bundle(house.bundle())
     predictor.golden = ()

@@ -6,11 +6,12 @@ import base64
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests import trained
-from tests.serving import house
+from tests.serving import house, made
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.lookup import find
 from zhuji.core.records import Picture
@@ -20,6 +21,7 @@ from zhuji.data.settings import CleanSettings
 from zhuji.model import golden
 from zhuji.model.assembly import assemble
 from zhuji.model.bundle import open_bundle, save
+from zhuji.model.explain import explain
 from zhuji.model.predictor import Predictor
 
 
@@ -118,3 +120,26 @@ def test_a_picture_for_a_model_of_texts_is_refused():
     assert answer.status_code == 422
     file = {"file": ("a.png", pictures.read_bytes(raws()[0]), "image/png")}
     assert house.post(house.settings(), "/predict", files=file).status_code == 415
+
+
+def test_an_explanation_is_the_map_of_python():
+    found = house.post(told(), "/explain", json={"input": sent(raws()[0])}).json()
+    (expected,) = explain(open_bundle(bundle()), raws()[0])
+    assert found["about"] == expected.about == found["prediction"]["answer"] and found["parts"] == []
+    assert np.array(found["map"]) == pytest.approx(expected.map, abs=1e-4)
+    assert found["covers"] == pytest.approx(expected.covers) and found["size"] == list(expected.size)
+    other = next(name for name in open_bundle(bundle()).model.task.classes if name != expected.about)
+    assert house.post(told(), "/explain", json={"input": sent(raws()[0]), "about": other}).json()["about"] == other
+
+
+def test_objects_are_explained_one_at_a_time():
+    answer = house.post(house.settings(made.of_task("detect")), "/explain", json={"input": sent(raws()[0])}).json()
+    assert answer["prediction"]["answer"] == [] and answer["about"] is None and answer["parts"] == []
+
+
+@pytest.mark.parametrize(
+    "raw", [{"picture": base64.b64encode(b"x" * 99).decode()}, {"picture": "?"}, {"path": "/etc/passwd"}, "a text"]
+)
+def test_what_is_no_picture_cannot_be_explained(raw):
+    answer = house.post(told(), "/explain", json={"input": raw})
+    assert 400 <= answer.status_code < 500 and answer.json()["error"]["message"]

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
 from tests.serving import house
+from tests.serving import made as bundles
 from zhuji.serving.app import create
 
 EXAMPLES = 6
@@ -76,6 +77,6 @@ def fuzzed(told, examples):
 
 @pytest.mark.filterwarnings("ignore")
 def test_nothing_that_the_description_leads_to_is_a_500():
-    found = fuzzed(house.settings(house.bundle(), house.writing_bundle(), written_units=16), EXAMPLES)
+    found = fuzzed(house.settings(house.bundle(), house.writing_bundle(), bundles.talker(), written_units=16), EXAMPLES)
     assert {"POST /predict", "POST /generate", "POST /nearest", "POST /explain", "GET /models"} <= set(found)
     assert any(200 in statuses for statuses in found.values())

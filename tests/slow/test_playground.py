@@ -15,6 +15,7 @@ from tests import trained
 from tests.browser import violations
 from tests.serving import house
 from tests.serving.browser import browsing, choose, send, watched
+from tests.serving.made import PICTURED
 from tests.serving.pretend import HARD
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.lookup import find, names
@@ -31,6 +32,8 @@ from zhuji.tools import nearest
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 TEXTS = ["the cat sat on the mat", HARD, "筑基：从头开始 😀", "one two three four five six seven eight nine ten " * 30]
 SEVERAL = "several"
+TASKS = [name for name in names(Task) if name not in (*PICTURED, "generate")]
+"""Those over texts; pictures: `test_playground_pictures.py`."""
 SIZES = [(320, 640), (390, 844), (768, 1024), (1280, 800), (1920, 1080)]
 
 
@@ -54,7 +57,7 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     """A bundle for each task, by the task's name."""
     place = tmp_path_factory.mktemp("models")
     made = {name: house.write(place / name, backbone="recurrent" if name in ("tag", "translate") else "transformer", task=name)
-            for name in names(Task) if name != "next_unit"}  # fmt: skip
+            for name in TASKS if name != "next_unit"}  # fmt: skip
     return {**made, "next_unit": house.writing_bundle(), SEVERAL: several_classes(place / SEVERAL), "pets": trained.run()}
 
 
@@ -111,7 +114,7 @@ def told(prediction: Any) -> Any:
     return list(prediction.answer) if isinstance(prediction.answer, tuple) else prediction.answer
 
 
-@pytest.mark.parametrize("name", [*names(Task), SEVERAL])
+@pytest.mark.parametrize("name", [*TASKS, SEVERAL])
 def test_the_page_shows_what_python_answers(view, predictors, name):
     page = view.open("lang=en&theme=light")
     judge(page, name)
@@ -141,7 +144,7 @@ def test_every_kind_is_clean_in_both_languages_and_themes(view, predictors, lang
     page = view.open("lang=en&theme=light")
     page.locator(f"#language [value={language}]").check()
     page.locator(f"#theme [value={theme}]").check()
-    for name in [*names(Task), SEVERAL]:
+    for name in [*TASKS, SEVERAL]:
         choose(page, name)
         send(page, "the cat sat on the mat")
         assert violations(page) == [], name
@@ -153,7 +156,7 @@ def test_every_kind_is_clean_in_both_languages_and_themes(view, predictors, lang
 def test_nothing_sticks_out_on_any_screen(browser, address, size):
     with watched(browser, address, viewport={"width": size[0], "height": size[1]}) as view:
         page = view.open("lang=en")
-        for name in [*names(Task), SEVERAL]:
+        for name in [*TASKS, SEVERAL]:
             judge(page, name)
             send(page, "https://" + "a" * 200 + " the cat " * 5)
             assert page.evaluate("document.documentElement.scrollWidth") <= size[0], name

@@ -62,7 +62,7 @@ def test_the_page_and_what_it_needs(app: Any) -> None:
 def test_a_report_is_given_out_with_everything_in_it_disarmed(app: Any) -> None:
     status, headers, body = ask(app, "/runs/001-a/report.html")
     assert (status, headers["content-security-policy"]) == (200, REPORT_POLICY) and "its own report" in body
-    assert "sandbox" in REPORT_POLICY and "script" not in REPORT_POLICY
+    assert "sandbox" in REPORT_POLICY and "script" not in REPORT_POLICY and "img-src data:;" in REPORT_POLICY
 
 
 @pytest.mark.parametrize(

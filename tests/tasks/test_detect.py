@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from zhuji.core.errors import BadSetting, ImpossiblePair
+from zhuji.core.answers import About, Prediction
+from zhuji.core.errors import BadSetting, ImpossiblePair, UnknownName
 from zhuji.core.records import Box, Record
 from zhuji.core.units import Batch, Features, Units, UnitSpec
 from zhuji.model.assembly import stacked
@@ -222,3 +224,35 @@ def test_from_photographs_with_marks_to_answers(tmp_path):
             assert one["label"] in ("red", "blue") and 0.4 <= one["score"] <= 1
             left, top, right, bottom = one["box"]
             assert 0 <= left < right <= 64 and 0 <= top < bottom <= 48, "pixels of the photograph, not of the grid"
+
+
+def test_an_object_is_asked_for_by_rank_class_or_number():
+    box = [0.0, 0.0, 0.5, 0.5]
+    answer = Prediction(
+        tuple({"label": label, "score": score, "box": box} for label, score in (("b", 0.9), ("a", 0.8), ("b", 0.7)))
+    )
+    task = Detect.example().task
+
+    def number(asked):
+        return [one.first for one in task.abouts(answer, asked)]
+
+    assert (number(None), number("a"), number("b"), number("3"), number("c")) == ([0], [1], [0], [2], [])
+    assert task.abouts(answer, "a")[0].box == tuple(box) and task.abouts(Prediction(())) == []
+    for asked in ("4", "0", "-1", "cat"):
+        with pytest.raises(UnknownName):
+            task.abouts(answer, asked)
+
+
+def test_how_much_an_object_is_said_to_stand_there():
+    """The score of the class times the overlap, at the place where that is highest; places that are none do not count."""
+    task = Detect.example().task
+    where = torch.tensor([[[0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 0.5, 1.0], [0.5, 0.5, 1.0, 1.0], [0.0, 0.0, 0.5, 0.5]]])
+    logits = torch.full((1, 4, 3), -20.0)
+    logits[0, :, 1] = torch.tensor([0.0, 3.0, 9.0, 9.0])
+    logits.requires_grad_()
+    outputs = {"logits": logits, "boxes": where, "places": where, "real": torch.tensor([[True, True, True, False]])}
+    spoken = task.spoken_for(outputs, About("b", box=(0.0, 0.0, 0.5, 0.5)))
+    assert spoken.tolist() == pytest.approx([max(0.5, 0.5 / (1 + math.exp(-3.0)))])
+    spoken.sum().backward()
+    assert logits.grad is not None and logits.grad[0, 0, 1] > 0
+    assert task.spoken_for(outputs, About("b", box=(0.5, 0.0, 1.0, 0.5))).item() == 0

@@ -11,6 +11,7 @@ from tests import pictured, trained
 from zhuji.core.contracts import Prediction
 from zhuji.core.errors import BadSetting
 from zhuji.core.records import Picture
+from zhuji.core.unreadable import NotEmpty
 from zhuji.data.ledger import Ledger
 from zhuji.model.bundle import open_bundle
 from zhuji.tools._copies import Copies
@@ -60,7 +61,7 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     predictor = pictured.result().load().predictor
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a").write_text("x")
-    with pytest.raises(BadSetting, match="new or empty"):
+    with pytest.raises(NotEmpty, match="new or empty"):
         Copies(tmp_path / "full", predictor)
     with pytest.raises(BadSetting, match="read pictures"):
         list(predict(open_bundle(trained.run()), ["a text"], Ledger(), draw=tmp_path / "new"))

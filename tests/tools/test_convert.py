@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from tests.model.huggingface.made import folder, model, states
-from zhuji.core.errors import NotABundle, RunExists
+from tests.model.talkers import talker
+from zhuji.core.errors import ImpossiblePair, NotABundle, RunExists
+from zhuji.data.chat import named
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.model.bundle import open_bundle, save
@@ -36,3 +38,18 @@ def test_nothing_is_overwritten_and_nothing_comes_of_nothing(tmp_path):
         convert(folder(tmp_path / "theirs"), tmp_path)
     with pytest.raises(NotABundle):
         convert(tmp_path / "nowhere", tmp_path / "there")
+
+
+def test_a_format_is_given_on_the_way(tmp_path):
+    chat = named()["plain"]
+    place = folder(tmp_path / "theirs", "llama", {"name": "next_unit"})
+    with pytest.raises(ImpossiblePair, match="give back the mark"):
+        convert(place, tmp_path / "ours", chat)  # its words forget blanks
+    with pytest.raises(ImpossiblePair, match="chat format"):
+        convert(folder(tmp_path / "vectors"), tmp_path / "ours", chat)
+    save(talker(), tmp_path / "chatml", clean=CleanSettings(), roles=Roles(text=("text",)))
+    convert(tmp_path / "chatml", tmp_path / "there", chat)
+    assert read(tmp_path / "there").model.task.chat == chat
+    convert(tmp_path / "there", tmp_path / "back", named()["zephyr"])
+    assert open_bundle(tmp_path / "back").model.task.chat == named()["zephyr"]
+    assert not (tmp_path / "ours").exists()

@@ -12,6 +12,7 @@ from PIL import Image
 from tests import pictured
 from tests.painter import painter
 from zhuji.core.errors import BadSetting, ImpossiblePair, NotABundle, TooFewRows
+from zhuji.core.records import Record
 from zhuji.data.prepare import prepare
 from zhuji.metrics.generated import Gaussian, frechet
 from zhuji.model.bundle import open_bundle
@@ -45,11 +46,16 @@ def pngs(folder: Path, arrays: list[np.ndarray]) -> list[Path]:
     return paths
 
 
+@cache
+def records(split: str) -> list[Record]:
+    run = read_run(pictured.result().run)
+    return prepare(run.data, run.seed).split(split)
+
+
 def real(split: str) -> list[np.ndarray]:
     """The run's own pictures as the painter's modality decodes them."""
-    run = read_run(pictured.result().run)
-    records = prepare(run.data, run.seed).split(split)
-    return [row.values for row in painter().model.modality.encode([r.input for r in records]) if row.values is not None]
+    rows = painter().model.modality.encode([record.input for record in records(split)])
+    return [row.values for row in rows if row.values is not None]
 
 
 def test_the_distance_is_that_of_the_classifiers_features(tmp_path: Path) -> None:
@@ -91,8 +97,8 @@ def _bytes(pixels: np.ndarray) -> list[bytes]:
 
 
 def test_better_pictures_are_nearer_and_copies_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    distances = {noise: measured(painter(noise)).scores["frechet"]["drawn"] for noise in (0.2, 3.0)}
-    assert distances[0.2] and distances[3.0] and distances[0.2].value < distances[3.0].value
+    near, far = (measured(painter(noise)).scores["frechet"]["drawn"] for noise in (0.2, 3.0))
+    assert near and far and near.value < far.value
     assert noisy().copies["pixels"]["nearer"] < 0.9 and noisy().copies["pixels"]["equal"] == 0
     learned = real("train")
     monkeypatch.setattr(tool, "drawing", lambda model, settings: iter([learned[i % len(learned)] for i in range(30)]))
@@ -102,6 +108,8 @@ def test_better_pictures_are_nearer_and_copies_are_found(monkeypatch: pytest.Mon
         assert of["nearer"] == of["suspects"] == 1.0 and of["median"] < 1e-6 < of["median_of_real"]
         assert [twin.place for twin in copied.twins[kind]] == [i % len(learned) for i in range(30)]
         assert {twin.closer for twin in copied.twins[kind]} == {1.0}
+    files = [Path(record.input.path).name for record in records("train")]
+    assert [twin.name for twin in copied.twins["pixels"]] == [files[i % len(files)] for i in range(30)]
     assert (copied.copies["pixels"]["equal"], copied.copies["pixels"]["equal_of_real"]) == (30, 0)
     assert copied.scores["precision"]["drawn"].value == 1  # pyright: ignore[reportOptionalMemberAccess]
 

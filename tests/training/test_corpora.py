@@ -1,6 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 
+from tests.model.talkers import asked, untaught
+from tests.parity import conversations as there
 from zhuji.core.errors import BadSetting, DamagedFile, MissingFile
 from zhuji.core.seed import stream
 from zhuji.data.corpus.packed import Packed
@@ -9,6 +13,7 @@ from zhuji.data.corpus.shards import Corpus
 from zhuji.data.corpus.whole import Whole
 from zhuji.modalities.spelled import Spelled
 from zhuji.modalities.text import Text
+from zhuji.model.chat import Chat
 from zhuji.training import corpora
 
 WORDS = [a + b + c for a in "bdgklmprst" for b in "aeiou" for c in "nrst"]
@@ -99,3 +104,40 @@ def test_paths_become_absolute(tmp_path, monkeypatch):
     plain = corpora.absolute(CorpusSettings.parse({"sources": ["a.txt"], "exclude": [{"path": "b.csv", "split": "test"}]}))
     assert plain["sources"][0]["path"] == str(tmp_path / "a.txt")
     assert plain["exclude"][0] | {"path": str(tmp_path / "b.csv"), "split": "test"} == plain["exclude"][0]
+
+
+def talks(tmp_path):
+    """A file of conversations, and of lines that hold none."""
+    rows = [cell(f"What is {n}?", f"It is {n}.") for n in range(40)] + [cell("a<|im_end|>", "b"), [], "hello"]
+    (tmp_path / "talks.jsonl").write_text("\n".join(json.dumps({"messages": row}) for row in rows))
+    return CorpusSettings.parse(
+        {"sources": [str(tmp_path / "talks.jsonl")], "chat": "chatml", "quality": None, "duplicates": "exact"}
+    )
+
+
+def cell(*texts):
+    return [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("special", [(), ("<|im_start|>", "<|im_end|>")], ids=["marks are text", "marks are special tokens"])
+def test_conversations_are_learned_as_they_are_led(special, tmp_path):
+    """Up to the answer the ids are those that a model is asked with."""
+    modality = there.read(there.written(there.vocabulary("bytes", special), tmp_path / "vocabulary"))
+    ready = corpora.ready(talks(tmp_path), modality, tmp_path / "cache", seed=0)
+    chat = Chat(untaught(modality, "chatml"))
+    found = [
+        row.arrays["ids"].tolist() for n in range(4) for row in Whole([Corpus(ready.folder)], 4096, 0, batch_rows=10).rows(n)
+    ]
+    asked_with = [list(chat.read(asked(f"What is {n}?"))) for n in range(40)]
+    assert all(any(ids[: len(begin)] == begin for begin in asked_with) for ids in found) and len(found) >= 36
+    causes = Corpus(ready.folder).manifest.ledger["causes"]["dropped"]
+    assert causes == {"a mark in what is said": 1, "no conversation": 2}
+
+
+def test_another_format_is_another_corpus(tmp_path):
+    modality = there.read(there.written(there.vocabulary("bytes", ()), tmp_path / "vocabulary"))
+    first, second = (
+        corpora.ready(settings, modality, tmp_path / "cache", seed=0).folder
+        for settings in (talks(tmp_path), CorpusSettings.parse({**talks(tmp_path).plain(), "chat": "plain"}))
+    )
+    assert first != second

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests import made_up
-from zhuji.core.errors import ChangedSinceStart, NothingToResume, RunExists, TooFewRows
+from zhuji.core.errors import ChangedSinceStart, ImpossiblePair, NothingToResume, RunExists, TooFewRows
 from zhuji.model.bundle import open_bundle
 from zhuji.model.parity import reopened
 from zhuji.training import folder as places
@@ -124,3 +124,12 @@ def test_nothing_left_is_said(tmp_path: Path) -> None:
     with pytest.raises(TooFewRows):
         pretrain.fit(plan(path, "corpus.quality={}"), tmp_path / "run", progress=False)
     assert not (tmp_path / "run" / places.START).exists()
+
+
+def test_a_tokenizer_that_would_lose_the_marks_of_a_chat_is_refused_before_anything_is_learned(
+    texts: Path, tmp_path: Path
+) -> None:
+    words = ("task={name: next_unit, chat: chatml}", "modality={name: text, tokenizer: words, vocab_size: 400, max_units: 64}")
+    with pytest.raises(ImpossiblePair, match="give back the mark"):
+        pretrain.fit(plan(texts, *words), tmp_path / "run", progress=False)
+    assert not (tmp_path / "run" / places.METRICS).exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zhuji.core.errors import BadSetting, UnknownKey
+from zhuji.data.chat import named
 from zhuji.training.pretraining import Pretraining, compose, is_pretraining
 
 
@@ -26,3 +27,14 @@ def test_wrong_words() -> None:
         compose({"corpus": {"sources": []}})
     with pytest.raises(UnknownKey):
         compose({"corpus": {"sources": ["a.txt"]}, "packs": 3})
+
+
+def test_conversations_are_learned_in_the_format_in_which_they_are_led() -> None:
+    run = Pretraining.parse({"corpus": {"sources": ["a.jsonl"]}, "task": {"name": "next_unit", "chat": "chatml"}})
+    assert run.corpus.chat == named()["chatml"]
+    assert Pretraining.parse(run.plain()) == run
+    other = compose({"corpus": {"sources": ["a.jsonl"], "chat": "plain"}, "task": {"name": "next_unit", "chat": "chatml"}})
+    assert other.corpus.chat == named()["plain"]
+    assert compose({"corpus": {"sources": ["a.txt"]}}).corpus.chat is None
+    with pytest.raises(BadSetting, match="one of: chatml"):
+        compose({"corpus": {"sources": ["a.txt"]}}, sets=["corpus.chat=chatty"])

@@ -5,6 +5,7 @@ from zhuji.api.foundation import corpus as corpus
 from zhuji.api.foundation import pretrain as pretrain
 from zhuji.api.foundation import tokenizer as tokenizer
 from zhuji.api.models import benchmark as benchmark
+from zhuji.api.models import chat as chat
 from zhuji.api.models import convert as convert
 from zhuji.api.models import embed as embed
 from zhuji.api.models import explain as explain
@@ -18,6 +19,8 @@ from zhuji.api.models import retrieval as retrieval
 from zhuji.api.models import stream as stream
 from zhuji.api.pictures import draw as draw
 from zhuji.api.pictures import realism as realism
+from zhuji.api.pictures import robustness as robustness
+from zhuji.api.pictures import stylise as stylise
 from zhuji.api.runs import Handle as Handle
 from zhuji.api.runs import Result as Result
 from zhuji.api.runs import check as check

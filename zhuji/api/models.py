@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zhuji.model.generate import GenerateSettings
     from zhuji.model.predictor import Predictor
     from zhuji.tools.benchmark import Benchmark
+    from zhuji.tools.chat import Conversation
     from zhuji.tools.convert import Conversion
     from zhuji.tools.embed import Embedded
     from zhuji.tools.explain import ExplainedRow
@@ -51,6 +52,20 @@ def stream(model: str | Path, prompt: str, *, seed: int = 0, sets: Sequence[str]
     return work(_opened(model), prompt, settings)
 
 
+def chat(
+    model: str | Path, *, system: str | None = None, seed: int = 0, sets: Sequence[str] = (), **options: Any
+) -> Conversation:
+    """A conversation with a model that has a chat format: `"".join(conversation.say("Hello!"))`. `system`: what it is told first; `options` and
+    `sets` as of `generate`.
+
+    Raises ImpossiblePair for a model that cannot be talked with, BadSetting, MissingExtra, and what opening raises."""
+    from zhuji.data.chat import Message
+    from zhuji.tools.chat import Conversation
+
+    told = [] if system is None else [Message("system", system)]
+    return Conversation(_opened(model), _how(options, seed, sets), told)
+
+
 def _how(options: Mapping[str, Any], seed: int, sets: Sequence[str]) -> GenerateSettings:
     from zhuji.model.generate import GenerateSettings
 
@@ -78,20 +93,26 @@ def explain(
     ledger: Ledger | None = None,
     *,
     about: str | None = None,
+    draw: str | Path | None = None,
     seed: int = 0,
     sets: Sequence[str] = (),
     **columns: Any,
 ) -> Iterator[ExplainedRow]:
-    """Which parts of each input speak for its answer, row by row. `inputs`: one text, a `Path` to a file of rows, or an iterable of both;
-    `about`: a class, or of tags a word, in place of what was answered. Rows that cannot be read are dropped in `ledger`. Nothing is left to
-    chance, so `seed` changes nothing.
+    """Which parts of each input speak for its answer, row by row. `inputs`: one text, a `Path` to a picture or a file of rows, or an iterable of both;
+    `about`: a class, of tags a word, of objects a number, in place of what was answered. `draw`: a folder, new or empty, for copies of the pictures
+    with what speaks for the answer laid over them. Rows that cannot be read are dropped in `ledger`. Nothing is left to chance, so `seed`
+    changes nothing.
 
-    Raises CannotExplain for a model that answers neither classes, nor a number, nor tags; UnknownName; what opening and reading raise."""
+    Raises CannotExplain for a model that answers neither classes, nor a number, nor tags, nor objects; UnknownName; NotEmpty; what opening and
+    reading raise."""
     from zhuji.data.ledger import Ledger
     from zhuji.tools.explain import explain as work
 
     sources = [inputs] if isinstance(inputs, str | Path) else inputs
-    return work(_opened(model), sources, Ledger() if ledger is None else ledger, about, sets=sets, columns=columns_of(columns))
+    return work(
+        _opened(model), sources, Ledger() if ledger is None else ledger, about, sets=sets, columns=columns_of(columns),
+        draw=None if draw is None else Path(draw),
+    )  # fmt: skip
 
 
 def perplexity(
@@ -181,12 +202,18 @@ def retrieval(
 
 
 def convert(source: str | Path, target: str | Path, *, sets: Sequence[str] = ()) -> Conversion:
-    """A Hugging Face folder as a bundle, or a run or bundle as a Hugging Face folder; there is nothing to set. Raises RunExists,
-    UnreadableModel, UnwritableModel, BadSetting, and what opening raises."""
+    """A Hugging Face folder as a bundle, or a run or bundle as a Hugging Face folder. `sets` may lay `task.chat=NAME`, or a description, on a
+    model that writes: how it is talked with. Raises RunExists, UnreadableModel, UnwritableModel, ImpossiblePair, BadSetting, and what opening
+    raises."""
+    from zhuji.tasks.next_unit import NextUnit
     from zhuji.tools.convert import convert as work
 
-    _nothing_to_set(sets)
-    return work(source, target)
+    asked = assignments(sets)
+    chat = asked.get("task", {}).get("chat") if set(asked) <= {"task"} else None
+    if asked and asked != {"task": {"chat": chat}}:
+        rule = in_language("must be task.chat=…: nothing else is set here", "须为 task.chat=…：此处没有其他可设置的内容")
+        raise BadSetting(key="--set", rule=rule, value=" ".join(sets))
+    return work(source, target, NextUnit.parse({"chat": chat}, "task").chat)
 
 
 def export(model: str | Path, to: str | Sequence[str], out: str | Path | None = None, *, sets: Sequence[str] = ()) -> Exported:

@@ -1,4 +1,5 @@
-"""What one does with a model that makes pictures, from Python: draw with it, and measure how like real ones its pictures are."""
+"""Pictures that a model makes or reads, from Python: draw, measure how like real ones they are, paint one picture like another, measure what
+a model makes of worse ones."""
 
 from __future__ import annotations
 
@@ -6,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zhuji.api._columns import columns_of
 from zhuji.core.config import assignments, overlay
 
 if TYPE_CHECKING:
     from zhuji.tools.draw import Drawn
     from zhuji.tools.realism import Realism
+    from zhuji.tools.robustness import Robustness
+    from zhuji.tools.stylise import Stylised
 
 
 def draw(
@@ -60,6 +64,29 @@ def realism(
     return found
 
 
+def stylise(
+    model: str | Path,
+    content: str | Path,
+    style: str | Path,
+    out: str | Path,
+    *,
+    seed: int = 0,
+    sets: Sequence[str] = (),
+    **options: Any,
+) -> Stylised:
+    """Write the picture `content`, painted like the picture `style`, to `out` (.png, .jpg or .webp), by what the stages of a trained
+    convolutional network see. `options` are those of `StyliseSettings` (`size`, `steps`, `style_weight`, …); `sets` lays `stylise.KEY=VALUE`
+    on them.
+
+    Raises ImpossiblePair for a network that keeps no plane, BadSetting, PictureError, and what opening raises."""
+    from zhuji.tools.stylise import StyliseSettings
+    from zhuji.tools.stylise import stylise as work
+
+    given = {"seed": seed, **{k: v for k, v in options.items() if v is not None}}
+    settings = StyliseSettings.parse(overlay(given, assignments(sets).get("stylise", {})), "stylise")
+    return work(opened(model), Path(content), Path(style), Path(out), settings)
+
+
 def opened(model: str | Path) -> Any:
     """The model's predictor; raises what `load` raises."""
     from zhuji.formats import open_model
@@ -67,3 +94,21 @@ def opened(model: str | Path) -> Any:
 
     threads.use(None)
     return open_model(model)
+
+
+def robustness(
+    model: str | Path,
+    data: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    sets: Sequence[str] = (),
+    **columns: Any,
+) -> Robustness:
+    """How much of a model's score is left when its pictures get worse, on `data` or on a run's own test split; written to `out` (RUN/robustness of a run by
+    default). `sets` lays `robustness.rows=…` on how many test pictures are looked at; `seed` draws these, the noise and the bootstrap.
+
+    Raises BadSetting for a model that reads no pictures, TooFewRows, and what opening and reading raise."""
+    from zhuji.tools.robustness import robustness as work
+
+    return work(model, data, out=None if out is None else Path(out), seed=seed, sets=sets, columns=columns_of(columns))

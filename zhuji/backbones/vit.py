@@ -29,11 +29,13 @@ _DEVIATION = 0.02
 class Vit(Backbone):
     """Pre-norm blocks of attention and feedforward with layer norm and GELU; every cell knows its row and column.
 
-    Only cells that are there are computed: those that a task hides, or that pad a picture, cost nothing (He et al. 2022, section 3).
+    Only cells that are there are computed: those that a task hides, or that pad a picture, cost nothing (He et al. 2022, section 3). What a
+    task tells of the row is added to every cell.
     """
 
     can_be_causal: ClassVar[bool] = False
     grids: ClassVar[tuple[int, ...]] = (2,)
+    takes: ClassVar[bool] = True
 
     width: int = Field(default=192, gt=0)
     layers: int = Field(default=12, gt=0)
@@ -126,6 +128,8 @@ class _Body(nn.Module):
 
     def forward(self, features: Features) -> Features:
         states, mask = self.entry(features.states).flatten(1, 2), features.mask.flatten(1)
+        if features.given is not None:
+            states = states + features.given.unsqueeze(1)
         recorded = torch.compiler.is_exporting()
         short = None if recorded else shortened(mask)
         real = mask if recorded else None if short is None else short.mask

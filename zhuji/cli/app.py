@@ -15,6 +15,7 @@ import typer
 
 from zhuji.cli import (
     about,
+    chatting,
     drawing,
     explaining,
     exporting,
@@ -43,10 +44,10 @@ app = typer.Typer(
 
 for _verb in (
     training.train, training.resume, training.distil, using.evaluate, using.predict, explaining.explain,
-    pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity,
-    drawing.draw, drawing.realism,
+    pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity, chatting.chat,
+    drawing.draw, drawing.realism, drawing.stylise,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert, exporting.export, pricing.benchmark,
-    looking.check, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
+    looking.check, looking.robustness, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip
     app.command(_verb.__name__)(_verb)
 

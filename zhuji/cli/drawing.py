@@ -1,4 +1,4 @@
-"""`draw`, `realism`: a model that makes pictures, and how real they look."""
+"""`draw`, `realism`, `stylise`: pictures that a model makes, how real they look, and one picture painted like another."""
 
 from __future__ import annotations
 
@@ -107,6 +107,50 @@ def _show_realism(screen: Console, found: Any) -> None:
         f"zhuji draw {run} --out PICTURES",
         f"zhuji predict {classifier} PICTURES",
         f"zhuji realism OTHER_RUN --by {classifier}",
+    ])  # fmt: skip
+
+
+def stylise(  # noqa: PLR0917 - the options of a verb
+    model: Annotated[
+        Path, typer.Argument(metavar="RUN|BUNDLE", help="A classifier of pictures with a convolutional backbone.")
+    ],
+    content: Annotated[Path, typer.Option("--content", metavar="PICTURE", help="What is shown.")],
+    style: Annotated[Path, typer.Option("--style", metavar="PICTURE", help="How it is painted.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A .png, .jpg or .webp file.")],
+    size: Annotated[int | None, typer.Option("--size", help="Pixels of the longer side; 256 by default.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps of the optimiser; 200 by default.")] = None,
+    style_weight: Annotated[
+        float | None, typer.Option("--style-weight", help="How much the style counts beside the content; 30 by default.")
+    ] = None,
+    as_json: Json = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the noise that is begun with.")] = 0,
+    sets: Sets = None,
+) -> None:
+    """Paint one picture like another, by what a trained network sees in both; --set stylise.KEY=VALUE reaches every setting."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        found = api.stylise(
+            model, content, style, out, size=size, steps=steps, style_weight=style_weight, seed=seed, sets=sets or ()
+        )
+        answer({"run": str(model), "content": str(content), "style": str(style), **found.as_dict()}, _show_stylised)
+
+
+def _show_stylised(screen: Console, found: Any) -> None:
+    wide, high = found["size"]
+    terminal.line(
+        screen, in_language("written", "已写入"), f"{found['file']}  {wide} × {high}  ({seconds_text(found['seconds'])})"
+    )
+    names = {"content": ("content", "内容"), "style": ("style", "风格"), "roughness": ("roughness", "粗糙")}
+    for name, first in found["first"].items():
+        terminal.line(screen, in_language(*names[name]), f"{first:.4g} → {found['last'][name]:.4g}")
+    run, file = shlex.quote(found["run"]), Path(found["file"])
+    again = f"zhuji stylise {run} --content {shlex.quote(found['content'])} --style {shlex.quote(found['style'])}"
+    other = shlex.quote(str(file.with_stem(f"{file.stem}-2")))
+    _next(screen, [
+        f"{again} --out {other} --style-weight {found['settings']['style_weight'] * 10:g}",
+        f"{again} --out {other} --size {2 * found['settings']['size']}",
+        f"zhuji predict {run} {shlex.quote(found['file'])}",
     ])  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`check`, `report`, `compare`, `studio`: looking at data, at runs, at two runs, at runs that go on."""
+"""`check`, `robustness`, `report`, `compare`, `studio`: looking at data, at worse data, at runs, at two runs, at runs that go on."""
 
 from __future__ import annotations
 
@@ -111,6 +111,49 @@ def report(
 def _show_report(screen: Console, found: Any) -> None:
     screen.print(terminal.printable(found["verdict"]))
     terminal.line(screen, in_language("report", "报告"), found["report"])
+
+
+def robustness(  # noqa: PLR0917 - the options of a verb
+    model: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="A model that reads pictures.")],
+    data: Annotated[str | None, typer.Argument(help="Labelled pictures; without it the run's own test split.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for numbers, chart and samples; RUN/robustness by default.")
+    ] = None,
+    image: Image = None,
+    label: Label = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    sets: Sets = None,
+) -> None:
+    """Score a model on pictures made worse: noise, blur, brightness, contrast, JPEG, pixels, in five severities."""
+    from zhuji import api
+
+    with terminal.speaking(as_json) as answer:
+        found = api.robustness(model, data, out=out, seed=seed, sets=sets or (), **data_options(image=image, label=label))
+        answer(found.as_dict(), _show_robustness)
+
+
+def _show_robustness(screen: Console, found: Any) -> None:
+    from zhuji.tools.robustness import names
+
+    shown = names()
+    header = [
+        in_language("severity", "严重程度"),
+        *(str(number) for number in range(1, len(next(iter(found["by"].values()))) + 1)),
+    ]
+    rows = [[shown[name], *map(terminal.interval_text, scores)] for name, scores in found["by"].items()]
+    clean = in_language("as they are", "原样")
+    terminal.line(
+        screen,
+        clean,
+        f"{found['metric']} {terminal.interval_text(found['clean'])}, {found['rows']:,} {in_language('pictures', '张图片')}",
+    )
+    terminal.table(screen, header, rows, title=found["metric"])
+    told = in_language("{} over all, {} of that on the pictures as they are", "总平均 {}，为原样图片得分的 {}")
+    kept = "–" if found["kept"] is None else f"{found['kept']:.1%}"
+    terminal.line(screen, in_language("mean", "平均"), told.format(terminal.number(found["mean"]), kept))
+    if found["out"]:
+        terminal.line(screen, in_language("written", "已写入"), found["out"])
 
 
 def compare(

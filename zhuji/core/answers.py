@@ -33,8 +33,10 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class About:
     """What of an answer is to be explained: the class, the number or the tag called `name`; of tags, that of the words `first` to `last`,
-    counted from 0."""
+    counted from 0; of objects, that the one of class `name` stands in `box` (left, top, right, bottom, as the answer has them), its answer being
+    number `first`, counted from 0."""
 
     name: str
     first: int = 0
     last: int = 0
+    box: tuple[float, float, float, float] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Self, Union, cast, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, Union, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -61,6 +61,8 @@ def _settings_at(cls: type[BaseModel], path: Iterable[Any]) -> type[BaseModel]:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
+    if get_origin(annotation) is Annotated:
+        return _model_in(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
     return None
@@ -80,6 +82,7 @@ _CHINESE = {
     **dict.fromkeys(("tuple_type", "list_type"), "必须是列表"), "string_type": "必须是文本", "finite_number": "必须是有限的数值",
     "greater_than": "必须大于 {gt}", "greater_than_equal": "必须不小于 {ge}", "less_than": "必须小于 {lt}",
     "less_than_equal": "必须不大于 {le}", "literal_error": "必须是以下之一：{expected}", "string_too_short": "不得为空",
+    "string_too_long": "最多 {max_length} 个字符", "too_long": "最多 {max_length} 项", "too_short": "至少 {min_length} 项",
 }  # fmt: skip
 """What pydantic says, by its name for the error; rules of our own come in the person's language."""
 

@@ -127,6 +127,11 @@ class Modality(Part, ABC):
         that reads pictures."""
         raise AssertionError(f"{self.name()} reads no pictures")
 
+    def covers(self, encoded: Encoded) -> tuple[float, float, float, float]:
+        """Where in a picture the grid of one row lies: left, top, right and bottom in pixels of the upright picture. It reaches beyond the picture
+        where a margin was put around it. Raises CannotExplain of a modality whose inputs are no pictures."""
+        raise unexplained(self)
+
     def spelling(self) -> Sequence[str]:
         """How each id is written, "" where it is not; empty of a modality that does not write."""
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from zhuji.core.log import in_language
 
@@ -28,6 +28,13 @@ class Picture:
     def __str__(self) -> str:
         """What a person calls it."""
         return self.path or in_language("a picture", "图片")
+
+    @classmethod
+    def of(cls, raw: Any) -> Self:
+        """A picture as it is, its bytes, or the path of its file."""
+        if isinstance(raw, cls):
+            return raw
+        return cls(data=raw) if isinstance(raw, bytes) else cls(str(raw))
 
 
 @dataclass(frozen=True, slots=True)

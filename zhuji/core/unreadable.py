@@ -37,5 +37,14 @@ class NoScratch(RunError):
 
 
 class NotEmpty(RunError):
-    en = ("pictures are written to a folder that is new or empty, but something is there", "choose another folder with --out")
-    zh = ("图片只写入新建或空的文件夹，但该处已有内容", "请用 --out 选择另一个文件夹")
+    en = ("pictures are written to a folder that is new or empty, but something is there", "name another folder")
+    zh = ("图片只写入新建或空的文件夹，但该处已有内容", "请改用其他文件夹")
+
+
+class PicturesAreRows(DataError):
+    en = ("a corpus must be texts, but this holds pictures, which are rows and are learned from without labels as well",
+          "learn with zhuji train FOLDER --model simclr, or mae")  # fmt: skip
+    zh = (
+        "语料必须是文本，但此处是图片；图片按行处理，无标签也可以学习",
+        "请用 zhuji train 文件夹 --model simclr（或 mae）学习",
+    )

@@ -67,7 +67,7 @@ def prepare(settings: DataSettings, seed: int, *, task: str = "auto") -> Prepare
     records = [replace(r, split=further[r.id]) if r.split == "test" and r.id in further else r for r in records]
     ledger.moved.update(leaks.moved)
     train = [r for r in records if r.split == "train"]
-    if roles.kind in ("classify", "classify_many"):
+    if roles.kind in ("classify", "classify_many") and task != "generate":
         _several_classes(train, settings)
     if settings.balance.sample == "over":
         made = oversampled(train, seed, words=settings.balance.augment == "words")

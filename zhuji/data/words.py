@@ -27,6 +27,8 @@ CHINESE = {
     "few letters": "字母太少", "held out": "须留出", "long words": "词过长", "many symbols": "符号太多", "near copy": "近似重复",
     "nearly held out": "近似须留出", "no units": "没有单元", "repeated characters": "字符重复", "repeated lines": "行重复",
     "repeated phrases": "短语重复", "too short": "过短",
+    # causes of conversations
+    "no conversation": "不是对话", "not as the chat format wants it": "不合对话格式", "a mark in what is said": "话中含有格式标记",
     # changes
     "control characters removed": "去除控制字符", "duplicate id renamed": "重复编号已改名", "encoding mended": "修复乱码",
     "Unicode normalised": "Unicode 规范化", "whitespace collapsed": "合并空白",

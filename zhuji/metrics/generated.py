@@ -41,7 +41,7 @@ class Gaussian:
         assert len(rows) > 1, "one row has no covariance"
         rows = rows.astype(np.float64)
         mean = rows.mean(0)
-        return cls(mean, np.linalg.qr((rows - mean) / np.sqrt(len(rows) - 1), mode="r"))
+        return cls(mean, np.asarray(np.linalg.qr((rows - mean) / np.sqrt(len(rows) - 1), mode="r")))
 
 
 def frechet(a: Gaussian, b: Gaussian) -> float:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -31,6 +32,14 @@ BYTE_VOCABULARY = len(RESERVED) + 256
 
 _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\p{L}\p{M}\p{N}_&&[^\p{Han}\p{Hiragana}\p{Katakana}]]+|[^\s\p{L}\p{M}\p{N}_\p{C}]"
 """One character of a script without blanks, a run of letters and digits, or one mark or symbol."""
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes the replacement character."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def library() -> Any:

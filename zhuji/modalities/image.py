@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
@@ -111,7 +110,7 @@ class Image(Modality):
 
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """Measures mean and deviation of each colour. Raises PictureError."""
-        pictures = [_picture(raw) for raw in inputs]
+        pictures = [Picture.of(raw) for raw in inputs]
         if len(pictures) > MEASURED:
             chosen = np.sort(stream(seed, "measured").choice(len(pictures), MEASURED, replace=False))
             pictures = [pictures[i] for i in chosen.tolist()]
@@ -140,7 +139,7 @@ class Image(Modality):
 
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
         """`values` and `frame`; `cut` counts what crop cut off, in units. Raises PictureError for what cannot be shown."""
-        return [self._encoded(found) for found in self._decoded([_picture(raw) for raw in inputs])]
+        return [self._encoded(found) for found in self._decoded([Picture.of(raw) for raw in inputs])]
 
     def _decoded(self, pictures: Sequence[Picture]) -> Iterator[Opened]:
         if len(pictures) == 1:
@@ -246,6 +245,11 @@ class Image(Modality):
         found = [{**cast(dict[str, Any], one), "box": back(one["box"])} for one in answer]
         return replace(prediction, answer=tuple(found))
 
+    def covers(self, encoded: Encoded) -> tuple[float, float, float, float]:
+        scale_x, scale_y, left, top = _numbers(encoded.frame)
+        height, width = self.size
+        return 0 - left / scale_x, 0 - top / scale_y, (width - left) / scale_x, (height - top) / scale_y
+
     def files(self) -> Mapping[str, bytes]:
         return {_FILE: json.dumps(self.measured.plain(), sort_keys=True).encode()} if self.fitted else {}
 
@@ -287,12 +291,6 @@ def _patched(values: Tensor, patch: int) -> Tensor:
     rows, height, width, channels = values.shape
     cut = values.reshape(rows, height // patch, patch, width // patch, patch, channels)
     return cut.transpose(2, 3).reshape(rows, height // patch, width // patch, -1)
-
-
-def _picture(raw: Any) -> Picture:
-    if isinstance(raw, Picture):
-        return raw
-    return Picture(data=raw) if isinstance(raw, bytes) else Picture(str(raw) if isinstance(raw, Path) else raw)
 
 
 def _written(array: np.ndarray) -> Picture:

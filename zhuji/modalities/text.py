@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -18,8 +17,9 @@ from zhuji.core.contracts import Encoded, Modality, Shown
 from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
 from zhuji.core.units import Units, UnitSpec
-from zhuji.modalities import _ngrams, _tokenizers, _words
-from zhuji.modalities._tokenizers import BYTE_VOCABULARY, CLASSIFY, MASK, PAD, RESERVED, SEPARATE, UNKNOWN, Kind
+from zhuji.modalities import _marked, _ngrams, _tokenizers, _words
+from zhuji.modalities._marked import Marked
+from zhuji.modalities._tokenizers import BYTE_VOCABULARY, CLASSIFY, MASK, PAD, RESERVED, SEPARATE, UNKNOWN, Kind, printable
 from zhuji.nn.stems import IdStem
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _FILE = "tokenizer.json"
 _UNITS = "units.safetensors"
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class SpecialIds(Settings):
@@ -70,6 +69,8 @@ class Text(Modality):
     """Each id has a learned weight that begins at its inverse document frequency (Sparck Jones 1972): for backbones that average."""
 
     _learned: Tokenizer | None = PrivateAttr(None)
+    _later: Tokenizer | None = PrivateAttr(None)
+    """The same for what is not at the beginning, made when it is first needed."""
     _runs: np.ndarray = PrivateAttr(default_factory=lambda: np.empty(0, np.uint64))
     """Sorted hashes of the runs that have an id."""
     _rarity: np.ndarray | None = PrivateAttr(None)
@@ -111,6 +112,11 @@ class Text(Modality):
         return [self.special.end] if self.wrap in ("both", "end") else []
 
     @property
+    def opening(self) -> int | None:
+        """The id that `wrap` puts before every text."""
+        return next(iter(self._before), None)
+
+    @property
     def _tokenizer(self) -> Tokenizer:
         assert self._learned is not None, "the text modality must be fitted first"
         return self._learned
@@ -149,6 +155,7 @@ class Text(Modality):
         Nothing in it is left to chance, so `seed` changes nothing."""
         texts = _Texts(list(inputs) if iter(inputs) is inputs else inputs)
         fitted = self.model_copy()
+        fitted._later = None
         fitted._learned = self._given() if self.tokenizer == "read" else _tokenizers.train(
             self.tokenizer, texts, vocab_size=self.vocab_size, min_frequency=self.min_frequency, lowercase=self.lowercase
         )  # fmt: skip
@@ -178,12 +185,12 @@ class Text(Modality):
     def shown(self, raw: Any) -> Shown:
         """Parts are words; of scripts without blanks, what a token holds. A run of tokens stands for all of their words."""
         if isinstance(raw, str):
-            text, written = raw, _printable(raw)
+            text, written = raw, printable(raw)
             found = self._tokenizer.encode(written, add_special_tokens=False)
             parts, word = _words.gathered(written, found.offsets)
         else:
             text, parts = "".join(_words.spaced(raw)), _words.placed(raw)
-            split = _words.spaced([_printable(word) for word in raw])
+            split = _words.spaced([printable(word) for word in raw])
             found = self._tokenizer.encode(split, is_pretokenized=True, add_special_tokens=False)
             word = np.array(found.word_ids, np.int64)
         row = self._limited(found.ids)
@@ -209,11 +216,24 @@ class Text(Modality):
         assert mask is not None, "the vocabulary has no mask"
         parts = text.split(str(self._tokenizer.id_to_token(mask)))
         found = self._tokenizer.encode_batch_fast(
-            [_printable(part.rstrip()) for part in parts[:-1]] + parts[-1:], add_special_tokens=False
+            [printable(part.rstrip()) for part in parts[:-1]] + parts[-1:], add_special_tokens=False
         )
         ids = [id for part in found for id in (*part.ids, mask)][:-1]
         row = Encoded(np.array(ids, np.int32)[: self._room], cut=max(len(ids) - self._room, 0))
         return _joined((np.array(self._before, np.int32),), row, (np.array(self._after, np.int32),))
+
+    def marked(self, names: Iterable[str]) -> Marked:
+        """A reader of texts in which those of the names that are special tokens of this vocabulary stand for themselves where nobody said
+        them."""
+        if self._later is None:
+            self._later = _marked.inner(self._tokenizer)
+        return Marked(self._tokenizer, self._later, _marked.special(self._tokenizer, names, self._reserved))
+
+    def encode_marked(self, texts: Sequence[str], names: Iterable[str], *, begun: bool) -> list[Encoded]:
+        """Whole texts in which every such name stands for itself. `begun`: they begin as they are, without what `wrap` puts before."""
+        reader, before = self.marked(names), np.array([] if begun else self._before, np.int32)
+        rows = [self._limited(reader.ids([(printable(text), False)])) for text in texts]
+        return [_joined((before,), row, (np.array(self._after, np.int32),)) for row in rows]
 
     @property
     def _room(self) -> int:
@@ -224,7 +244,7 @@ class Text(Modality):
         rows: list[Encoded] = []
         for is_text, group in groupby(inputs, lambda raw: isinstance(raw, str)):
             alike = list(group)
-            rows += self._of_texts([_printable(raw) for raw in alike]) if is_text else self._of_words(alike)
+            rows += self._of_texts([printable(raw) for raw in alike]) if is_text else self._of_words(alike)
         return rows
 
     def _of_texts(self, texts: Sequence[str]) -> list[Encoded]:
@@ -236,7 +256,7 @@ class Text(Modality):
         return [self._limited(encoding.ids, _words.numbered(text, encoding.offsets)) for text, encoding in pairs]
 
     def _of_words(self, rows: Sequence[Sequence[str]]) -> list[Encoded]:
-        split = [_words.spaced([_printable(word) for word in row]) for row in rows]
+        split = [_words.spaced([printable(word) for word in row]) for row in rows]
         found = self._tokenizer.encode_batch(split, is_pretokenized=True, add_special_tokens=False)
         return [self._limited(encoding.ids, np.array(encoding.word_ids, np.int32)) for encoding in found]
 
@@ -297,6 +317,7 @@ class Text(Modality):
     def with_files(self, files: Mapping[str, bytes]) -> Self:
         """Raises ValueError when a file does not say what `files` would."""
         known = self.model_copy()
+        known._later = None
         known._learned = _tokenizers.opened(files[_FILE].decode())
         if self.tokenizer == "read" and (most := max(known._learned.get_vocab().values(), default=0)) >= self.vocab_size:
             raise ValueError(f"{_FILE} must hold at most {self.vocab_size} ids, but holds id {most}")
@@ -315,11 +336,6 @@ class Text(Modality):
         return cls(tokenizer="words", vocab_size=64, max_units=12).fit(texts), texts
 
 
-def _printable(text: str) -> str:
-    """Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes the replacement character."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
-
-
 class _Texts:
     """Inputs as texts, as often as one likes; tuples of words are set as they would be written."""
 
@@ -328,7 +344,7 @@ class _Texts:
 
     def __iter__(self) -> Iterator[str]:
         for raw in self.inputs:
-            yield _printable(raw if isinstance(raw, str) else "".join(_words.spaced(raw)))
+            yield printable(raw if isinstance(raw, str) else "".join(_words.spaced(raw)))
 
 
 def _parts(texts: Iterable[str], size: int = 4096) -> Iterator[Sequence[str]]:

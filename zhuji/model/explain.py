@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from zhuji.core.contracts import Prediction, Shown, unexplained
-from zhuji.core.errors import NoWeights
+from zhuji.core.errors import CannotExplain, NoWeights
 from zhuji.core.log import in_language
 from zhuji.data.aligned import aligned
 from zhuji.data.cells import joined
 from zhuji.model.assembly import collate
 from zhuji.model.attribution import METHOD, attributed
+from zhuji.model.heat import Heat, heat
 from zhuji.model.predictor import Predictor, padded
 
 
@@ -67,17 +68,39 @@ class Explained:
         }  # fmt: skip
 
 
-def explain(predictor: Predictor, raw: Any, about: str | None = None) -> Iterator[Explained]:
-    """What speaks for each thing that was answered about one input (a class; each of several classes; the number; the tag of each span),
-    or for the class or the word `about`.
+def explain(predictor: Predictor, raw: Any, about: str | None = None) -> Iterator[Explained | Heat]:
+    """What speaks for each thing that was answered about one input (a class; each of several classes; the number; the tag of each span; the surest
+    object), or for the class, the word or the number of an object `about`. Of pictures as maps, of all else as parts of a text.
 
-    Raises CannotExplain for a task that answers otherwise, NoWeights of a network in another format, and UnknownName where there is no such
-    class or word."""
-    model, clean = predictor.model, predictor.cleaned(raw)
+    Raises CannotExplain for a task that answers otherwise, NoWeights of a network in another format, UnknownName where there is no such
+    class, word or object, and PictureError."""
+    model = predictor.model
     if not model.task.explains:
         raise unexplained(model.task)
     if predictor.runner is not None:
         raise NoWeights(what=in_language("an explanation", "解释"))
+    if model.modality.reads == "pictures":
+        yield from heat(predictor, raw, about)
+    else:
+        yield from _told(predictor, raw, about)
+
+
+def explains(predictor: Predictor) -> bool:
+    """Whether what is answered can be explained: by the task, by the modality, and with weights to ask."""
+    model = predictor.model
+    if predictor.runner is not None or not model.task.explains:
+        return False
+    if model.modality.reads == "pictures":
+        return True
+    try:
+        model.modality.shown(predictor.cleaned(predictor.golden[0]["input"] if predictor.golden else ""))
+    except CannotExplain:
+        return False
+    return True
+
+
+def _told(predictor: Predictor, raw: Any, about: str | None) -> Iterator[Explained]:
+    model, clean = predictor.model, predictor.cleaned(raw)
     prediction = next(predictor.predict([raw]))
     words = predictor.words(raw)
     asked = model.task.abouts(prediction, about, words)

@@ -61,6 +61,10 @@ class GenerateSettings(Settings):
         return self
 
 
+Prompt = str | tuple[int, ...]
+"""A text, or the ids of one that was read already."""
+
+
 @dataclass(frozen=True)
 class Generated:
     """`text` follows the prompt. `units` written; `score`: mean log-probability of a unit (of a beam search: by the length penalty);
@@ -73,11 +77,13 @@ class Generated:
     ended: bool
 
 
-def generate(model: Model, prompts: Sequence[str], settings: GenerateSettings | None = None) -> list[Generated]:
-    """One text a prompt. Raises BadSetting for a prompt longer than the model reads, and ImpossiblePair for a model that does not
+def generate(
+    model: Model, prompts: Sequence[Prompt], settings: GenerateSettings | None = None, ends: Sequence[int] = ()
+) -> list[Generated]:
+    """One text a prompt. `ends`: reserved ids at which a text ends, besides the vocabulary's end. Raises BadSetting for a prompt longer than the model reads, and ImpossiblePair for a model that does not
     write."""
     asked = settings or GenerateSettings()
-    begun = _Begun(model, prompts, asked)
+    begun = _Begun(model, prompts, asked, ends)
     with evaluating(model):
         if asked.how == "beam":
             found = beam(begun.step, begun.context, rows=len(prompts), start=begun.start, rules=begun.rules,
@@ -91,12 +97,14 @@ def generate(model: Model, prompts: Sequence[str], settings: GenerateSettings | 
     return [begun.generated(row, one) for row, one in enumerate(found)]
 
 
-def units_of(model: Model, prompt: str) -> int:
+def units_of(model: Model, prompt: Prompt) -> int:
     """How many units the model reads of a prompt, a start included. Raises BadSetting for one that is too long."""
     return len(_read(model, prompt))
 
 
-def stream(model: Model, prompt: str, settings: GenerateSettings | None = None) -> Generator[str, None, Generated]:
+def stream(
+    model: Model, prompt: Prompt, settings: GenerateSettings | None = None, ends: Sequence[int] = ()
+) -> Generator[str, None, Generated]:
     """The text as it grows, in pieces that are never taken back: no half character, no beginning of a stop string. What `generate` would
     have said of it is the generator's own value."""
     asked = settings or GenerateSettings()
@@ -105,7 +113,7 @@ def stream(model: Model, prompt: str, settings: GenerateSettings | None = None) 
             "must be sample or greedy to stream: a beam search knows its text at the end", "流式输出时须为 sample 或 greedy"
         )
         raise BadSetting(key="how", rule=rule, value="beam")
-    begun, given = _Begun(model, [prompt], asked), 0
+    begun, given = _Begun(model, [prompt], asked, ends), 0
     choose = likeliest if asked.how == "greedy" else begun.chance
     walking = walk(begun.step, begun.context, rows=1, start=begun.start, rules=begun.rules, choose=choose)
     found = Found((), 0.0, False)
@@ -151,18 +159,21 @@ class _Context(State):
 class _Begun:
     """Prompts read, and all that a search needs."""
 
-    def __init__(self, model: Model, prompts: Sequence[str], settings: GenerateSettings) -> None:
+    def __init__(self, model: Model, prompts: Sequence[Prompt], settings: GenerateSettings, ends: Sequence[int] = ()) -> None:
         _refuse_silent(model)
-        self.model, self.prompts, self.settings = model, prompts, settings
+        self.model, self.settings = model, settings
         spec = model.modality.spec
+        self.prompts = [prompt if isinstance(prompt, str) else model.modality.decode(prompt) for prompt in prompts]
+        self.ends = list(dict.fromkeys(id for id in (spec.end, *ends) if id is not None))
+        end = next(iter(self.ends), None)
         self.read = [_read(model, prompt) for prompt in prompts]
         device = next(model.parameters()).device
         self.window = window_of(model)
-        self.never = torch.tensor([id for id in spec.reserved if id != spec.end], dtype=torch.long, device=device)
+        self.never = torch.tensor([id for id in spec.reserved if id != end], dtype=torch.long, device=device)
         self.start = torch.tensor([ids[-1] for ids in self.read], dtype=torch.long, device=device)
         self.context = _padded([ids[:-1] for ids in self.read], device)
         self.rules = Rules(
-            settings.max_units, spec.end, settings.min_units, settings.repetition_penalty, self.read,
+            settings.max_units, end, settings.min_units, settings.repetition_penalty, self.read,
             allowed=self._constraint(), stop=self._stops if settings.stop else None,
         )  # fmt: skip
         generator = torch.Generator(device).manual_seed(derive(settings.seed, "generate"))
@@ -194,6 +205,10 @@ class _Begun:
         head = self.model.head
         assert isinstance(head, NextHead)
         logits = head.logits(states, self.model.encoder.table())
+        if len(self.ends) > 1:
+            # Several ways to end are one event: the first stands for all of them.
+            logits = logits.clone()
+            logits[:, self.ends[0]] = logits[:, self.ends].logsumexp(-1)
         return logits.index_fill(-1, self.never, -torch.inf), _Context(ids, mask, cache)
 
     def text(self, row: int, ids: History) -> str:
@@ -243,8 +258,10 @@ def window_of(model: Model) -> int | None:
     return backbone.max_positions if isinstance(backbone, Transformer) and backbone.positions == "learned" else None
 
 
-def _read(model: Model, prompt: str) -> list[int]:
+def _read(model: Model, prompt: Prompt) -> list[int]:
     """The ids of a prompt without an end, at least one."""
+    if not isinstance(prompt, str):
+        return list(prompt)
     modality, spec = model.modality, model.modality.spec
     begin = [] if spec.start is None else [spec.start]
     (row,) = modality.encode([prompt])

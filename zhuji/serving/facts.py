@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from zhuji.core.contracts import Reads
-from zhuji.core.errors import CannotExplain
+from zhuji.model.chat import chats
+from zhuji.model.explain import explains
 from zhuji.model.generate import writes
 from zhuji.model.golden import as_json
 from zhuji.model.pooled import pooling_of
@@ -33,12 +34,13 @@ class Facts:
     parameters: int
     explains: bool
     generates: bool
+    chats: bool
     nearest: bool
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "task": self.task, "modality": self.modality, "reads": self.reads, "answers": self.answers, "labels": list(self.labels),
-            "example": self.example, "explains": self.explains, "generates": self.generates, "nearest": self.nearest,
+            "example": self.example, "explains": self.explains, "generates": self.generates, "chats": self.chats, "nearest": self.nearest,
         }  # fmt: skip
 
 
@@ -52,21 +54,9 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
         task=model.task.name(), modality=model.modality.name(), reads=model.modality.reads, answers=kind, labels=model.task.classes,
         example=as_json(example), width=pooling_of(model).width,
         answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
-        explains=_explains(predictor), generates=writes(model),
+        explains=explains(predictor), generates=writes(model), chats=chats(model),
         nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
-
-
-def _explains(predictor: Predictor) -> bool:
-    """Whether the task and the modality can both tell what speaks for an answer, and there are weights to ask."""
-    model = predictor.model
-    if predictor.runner is not None:
-        return False
-    try:
-        model.modality.shown(predictor.cleaned(predictor.golden[0]["input"] if predictor.golden else ""))
-    except CannotExplain:
-        return False
-    return model.task.explains
 
 
 def _kind(predictor: Predictor, answer: Any) -> Answers:

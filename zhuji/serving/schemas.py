@@ -63,7 +63,12 @@ def explain(service: Service) -> dict[str, Any]:
         "about": {"type": ["string", "null"]},
         "of": _TEXT,
         "parts": {"type": "array", "items": part},
-        "complete": {"type": "boolean"},
+        "complete": {"type": ["boolean", "null"]},
+        # Of a picture, in place of parts.
+        "map": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+        "covers": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+        "size": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+        "method": _TEXT,
     }
     schema = _answer(
         {"prediction": {"type": "object"}, **told, "others": {"type": "array", "items": {"type": "object", "properties": told}}}

@@ -15,8 +15,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
-from zhuji.core.errors import ImpossiblePair
+from zhuji.core.answers import About, Prediction
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Task
+from zhuji.core.errors import ImpossiblePair, UnknownName
 from zhuji.core.log import in_language
 from zhuji.core.records import Box, Record
 from zhuji.core.units import Batch, Ratio, Units, UnitSpec
@@ -39,6 +40,7 @@ class Detect(Task):
     """
 
     needs: ClassVar[Needs] = "boxes"
+    explains: ClassVar[bool] = True
 
     kind: Literal["cell", "scales"] = "cell"
     width: int = Field(default=64, gt=0, le=4096)
@@ -198,6 +200,25 @@ class Detect(Task):
         )
         surest = {name: float(scores[kinds == kind].max(initial=0.0)) for kind, name in enumerate(self.labels)}
         return Prediction(given, None, surest)
+
+    def abouts(self, answer: Prediction, asked: str | None = None, words: Sequence[str] = ()) -> list[About]:
+        """The surest object, or the surest of a class, or the one with a number, counted from 1; none where nothing was found. Raises UnknownName."""
+        found: Sequence[Mapping[str, Any]] = answer.answer
+        numbers = [str(number) for number in range(1, len(found) + 1)]
+        if asked is not None and asked not in (*self.labels, *numbers):
+            kind = in_language("class, or number of an answer", "类别或回答编号")
+            raise UnknownName(kind=kind, name=asked, choices=", ".join((*self.labels, *numbers)))
+        fits = [place for place, one in enumerate(found) if asked is None or one["label"] == asked]
+        chosen = fits[:1] if asked is None or asked in self.labels else [int(asked) - 1]
+        return [About(found[place]["label"], place, place, tuple(found[place]["box"])) for place in chosen]
+
+    def spoken_for(self, outputs: Found, about: About) -> Tensor:
+        """In [0, 1]: of all places the highest product of the score of the class and the overlap (IoU) with the object's box, in fractions of the grid
+        (Petsiuk et al. 2021, D-RISE, equation 3): how much the model still says that this object stands there."""
+        assert about.box is not None, "what speaks for an object is asked with its box"
+        kind, target = self._index[about.name], outputs["boxes"].new_tensor(about.box)
+        scores = outputs["logits"][..., kind].float().sigmoid() * outputs["real"]
+        return (scores * boxes.iou(outputs["boxes"].float(), target.float())).amax(1)
 
     def reading(self) -> Mapping[str, Any]:
         """Logits and boxes of all places; what stays of them is sorted out by score and overlap."""

@@ -205,6 +205,9 @@ class Generate(Task):
             if self.kind != "diffusion" and getattr(wanted, key) is not None:
                 rule = in_language("is known to diffusion alone", "仅适用于 diffusion")
                 raise BadSetting(key=key, rule=rule, value=getattr(wanted, key))
+        if wanted.guidance is not None and wanted.labels is None:
+            rule = in_language("draws towards a class, and none is known", "指向某个类别，但没有类别")
+            raise BadSetting(key="guidance", rule=rule, value=wanted.guidance)
         device = next(head.parameters()).device
         kinds = [-1] * len(wanted.seeds) if wanted.labels is None else [self._index[name] for name in wanted.labels]
         return head.drawn(encoder, wanted, torch.tensor(kinds, device=device))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task, Teaches
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
+from zhuji.data.chat import Chat
 from zhuji.metrics import units as metrics
 from zhuji.nn.layers import embedding, linear
 from zhuji.nn.vocabulary import Said, TiedVocabulary, divergence
@@ -32,6 +33,8 @@ class NextUnit(Task):
     """A hidden layer before the vocabulary, as in BERT; GPT-2 and Llama have none."""
     bias: bool = False
     """Each id has a bias."""
+    chat: Chat | None = None
+    """How conversations are written, for a model that is talked with: chatml, llama-3 … (the name of a format), or a description."""
 
     def fit(self, records: Sequence[Record]) -> Self:
         return self

@@ -1,40 +1,47 @@
-"""A folder of copies of pictures, each with what was answered about it; the pictures themselves are never touched."""
+"""A folder of copies of pictures, each with something painted on it; the pictures themselves are never touched."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from zhuji.core.contracts import Prediction
+from zhuji.core.answers import Prediction
 from zhuji.core.errors import BadSetting
 from zhuji.core.files import atomic_file
 from zhuji.core.log import in_language
 from zhuji.core.records import Picture
+from zhuji.core.unreadable import NotEmpty
 from zhuji.data.pictures import ENDINGS, opened, quietly
+from zhuji.model.heat import Heat
 from zhuji.model.predictor import Predictor
 from zhuji.tools.painting.answers import paintable, painted
+from zhuji.tools.painting.canvas import as_bytes
+from zhuji.tools.painting.heat import heated
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".mpo")
 """Pictures that lost something when they were written: their copies are JPEG as well, all others PNG."""
 
 
 class Copies:
-    """Copies go into `folder`, which must be new or empty: so none lands on a picture, nor on the copy of an earlier call."""
+    """Copies go into `folder`, which must be new or empty: so none lands on a picture, nor on the copy of an earlier call. Each is written
+    whole or not at all."""
 
     def __init__(self, folder: Path, predictor: Predictor) -> None:
-        """Raises BadSetting."""
+        """Raises BadSetting for a model that reads no pictures, NotEmpty."""
         task = predictor.model.task
         if predictor.model.modality.reads != "pictures":
             rule = in_language("is for models that read pictures", "只用于读取图片的模型")
             raise BadSetting(key="--draw", rule=rule, value=str(folder))
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            rule = in_language("must be a folder that is new or empty", "必须是新建或为空的文件夹")
-            raise BadSetting(key="--draw", rule=rule, value=str(folder))
+            raise NotEmpty(file=folder)
         self.folder, self.classes, self.boxes = folder, task.classes, task.needs == "boxes"
         self._taken = set[str]()
 
     def add(self, file: str, row: int, picture: Picture, prediction: Prediction) -> Path:
-        """Writes one copy, whole or not at all, and says where. `row`: its number in `file`. Raises BadSetting for an answer that cannot be drawn."""
+        """A copy with an answer, and where it lies. `row`: its number in `file`. Raises BadSetting for an answer that cannot be drawn."""
         if not paintable(prediction.answer):
             rule = in_language(
                 "is for classes, numbers and boxes: this model answers otherwise",
@@ -43,14 +50,18 @@ class Copies:
             raise BadSetting(key="--draw", rule=rule, value=str(self.folder))
         with quietly():
             image = painted(opened(picture).image, prediction, self.classes, boxes=self.boxes)
-        path = self.folder / self._name(file, row, picture)
-        written = io.BytesIO()
-        if path.suffix == ".jpg":
-            image.save(written, "JPEG", quality=92)
-        else:
-            image.save(written, "PNG")
+        return self._write(self._name(file, row, picture), image)
+
+    def add_heat(self, file: str, row: int, picture: Picture, heat: Heat) -> Path:
+        """A copy beside one with what speaks for an answer, and where it lies."""
+        with quietly():
+            image = heated(opened(picture).image, heat, self.classes)
+        return self._write(self._name(file, row, picture), image)
+
+    def _write(self, name: str, image: Image) -> Path:
+        path = self.folder / name
         with atomic_file(path) as out:
-            out.write(written.getvalue())
+            out.write(as_bytes(image, "JPEG" if path.suffix == ".jpg" else "PNG"))
         return path
 
     def _name(self, file: str, row: int, picture: Picture) -> str:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from zhuji.core.errors import RunExists
+from zhuji.data.chat import ChatFormat
 from zhuji.formats.huggingface import HuggingFace
 from zhuji.model import huggingface, parity
 from zhuji.model.bundle import open_bundle, save
 from zhuji.model.card import card
+from zhuji.model.chat import Chat
 from zhuji.model.parity import Hop
 from zhuji.model.predictor import Predictor
+from zhuji.tasks.next_unit import NextUnit
 from zhuji.version import __version__
 
 
@@ -30,20 +33,21 @@ class Conversion:
         return asdict(self)
 
 
-def convert(source: Path | str, target: Path | str) -> Conversion:
-    """A Hugging Face folder as a bundle, a bundle or run as a Hugging Face folder. `target` must not exist yet.
+def convert(source: Path | str, target: Path | str, chat: ChatFormat | None = None) -> Conversion:
+    """A Hugging Face folder as a bundle, a bundle or run as a Hugging Face folder. `target` must not exist yet. `chat`: how conversations with
+    the model are written, in place of what the source says.
 
     What is written answers the golden rows as its source does, or it is kept aside (see `parity.admit`): raises AnswersDiffer. Raises
-    RunExists, and the errors of `huggingface.read`, `huggingface.write` and `open_bundle`.
+    RunExists, ImpossiblePair for a format that the model cannot be told, and the errors of `huggingface.read`, `huggingface.write` and `open_bundle`.
     """
     source, target = Path(source), Path(target)
     if target.exists():
         raise RunExists(file=target)
     if huggingface.looks_like(source):
-        predictor, wrote = huggingface.read(source), "bundle"
+        predictor, wrote = _talking(huggingface.read(source), chat), "bundle"
         _save(predictor, target, source.name)
     else:
-        predictor, wrote = open_bundle(source), ""
+        predictor, wrote = _talking(open_bundle(source), chat), ""
 
         def write(place: Path) -> None:
             nonlocal wrote
@@ -55,6 +59,15 @@ def convert(source: Path | str, target: Path | str) -> Conversion:
 
         parity.admit(target, write, measure)
     return Conversion(str(source), str(target), wrote, predictor.model.parameter_counts())
+
+
+def _talking(predictor: Predictor, chat: ChatFormat | None) -> Predictor:
+    if chat is not None:
+        model = predictor.model
+        if isinstance(model.task, NextUnit):
+            model.task = model.task.model_copy(update={"chat": chat})
+        Chat(model)
+    return predictor
 
 
 def _save(predictor: Predictor, target: Path, name: str) -> None:

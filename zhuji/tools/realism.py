@@ -293,7 +293,8 @@ def _copies(train: Seen, test: Seen, drawn: Seen) -> tuple[dict[str, list[Twin]]
         _, real = nearest(getattr(test, kind), among)
         further = 1 - np.searchsorted(np.sort(real), distances, side="right") / len(real)
         twins[kind] = [
-            Twin(int(p), train.names[p], float(d), float(share)) for p, d, share in zip(places, distances, further, strict=True)
+            Twin(int(p), str(train.names[p]), float(d), float(share))
+            for p, d, share in zip(places, distances, further, strict=True)
         ]
         copies[kind] = {
             "nearer": nearer(distances, real), "suspects": float(suspects(distances, real).mean()),

@@ -31,6 +31,7 @@ from zhuji.tools.pages.found import (
     shown_name,
 )  # fmt: skip
 from zhuji.tools.pages.foundation import foundation_facts, foundation_pictures, is_foundation
+from zhuji.tools.pages.gallery import gallery
 from zhuji.tools.pages.page import better, interval, render, score
 from zhuji.tools.pages.run_pictures import run_pictures
 from zhuji.tools.pages.runs import is_run
@@ -107,6 +108,7 @@ def _use(found: Found) -> dict[str, Any]:
     return {
         "commands": next_commands(found.folder, found.results),
         "bundle": bundle,
+        "pictured": (found.results.get("model") or {}).get("modality") == "image",
         "records": _records(found),
         "hops": found.hops,
     }
@@ -181,18 +183,22 @@ def _header(found: Found) -> list[tuple[str, str]]:
 def _rows(found: Found, settings: ReportSettings, seed: int) -> dict[str, Any]:
     """Test rows with their answers: the worst mistakes, or, of texts that were written, some drawn by chance."""
     task = (found.results.get("model") or {}).get("task")
-    writes = task == "translate"
+    writes, seen = task == "translate", gallery(found)
     rows = samples(found, settings.mistakes, seed) if writes else mistakes(found, settings.mistakes, seed)
-    rows = spoken(found, [] if task in EMBEDS else rows)
+    rows = spoken(found, [] if task in EMBEDS or found.boxed or seen else rows)
     sure, off = say_in("confidence", "置信度"), say_in("off by", "误差")
     titles = ("Samples", "样例") if writes else ("Worst mistakes", "最严重的错误")
     return {
         "mistakes": [marked(row) for row in rows] if found.results.get("kind") == "tag" else rows,
         "mistakes_title": say_in(*titles), "mistakes_note": _rows_note(found, writes),
         "mistakes_score": off if holds_numbers(found) else sure,
-        "counted": say_in("test spans", "测试片段数") if found.results.get("kind") == "tag" else say_in("test rows", "测试行数"),
+        "counted": say_in(*_COUNTED.get(str(found.results.get("kind")), ("test rows", "测试行数"))), "gallery": seen,
         "mistakes_label": say_in("reference", "参考译文") if writes else say_in("label", "标签"),
     }  # fmt: skip
+
+
+_COUNTED = {"tag": ("test spans", "测试片段数"), "detect": ("test objects", "测试物体数")}
+"""What is counted class by class, where it is not rows."""
 
 
 def _rows_note(found: Found, writes: bool) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from zhuji.core.errors import BadSetting, MissingFile
 from zhuji.core.files import atomic_folder, read_json, write_json
 from zhuji.core.log import in_language
 from zhuji.core.seed import derive
+from zhuji.data.chat import ChatFormat
 from zhuji.data.corpus.blocks import damaged
 from zhuji.data.corpus.build import Coding, build, existing, fingerprint_of, sample, sources_of
 from zhuji.data.corpus.rows import kinds_of
 from zhuji.data.corpus.settings import CorpusSettings
 from zhuji.data.corpus.shards import Arrays, ArraySpec
 from zhuji.data.ledger import Ledger
+from zhuji.modalities.text import Text
 
 MODALITY = "modality.json"
 """How a modality describes itself, beside the files of what it learned."""
@@ -56,7 +59,7 @@ def ready(
     if (made := _made_before(settings)) is not None:
         return Ready(_modality_of(made, modality), made)
     modality = fitted(settings, modality, cache, seed)
-    coding = coding_of(modality)
+    coding = coding_of(modality, settings.chat)
     folder = cache / f"corpus-{fingerprint_of(settings, sources_of(settings), coding)[:_NAME]}"
     build(folder, settings, coding, watch=watch)
     return Ready(modality, folder)
@@ -72,7 +75,7 @@ def write(
     own = folder / TOKENIZER
     if not modality.fitted:
         modality = modality.fit(sample(settings), derive(seed, "modality"))
-    build(folder, settings, coding_of(modality), watch=watch)
+    build(folder, settings, coding_of(modality, settings.chat), watch=watch)
     if not own.exists():
         save_modality(modality, own)
     return Ready(modality, folder)
@@ -89,8 +92,9 @@ def fitted(settings: CorpusSettings, modality: Modality, cache: Path, seed: int)
     return modality.with_files(_learned(folder))
 
 
-def coding_of(modality: Modality) -> Coding:
-    """How a fitted modality writes its units into a corpus: `ids`, `values` and `words`, whichever it has, of whole documents."""
+def coding_of(modality: Modality, chat: ChatFormat | None = None) -> Coding:
+    """How a fitted modality writes its units into a corpus: `ids`, `values` and `words`, whichever it has, of whole documents. `chat`: the
+    format in whose conversations marks are special tokens, where the vocabulary has them as such."""
     spec = modality.spec
     if spec.grid_ndim != 1:
         rule = in_language("must give sequences for a corpus", "用于语料时必须给出序列")
@@ -109,7 +113,10 @@ def coding_of(modality: Modality) -> Coding:
         raise BadSetting(key="modality.name", rule=rule, value=modality.name())
     if whole.encode(["word"])[0].words is not None:
         arrays["words"] = ArraySpec(dtype="|u1", below=3)
-    return Coding(lambda texts: [_arrays(row, arrays) for row in whole.encode(texts)], arrays, identity(modality))
+    encode = whole.encode
+    if chat is not None and isinstance(whole, Text) and "words" not in arrays and whole.marked(chat.marks).marks:
+        encode = partial(whole.encode_marked, names=chat.marks, begun=chat.begin is not None)
+    return Coding(lambda texts: [_arrays(row, arrays) for row in encode(texts)], arrays, identity(modality))
 
 
 def _arrays(row: Encoded, wanted: Mapping[str, ArraySpec]) -> Arrays:

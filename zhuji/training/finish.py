@@ -20,7 +20,7 @@ import numpy as np
 from zhuji.core.contracts import Columns, Prediction
 from zhuji.core.files import read_json, write_json, write_text
 from zhuji.core.log import in_language, say
-from zhuji.core.records import Box, Record
+from zhuji.core.records import Box, Picture, Record
 from zhuji.data.cells import joined
 from zhuji.metrics.intervals import bootstrap_all
 from zhuji.model import bundle, parity
@@ -31,7 +31,7 @@ from zhuji.model.parity import Parity
 from zhuji.model.predictor import Predictor
 from zhuji.nn.adapters import merged
 from zhuji.training import folder as places
-from zhuji.training import transfer
+from zhuji.training import gallery, transfer
 from zhuji.training.baselines import Baseline, baselines
 from zhuji.training.begin import Job
 from zhuji.training.evaluation import Scores, score
@@ -80,7 +80,7 @@ def finish(job: Job) -> Result:
     """Take the best weights, judge them on the test split, and write down everything; `results.json` comes last."""
     model, rows, draws = best_model(job), job.material.rows, job.run.evaluate.bootstrap
     test, valid = judged(job, model, rows["test"], draws, answers=True), judged(job, model, rows["valid"], draws)
-    write_predictions(job.folder / "predictions.csv", rows["test"].records, _answers(job, model, rows["test"], test))
+    write_answers(job.folder, model, rows["test"].records, _answers(job, model, rows["test"], test))
     facts = _facts(job, model, test, valid)
     golden = (rows["test"].records, test.columns) if test.rows else (rows["valid"].records, valid.columns)
     # A bundle may stand there already if the run was killed between here and the last line.
@@ -207,7 +207,7 @@ def rehearse_end(job: Job, model: Model, scratch: Path) -> None:
     trained, model = model, merged(model)
     rows = encode(job.material.modality, job.material.task, job.material.rows["train"].records[:8])
     scores = judged(job, model, rows, resamples=2, answers=True)
-    write_predictions(scratch / "predictions.csv", rows.records, _answers(job, model, rows, scores))
+    write_answers(scratch, model, rows.records, _answers(job, model, rows, scores))
     facts: Facts = {"name": job.run.name, "test": scores.as_dict(), "model": about_model(model)}
     save_bundle(job, (trained, model), (rows.records, scores.columns), facts, scratch / places.BUNDLE)
 
@@ -271,6 +271,16 @@ def _rescored(job: Job, columns: Columns) -> dict[str, dict[str, float | None]]:
     metrics = {name: metric for name, metric in known.items() if set(metric.columns) <= set(columns)}
     found = bootstrap_all(metrics, columns, job.run.evaluate.bootstrap, job.run.seed)
     return {name: interval.as_dict() for name, interval in found.items()}
+
+
+def write_answers(folder: Path, model: Model, records: Sequence[Record], answers: Iterable[Prediction]) -> None:
+    """`predictions.csv`, and of pictures the gallery that a report shows."""
+    # A gallery may stand there already if the run was killed between here and its last line.
+    shutil.rmtree(folder / places.GALLERY, ignore_errors=True)
+    if records and isinstance(records[0].input, Picture):
+        answers = list(answers)
+        gallery.write(folder / places.GALLERY, records, answers, model.task.classes)
+    write_predictions(folder / "predictions.csv", records, answers)
 
 
 def write_predictions(path: Path, records: Sequence[Record], answers: Iterable[Prediction]) -> None:

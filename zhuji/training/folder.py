@@ -37,6 +37,8 @@ CHOICE = "choice.json"
 """What was tried with few labels, and what was chosen."""
 LESSONS = "lessons"
 """Folder of what a teacher said about each training row."""
+GALLERY = "gallery"
+"""Folder of test pictures that a report shows."""
 LEARNED = "learned"
 """Folder of what the modality learned: a resumed run takes it from there and does not learn it again."""
 

@@ -34,9 +34,11 @@ from zhuji.data.loader import BatchPlan
 from zhuji.model import bundle, parity
 from zhuji.model.assembly import Model, Teaching, assemble
 from zhuji.model.card import card
+from zhuji.model.chat import Chat
 from zhuji.model.golden import told
 from zhuji.model.parity import Parity
 from zhuji.model.predictor import Predictor
+from zhuji.tasks.next_unit import NextUnit
 from zhuji.training import corpora, threads, transfer, tutoring
 from zhuji.training import folder as places
 from zhuji.training.begin import chosen_device, say_precision
@@ -128,7 +130,7 @@ def _run(run: Pretraining, folder: Path, progress: bool) -> Result:
 def begin(run: Pretraining, folder: Path) -> Job:
     """Shards, tokenizer, network, precision; what is now settled is written down, and the newest checkpoint loaded if there is one.
 
-    Raises what building a corpus and `assemble` raise, EmptyData, BadSetting, and ChangedSinceStart.
+    Raises what building a corpus, `assemble` and `Chat` raise, EmptyData, BadSetting, and ChangedSinceStart.
     """
     start = read_json(folder / places.START) if (folder / places.START).exists() else None
     origin = transfer.origin(run.start) if run.start is not None and start is None else None
@@ -154,6 +156,8 @@ def begin(run: Pretraining, folder: Path) -> Job:
     checkpoints = Checkpoints(folder / places.CHECKPOINTS, run.train.keep)
     saved = checkpoints.newest() if start is not None else None
     model = assemble(modality, backbone, task, run.seed)
+    if isinstance(task, NextUnit) and task.chat is not None:
+        Chat(model)
     if run.start is not None and saved is None:
         transfer.take_weights(model, origin or transfer.origin(run.start), run.start)
     model.to(device)

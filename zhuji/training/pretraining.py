@@ -34,6 +34,15 @@ class Pretraining(Plan):
     """Units of a packed row, where objective and backbone can be trained on packed rows; attention stays inside each document."""
     held: HeldSettings = HeldSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_chat_format(cls, data: Any) -> Any:
+        """Conversations are learned from in the format in which they will be led."""
+        task, corpus = (data.get(key) for key in ("task", "corpus"))
+        if isinstance(task, Mapping) and isinstance(corpus, Mapping) and task.get("chat") and corpus.get("chat") is None:
+            return {**data, "corpus": {**corpus, "chat": task["chat"]}}
+        return data
+
     @model_validator(mode="after")
     def _no_further_texts(self) -> Self:
         if self.teacher is not None and self.teacher.unlabelled is not None:

@@ -4,6 +4,8 @@ import json
 import pytest
 
 from zhuji.core.errors import MissingColumn, MissingFile, NoRole, UnknownFormat
+from zhuji.core.unreadable import PicturesAreRows
+from zhuji.data.chat import named
 from zhuji.data.corpus import texts as module
 from zhuji.data.corpus.settings import TextsSettings
 from zhuji.data.corpus.texts import Texts
@@ -66,6 +68,10 @@ def test_what_is_not_there_or_no_text(tmp_path):
         Texts(TextsSettings(path=str(tmp_path / "none")))
     with pytest.raises(UnknownFormat, match="no file of texts"):
         Texts(TextsSettings(path=str(tmp_path)))
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "1.PNG").write_bytes(b"a picture")
+    with pytest.raises(PicturesAreRows, match="--model simclr"):
+        Texts(TextsSettings(path=str(tmp_path)))
     (tmp_path / "a.txt").write_bytes(bytes(range(256)) * 40)
     with pytest.raises(UnknownFormat):
         list(Texts(TextsSettings(path=str(tmp_path / "a.txt"))))
@@ -97,3 +103,36 @@ def test_the_fingerprint_changes_with_the_content_also_of_huge_files(tmp_path, m
     assert before["a.txt"]["sha256"] != sampled["a.txt"]["sha256"]
     path.write_text("b line of text\n" + "a line of text\n" * 99)
     assert Texts(TextsSettings(path=str(path))).fingerprint() != sampled
+
+
+def test_conversations_are_written_in_a_format(tmp_path):
+    path = tmp_path / "a.jsonl"
+    said = [
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+        "c",
+        [{"role": "assistant", "content": "d"}],
+    ]
+    path.write_text("\n".join(json.dumps({"messages": one, "text": "other"}) for one in said))
+    settings, chat = TextsSettings(path=str(path)), named()["plain"]
+    found = [(raw.text, raw.cause) for raw in Texts(settings, chat)]
+    assert found == [("User: a\nAssistant: b\n", ""), (None, "no conversation"), (None, "not as the chat format wants it")]
+    columns = TextsSettings(path=str(path), columns=("text",))
+    assert [raw.text for raw in Texts(columns, chat)] == ["other"] * 3
+
+
+def test_conversations_of_a_parquet_file(tmp_path):
+    pytest.importorskip("pyarrow")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    said = [[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]]
+    pq.write_table(pa.table({"messages": said}), tmp_path / "a.parquet")
+    assert [raw.text for raw in Texts(TextsSettings(path=str(tmp_path / "a.parquet")), named()["plain"])] == [
+        "User: a\nAssistant: b\n"
+    ]
+
+
+def test_tables_without_conversations_are_read_as_ever(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("title,body\nA title,a much longer body of text\n")
+    assert [raw.text for raw in Texts(TextsSettings(path=str(path)), named()["plain"])] == ["a much longer body of text"]

@@ -38,7 +38,7 @@ def test_mirrored(across, down):
     assert found.values.sum() == picture().values.sum()
 
 
-@pytest.mark.parametrize("right, down", [(0, 0), (3, 2), (-1, -2), (2, -1), (40, 0), (0, -40)])
+@pytest.mark.parametrize("right, down", [(0, 0), (3, 2), (-1, -2), (2, -1), (40, 0), (0, -40), (0, -13), (-25, 0)])
 def test_shifted_as_a_padded_crop(right, down):
     given = picture()
     found = places.shifted(given, torch.tensor([right]), torch.tensor([down]))

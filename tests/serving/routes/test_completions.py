@@ -118,13 +118,6 @@ def test_what_asks_for_nothing_is_passed_over(client):
     assert ask(client, **more).choices == ask(client).choices
 
 
-def test_a_chat_needs_a_template(client):
-    with pytest.raises(openai.BadRequestError, match="chat template"):
-        client.chat.completions.create(model="gpt", messages=[{"role": "user", "content": "hello"}])
-    with pytest.raises(openai.NotFoundError):
-        client.chat.completions.create(model="nobody", messages=[])
-
-
 def test_whoever_leaves_a_stream_leaves_the_server_well(client):
     for _ in range(3):
         events = ask(client, stream=True, max_tokens=900)

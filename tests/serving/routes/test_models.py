@@ -21,6 +21,7 @@ def test_models_say_what_they_are(tmp_path):
         "example",
         "explains",
         "generates",
+        "chats",
         "nearest",
     }
     assert (first["name"], first["answers"], first["generates"]) == ("model", "class", False)

@@ -24,7 +24,7 @@ def client():
 
 def test_models(client):
     listed = {model.id: model for model in client.models.list().data}
-    assert list(listed) == ["pets", "gpt"]
+    assert list(listed) == ["pets", "gpt", "talk"]
     assert client.models.retrieve("gpt") == listed["gpt"]
     assert listed["gpt"].object == "model" and listed["gpt"].created > 1_700_000_000
     with pytest.raises(openai.NotFoundError) as caught:

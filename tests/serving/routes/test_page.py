@@ -147,4 +147,4 @@ def test_every_answer_and_input_says_what_it_must():
         source = file.read_text(encoding="utf-8")
         assert all(re.search(rf"export (const|function) {name}\b", source) for name in ("input", "name")), file
     kinds = {path.stem for path in (page.FOLDER / "answers").glob("*.js")}
-    assert kinds == {"class", "classes", "number", "tags", "text", "vector", "units"}
+    assert kinds == {"boxes", "class", "classes", "number", "tags", "text", "vector", "units"}

@@ -28,4 +28,5 @@ def test_of_pictures() -> None:
 
 def test_every_task_that_answers_with_vectors_is_known() -> None:
     kinds = {name: lookup.find(Task, name).example().task.reading()["kind"] for name in lookup.names(Task)}
-    assert {name for name, kind in kinds.items() if kind == "vector"} == EMBEDS
+    # What makes pictures is drawn with, whatever else it answers.
+    assert {name for name, kind in kinds.items() if kind == "vector"} - {"generate"} == EMBEDS

@@ -37,3 +37,10 @@ def test_each_player_has_a_curve_of_its_own() -> None:
 
 def test_long_names_are_cut() -> None:
     assert pictures.short("a\nb " + "x" * 50, 10) == "a b xxxxx…"
+
+
+def test_lines_of_worsening_say_their_ends() -> None:
+    found = pictures.worsening(
+        "accuracy", {name: [(0, 0.9), (1, 0.8), (2, end)] for name, end in (("noise", 0.5), ("模糊", 0.25))}
+    )
+    assert "noise 0.900 → 0.500" in found.alt and "模糊" in found.svg and found.name == "robustness"

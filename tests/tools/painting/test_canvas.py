@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import itertools
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from zhuji.tools.painting import canvas as room
-from zhuji.tools.painting.canvas import COLOURS, canvas, font, ink, pen, shortened, stroke, written
+from zhuji.tools.painting.canvas import COLOURS, as_bytes, canvas, font, ink, pen, shortened, stroke, written
 
 
 def test_small_pictures_are_enlarged_by_whole_pixels_and_large_ones_are_copied() -> None:
@@ -41,6 +42,14 @@ def contrast(a: str, b: str) -> float:
 @pytest.mark.parametrize("colour", COLOURS)
 def test_letters_stand_out_from_every_colour(colour: str) -> None:
     assert contrast(ink(colour), colour) >= 4.5
+
+
+@pytest.mark.parametrize(("kind", "far"), [("PNG", 0), ("JPEG", 12)])
+def test_a_thin_line_keeps_its_colour_in_a_file(kind: str, far: int) -> None:
+    image = Image.new("RGB", (64, 64), (100, 20, 200))
+    image.paste((230, 159, 0), (30, 0, 32, 64))
+    with Image.open(io.BytesIO(as_bytes(image, kind))) as read:
+        assert abs(np.asarray(read.convert("RGB"))[20:40, 30:32].astype(int) - (230, 159, 0)).max() <= far
 
 
 def test_letters_that_no_font_has_are_written_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def build(
 
 def sifted(settings: CorpusSettings, ledger: Ledger, thin: float = 1.0) -> Iterator[list[Good]]:
     """The texts for the corpus, some at a time. `thin`: share of the texts that is looked at at all, chosen by their place."""
-    texts = enumerate_texts(settings.sources)
+    texts = enumerate_texts(settings.sources, settings.chat)
     if thin < 1:
         texts = (pair for number, pair in enumerate(texts) if int((number + 1) * thin) > int(number * thin))
     with contextlib.closing(Sieve(settings, ledger)) as sieve:

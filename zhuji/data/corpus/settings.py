@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from zhuji.core.config import Settings
+from zhuji.data.chat import Chat
 from zhuji.data.settings import CleanSettings, Fraction, Names
 
 
@@ -68,6 +69,9 @@ class CorpusSettings(Settings):
     exclude: tuple[Annotated[TextsSettings, BeforeValidator(_described)], ...] = ()
     """Texts that must not be in the corpus, such as those that models will be tested on: exactly (but for case, width and blanks),
     as one line of a longer text, and nearly where near duplicates are looked for."""
+    chat: Chat | None = None
+    """How conversations are written, which tables may hold in a column `messages`: the name of a format, or a description. A pretraining
+    takes its task's where nothing is said."""
     clean: CleanSettings = CleanSettings()
     quality: QualitySettings | None = QualitySettings()
     languages: Names = ()

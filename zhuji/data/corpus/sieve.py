@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from zhuji.data.chat import ChatFormat
 from zhuji.data.clean import Cleaner
 from zhuji.data.corpus.copies import NearIndex
 from zhuji.data.corpus.quality import poor
@@ -53,7 +54,7 @@ class Sieve:
             if settings.duplicates == "near":
                 self._near = NearIndex(settings.near, settings.seed)
             for excluded in settings.exclude:
-                for part in in_chunks(enumerate_texts((excluded,))):
+                for part in in_chunks(enumerate_texts((excluded,), settings.chat)):
                     self._exclude([self._clean(raw.text)[0] for _, raw in part if raw.text is not None])
             undone.pop_all()
         self._held_out = len(self._near) if self._near is not None else 0
@@ -130,10 +131,10 @@ class Sieve:
         return left
 
 
-def enumerate_texts(sources: tuple[TextsSettings, ...]) -> Iterator[tuple[int, RawText]]:
-    """(number of the source, text) of all texts, source by source."""
+def enumerate_texts(sources: tuple[TextsSettings, ...], chat: ChatFormat | None = None) -> Iterator[tuple[int, RawText]]:
+    """(number of the source, text) of all texts, source by source; conversations in this format."""
     for number, source in enumerate(sources):
-        for raw in Texts(source):
+        for raw in Texts(source, chat):
             yield number, raw
 
 

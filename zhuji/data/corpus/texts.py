@@ -11,11 +11,14 @@ from pathlib import Path
 from zhuji.core.errors import EmptyData, MissingColumn, NoRole, UnknownFormat
 from zhuji.core.files import sha256
 from zhuji.core.log import in_language
+from zhuji.core.unreadable import PicturesAreRows
 from zhuji.data import cells
+from zhuji.data.chat import COLUMN, ChatFormat, text_to_learn
 from zhuji.data.corpus.settings import TextsSettings
 from zhuji.data.encodings import LINE_LIMIT, fault
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.names import split_name
+from zhuji.data.pictures import ENDINGS
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Part, RawRow, Source, kind_of
 from zhuji.data.tables import LineTable, Row, TextTable, format_of, open_table
@@ -64,15 +67,16 @@ def _joined(lines: list[str]) -> Row:
 
 
 class Texts:
-    """The texts that the settings name; may be iterated again and again. `parts`: the files, by their path below the folder.
+    """The texts that the settings name; may be iterated again and again. `parts`: the files, by their path below the folder; `chat`: how the
+    conversations are written that tables hold in a column `messages`.
 
     Raises:
         MissingFile, UnreadableFile, NotAFile, UnknownFormat, DamagedFile, …: see `zhuji.data.tables.open_table`.
         MissingColumn, NoRole: a table has no column with texts, or no split column where one is asked for.
     """
 
-    def __init__(self, settings: TextsSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: TextsSettings, chat: ChatFormat | None = None) -> None:
+        self.settings, self.chat = settings, chat
         self._data = DataSettings(
             path=settings.path, text=settings.columns, encoding=settings.encoding, delimiter=settings.delimiter
         )
@@ -116,7 +120,9 @@ class Texts:
                 if column not in part.table.columns:
                     shown = ", ".join(part.table.columns[:20])
                     raise MissingColumn(file=part.path, role="text", name=column, columns=shown)
-            roles = infer_roles(Source((part,)), self._data)
+            talks = self.chat is not None and self.settings.columns is None and COLUMN in part.table.columns
+            data = self._data.model_copy(update={"text": (COLUMN,)}) if talks else self._data
+            roles = infer_roles(Source((part,)), data)
         if self.settings.split and roles.split is None:
             raise NoRole(file=part.path, role="split", columns=", ".join(part.table.columns[:20]))
         return roles
@@ -132,6 +138,8 @@ class Texts:
             parts = [cells.cell_text(raw.values.get(name)) for name in roles.text]
         except UnicodeDecodeError:
             return RawText(None, "undecodable bytes", file, row)
+        if self.chat is not None and roles.text == (COLUMN,):
+            return RawText(*text_to_learn(self.chat, parts[0]), file, row)
         return RawText("\n".join(filter(None, parts)), "", file, row)
 
 
@@ -147,6 +155,8 @@ def _below(folder: Path) -> dict[str, Path]:
     """The files of a known format at any depth, sorted by their path; links are not followed into other folders."""
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file() and _known(path)}
     if not found:
+        if any(path.suffix.lower() in ENDINGS for path in folder.rglob("*")):
+            raise PicturesAreRows(file=folder)
         why = in_language("this folder holds no file of texts", "该文件夹中没有文本文件")
         raise UnknownFormat(file=folder, why=why)
     return found

@@ -14,13 +14,14 @@ from zhuji.core.log import in_language, say
 from zhuji.data.settings import CleanSettings
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
-from zhuji.model.huggingface import families, files, pictures, sentence, tokenizer
+from zhuji.model.huggingface import chat, families, files, pictures, sentence, tokenizer
 from zhuji.model.huggingface.family import Family, Head, Tensors, translated
 from zhuji.model.huggingface.heads import task_of
 from zhuji.model.huggingface.options import Options
 from zhuji.model.huggingface.tensors import fitting, refuse_rest
 from zhuji.model.predictor import Predictor
 from zhuji.nn.heads import Pool
+from zhuji.tasks.next_unit import NextUnit
 
 _AS_IT_IS = CleanSettings(encoding=False, unicode=None, control=False, whitespace=False)
 _LARGEST_TABLE = 1 << 24
@@ -74,6 +75,8 @@ def read(path: Path | str) -> Predictor:
     )
     pool: Pool = "mean" if found is None else found.pool
     task = task_of(source.head, body, source.options, pool, tied)
+    if isinstance(task, NextUnit):
+        task = task.model_copy(update={"chat": chat.read(source.folder, text)})
     source.options.tell_rest()
     if source.head.purpose == "tag":
         text = text.model_copy(update={"pieces": True})

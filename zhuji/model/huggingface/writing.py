@@ -17,9 +17,10 @@ from zhuji.core.files import atomic_folder
 from zhuji.modalities.image import Image
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import Model
-from zhuji.model.huggingface import files, heads, pictures, sentence, tokenizer
+from zhuji.model.huggingface import chat, files, heads, pictures, sentence, tokenizer
 from zhuji.model.huggingface.families import FAMILIES
 from zhuji.model.huggingface.family import Family, Head, Tensors, translated, unwritable
+from zhuji.tasks.next_unit import NextUnit
 
 
 def write(model: Model, folder: Path | str) -> str:
@@ -38,6 +39,9 @@ def write(model: Model, folder: Path | str) -> str:
     family, architecture, head, config = _chosen(model, body, text)
     config = {**config, **_special(text), "vocab_size": text.spec.num_ids, "architectures": [architecture], "dtype": "float32"}
     written = dict(tokenizer.written(text))
+    if isinstance(model.task, NextUnit) and model.task.chat is not None:
+        settings = {**json.loads(written[tokenizer.SETTINGS]), chat.KEY: chat.jinja(model.task.chat, text)}
+        written[tokenizer.SETTINGS] = json.dumps(settings, ensure_ascii=False, indent=1)
     if head.purpose == "embed":
         written |= dict(sentence.written(model.task.described()["pool"], body.width, text.max_units))
     weights = _weights(model, family, head, body.layers, config)

@@ -54,6 +54,8 @@ def shifted(marked: Marked, right: Tensor, down: Tensor) -> Marked:
     """Each row moved by so many pixels `(B,)` int64, with zeros behind it: a crop out of a picture with a margin."""
     _, height, width, _ = marked.values.shape
     values = torch.zeros_like(marked.values)
+    # What leaves the picture altogether leaves it empty, however far it goes.
+    right, down = right.clamp(-width, width), down.clamp(-height, height)
     # Copying what stays, row by row, is several times as fast as gathering it by index.
     for new, old, x, y in zip(values, marked.values, right.tolist(), down.tolist(), strict=True):
         new[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)] = old[

@@ -8,7 +8,8 @@ import { label, spoken } from "./words.js";
 const KEY = "ZHUJI_KEY";
 const KINDS = { csv: "text/csv", tsv: "text/tab-separated-values", jsonl: "application/jsonl" };
 
-/** Draws into `place`, and shows its card, what does the same as a request: `path` and `body`, or `file` (its name) and `model`. */
+/** Draws into `place`, and shows its card, what does the same as a request: `path` and `body`, or `file` (its name) and `model`;
+ * `single`: the file is one input, such as a picture, and no rows. */
 export function calls(place, request) {
   place.closest("section").hidden = false;
   const code = make("code");
@@ -23,6 +24,7 @@ export function calls(place, request) {
   ways.addEventListener("change", write);
   write();
   fill(place, make("div", { class: "row between" }, ways, copier(() => code.textContent)), pre,
+    request.single ? spoken("p", "calls_file", { name: request.file }, { class: "quiet" }) : null,
     hasKey() ? spoken("p", "calls_key", {}, { class: "quiet" }) : null);
 }
 
@@ -45,16 +47,19 @@ export function curl({ path, body, file, model }) {
   return lines.join(" \\\n  ");
 }
 
-export function python({ path, body, file, model }) {
+export function python({ path, body, file, model, single }) {
   const address = new URL(path, home);
-  if (file) address.searchParams.set("model", model);
+  if (file && !single) address.searchParams.set("model", model);
   const key = hasKey() ? [`"Authorization": "Bearer " + os.environ["${KEY}"]`] : [];
-  const headers = [`"Content-Type": ${literal(file ? kindOf(file) : "application/json")}`, ...key].join(", ");
-  const given = file
+  const headers = [`"Content-Type": ${literal(file && !single ? kindOf(file) : "application/json")}`, ...key].join(", ");
+  const given = single
+    ? `with open(${literal(file)}, "rb") as file:\n    picture = base64.b64encode(file.read()).decode()\n`
+      + `body = json.dumps({"model": ${literal(model)}, "input": {"picture": picture}}).encode()`
+    : file
     ? `with open(${literal(file)}, "rb") as file:\n    body = file.read()`
     : `body = json.dumps(${literal(body)}).encode()`;
   const read = body?.stream ? "    for line in answer:\n        print(line.decode().rstrip())" : "    print(json.load(answer))";
-  return `import json
+  return `${single ? "import base64\n" : ""}import json
 ${hasKey() ? "import os\n" : ""}import urllib.request
 
 ${given}

@@ -8,11 +8,13 @@ import { label, say, spoken } from "./words.js";
 const SHOWN = 200;
 const LONGEST = 240;
 
-/** Where files are taken: `element` to show, `accept` says which (null: none). `take` gets a file, wherever on the page it is dropped. */
+/** Where files are taken: `element` to show, `accept` says which (null: none) and by which words.
+ * `take` gets a file, wherever on the page it is dropped. */
 export function filePlace(take) {
   const input = make("input", { type: "file", id: fresh("file"), class: "hidden" });
+  const hint = spoken("span", "file_drop", {}, { class: "quiet" });
   const element = make("div", {}, input, make("label", { class: "drop", for: input.id },
-    spoken("span", "file_choose", {}, { class: "link" }), " ", spoken("span", "file_drop", {}, { class: "quiet" })));
+    spoken("span", "file_choose", {}, { class: "link" }), " ", hint));
   const given = (files) => { if (files.length) take(files[0]); };
   const over = (event, on) => {
     if (element.hidden || !event.dataTransfer?.types.includes("Files")) return;
@@ -26,14 +28,16 @@ export function filePlace(take) {
     over(event, false);
     if (event.defaultPrevented) given(event.dataTransfer.files);
   });
-  const accept = (files) => {
+  const accept = (files, key = "file_drop") => {
+    say(hint, key);
     element.hidden = files === null;
     input.accept = files ?? "";
   };
   return { element, accept };
 }
 
-const form = (model, file) => {
+/** A file for a model, as the server takes it. */
+export const form = (model, file) => {
   const body = new FormData();
   body.append("model", model.name);
   body.append("file", file, file.name);

@@ -6,7 +6,7 @@ import { data } from "./server.js";
 import { spoken } from "./words.js";
 
 /** Asks for the nearest examples of an input and draws them into `place`. */
-export async function nearest(place, model, input, signal) {
+export async function nearest(place, model, input, { signal }) {
   const { found } = await data("nearest", { model: model.name, input, k: 5 }, { signal });
   const rows = found.rows.map(({ text, label, likeness }) => make("tr", { data: { likeness: String(likeness) } },
     make("th", { scope: "row", dir: "auto" }, text),

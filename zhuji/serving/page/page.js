@@ -4,7 +4,7 @@
 import { calls } from "./calls.js";
 import { chosen, fill, find, make } from "./dom.js";
 import { explain } from "./explain.js";
-import { answerFile, filePlace } from "./file.js";
+import { answerFile, filePlace, form } from "./file.js";
 import * as generation from "./generate.js";
 import { asked, look, remember } from "./look.js";
 import { nearest } from "./nearest.js";
@@ -91,11 +91,11 @@ function follow() {
   const writing = writes();
   say(find("send"), writing ? "write" : now.other ? "embed" : "send");
   find("settings").hidden = !writing;
-  files.accept(writing || !now.modality.files ? null : now.modality.files);
+  files.accept(writing || !now.modality.files ? null : now.modality.files, now.modality.hint);
 }
 
 function empty() {
-  fill(find("result"), spoken("p", "empty", {}, { class: "quiet" }));
+  fill(find("result"), spoken("p", now?.modality.empty ?? "empty", {}, { class: "quiet" }));
   find("calls").hidden = true;
   hush(find("said"));
 }
@@ -127,7 +127,7 @@ async function send() {
   const { input, other } = now;
   const value = input.read();
   if (value === null) {
-    say(find("said"), "type_first");
+    say(find("said"), now.modality.missing ?? "type_first");
     input.focus();
     return;
   }
@@ -147,10 +147,11 @@ async function write(prompt, signal) {
 }
 
 async function predict(value, other, signal) {
-  const { model, kind } = now;
+  const { model, kind, modality } = now;
   const body = other === null ? { model: model.name, input: value } : { model: model.name, inputs: [value, other] };
-  calls(find("calls-body"), { path: "predict", body });
-  const { found, seconds } = await data("predict", body, { signal });
+  const file = modality.file?.(value);
+  calls(find("calls-body"), file ? { path: "predict", file: file.name, model: model.name, single: true } : { path: "predict", body });
+  const { found, seconds } = await data("predict", file ? form(model, file) : body, { signal });
   const [prediction, second] = found.predictions;
   const context = { input: value, model, other: second };
   fill(find("result"), make("div", { class: `shown ${model.answers}` }, kind.show(prediction, context)), more(value),
@@ -174,13 +175,14 @@ function remembered(value, other, told) {
 
 /** What else can be asked about an input, each under a button of its own. */
 function more(value) {
-  const { model } = now;
-  const ways = [model.explains ? ["explain", explain] : null, model.nearest ? ["show_nearest", nearest] : null].filter(Boolean);
+  const { model, modality } = now;
+  const maps = modality.single ? "explain_picture" : "explain";
+  const ways = [model.explains ? [maps, explain] : null, model.nearest ? ["show_nearest", nearest] : null].filter(Boolean);
   if (!ways.length) return null;
   const buttons = make("div", { class: "row" });
   const places = ways.map(([key, work]) => {
     const place = make("div", { class: "more", "aria-live": "polite" });
-    const act = () => during((signal) => work(place, model, value, signal), place, act);
+    const act = () => during((signal) => work(place, model, value, { signal, modality }), place, act);
     buttons.append(spoken("button", key, {}, { type: "button", onclick: act }));
     return place;
   });
@@ -194,6 +196,11 @@ function times({ server, seconds, version }) {
 
 async function takeFile(file) {
   if (!now) return;
+  if (now.modality.single) {
+    await now.input.take(file);
+    await send();
+    return;
+  }
   const { model, kind } = now;
   calls(find("calls-body"), { path: "predict", file: file.name, model: model.name });
   const place = make("div", { class: "stack" });
@@ -219,6 +226,12 @@ function listen() {
   find("mode").addEventListener("change", () => { follow(); empty(); });
   find("example").addEventListener("click", () => { now.input.write(now.model.example); now.input.focus(); });
   find("clear").addEventListener("click", () => { now.input.write(""); now.other?.write(""); empty(); now.input.focus(); });
+  document.addEventListener("paste", (event) => {
+    const [pasted] = event.clipboardData?.files ?? [];
+    if (!pasted || !now?.modality.single) return;
+    event.preventDefault();
+    takeFile(pasted);
+  });
   find("key-value").addEventListener("input", ({ target }) => useKey(target.value));
   find("key-form").addEventListener("submit", (event) => { event.preventDefault(); closeKey(); });
   find("key").addEventListener("keydown", (event) => { if (event.key === "Escape") closeKey(); });

@@ -58,6 +58,11 @@ class Found:
     """What the golden rows went through, in order."""
 
     @property
+    def boxed(self) -> bool:
+        """Are the answers places of objects?"""
+        return self.results.get("kind") == "detect"
+
+    @property
     def labels(self) -> list[str]:
         return [str(name) for name in self.results.get("labels") or []]
 

@@ -305,3 +305,21 @@ def fit_line(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> Pic
 
     title = say_in("Predicted against actual", "预测值与实际值")
     return draw("fit", title, f"{title}: {len(actual):,}", (HALF, 4.4), paint)
+
+
+def worsening(metric: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> Picture:
+    """A score over the severity of each way in which rows get worse; 0: as they are. Lines differ by colour, dashes and marks."""
+    dashes = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
+
+    def paint(ax: Axes) -> None:
+        for number, (name, points) in enumerate(lines.items()):
+            look = {"color": SERIES[number % len(SERIES)], "linestyle": dashes[number // len(SERIES) % len(dashes)]}
+            ax.plot(*zip(*points, strict=True), marker="osD^vPX*"[number % 8], markersize=5, label=short(name), **look)
+        ax.set_xlabel(say_in("severity (0: as they are)", "严重程度（0：原样）"))
+        ax.set_ylabel(metric)
+        ax.set_ylim(bottom=min(0.0, *(y for points in lines.values() for _, y in points)))
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    title = say_in(f"{metric} on worse pictures", f"图片变差时的 {metric}")
+    ends = "; ".join(f"{name} {points[0][1]:.3f} → {points[-1][1]:.3f}" for name, points in lines.items())
+    return draw("robustness", title, f"{title}: {ends}", (WIDE * 0.72, 4.2), paint)

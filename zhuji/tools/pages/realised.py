@@ -39,9 +39,9 @@ def measures(facts: Facts) -> list[tuple[str, str, str, str]]:
         for name, pair in facts["scores"].items()
     ]
     known = len(facts["by_class"])
-    seen = (sum(row[key] > 0 for row in facts["by_class"]) for key in ("seen", "seen_in_real"))
-    covered = [in_language(f"{count} of {known}", f"{known} 类中 {count} 类") for count in seen]
-    return [*rows, (in_language("classes seen", "出现的类别"), *covered, in_language("by the classifier", "由分类器判断"))]
+    counts = (sum(row[key] > 0 for row in facts["by_class"]) for key in ("seen", "seen_in_real"))
+    seen, of_real = (in_language(f"{count} of {known}", f"{known} 类中 {count} 类") for count in counts)
+    return [*rows, (in_language("classes seen", "出现的类别"), seen, of_real, in_language("by the classifier", "由分类器判断"))]
 
 
 def _interval(of: Mapping[str, float | None] | None) -> str:

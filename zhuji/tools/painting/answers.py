@@ -61,7 +61,8 @@ def framed(image: Image, boxes: Sequence[Framed], least: int = LEAST) -> Image:
     for one in reversed(boxes):
         _frame(draw, sheet, one)
     for one in reversed(boxes):
-        _tag(draw, sheet, one)
+        if one.text:
+            _tag(draw, sheet, one)
     return sheet.image
 
 

@@ -7,6 +7,7 @@ Sizes are in pixels of the copy.
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -61,6 +62,13 @@ def canvas(image: Image, least: int = LEAST) -> Canvas:
 def pen(kind: int) -> tuple[str, tuple[int, ...]]:
     """Colour and dashes of the class with this number."""
     return COLOURS[kind % len(COLOURS)], DASHES[kind % len(DASHES)]
+
+
+def as_bytes(image: Image, kind: str, quality: int = 92) -> bytes:
+    """A painted copy as a file, `kind` JPEG or PNG. JPEG with all of its colours: frames are thin, and their colours tell classes."""
+    file = io.BytesIO()
+    image.save(file, kind, **({"quality": quality, "subsampling": 0} if kind == "JPEG" else {}))
+    return file.getvalue()
 
 
 def ink(colour: str) -> str:

@@ -1,0 +1,109 @@
+"""Pictures in the report: inside the page, bounded, with texts that stay texts; seen in a browser without a network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests import browser, pictured
+from tests.training.test_gallery import CLASSES, found, picture, record
+from zhuji.core.contracts import Prediction
+from zhuji.core.files import read_json, write_json
+from zhuji.core.records import Box
+from zhuji.tools.pages.found import read
+from zhuji.tools.pages.gallery import gallery
+from zhuji.tools.report import write_report
+from zhuji.training.gallery import write
+
+EVIL = '"><script>alert(1)</script>'
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A copy of the trained run without a gallery."""
+    left_out = shutil.ignore_patterns("checkpoints", "tensorboard", "gallery")
+    return Path(shutil.copytree(pictured.result().run, tmp_path / "run", ignore=left_out))
+
+
+def with_mistakes(run: Path) -> Path:
+    write(run / "gallery", [record(0, EVIL), record(1, "red", picture(shade=7))],
+          [Prediction("green", 0.875), Prediction("蓝", 0.75)], ())  # fmt: skip
+    return run
+
+
+def with_objects(run: Path) -> Path:
+    results = {**read_json(run / "results.json"), "kind": "detect", "labels": list(CLASSES), "confusion": []}
+    write_json(run / "results.json", results)
+    boxes = (Box("cat", 10, 10, 500, 300), Box("dog", 600, 60, 900, 400), Box("dog", 0, 0, 50, 50))
+    write(run / "gallery", [record(0, boxes, picture((960, 480)))], [Prediction((found("dog", (600, 60, 900, 400)),))], CLASSES)
+    return run
+
+
+def test_a_mistake_stands_with_its_picture_class_answer_and_probability(run: Path) -> None:
+    told = gallery(read(with_mistakes(run)))
+    assert told is not None and not told.pairs
+    first, second = told.pictures
+    assert first.text == f"{EVIL} → green 0.875" and second.text == "red → 蓝 0.750" and first.small
+    data = base64.b64decode(second.data.removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(data)) as image:
+        assert np.asarray(image)[0, 0].tolist() == [7, 20, 200]
+
+
+def test_objects_are_shown_as_marked_and_as_found(run: Path) -> None:
+    told = gallery(read(with_objects(run)))
+    assert told is not None and told.pairs
+    marked, answered = told.pictures
+    assert "1 cat, 2 dog" in marked.alt and "1 dog" in answered.alt
+    assert answered.text == "1 found, 2 missed, 0 too many"
+    with Image.open(io.BytesIO(base64.b64decode(answered.data.split(",")[1]))) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    orange, ground = (230, 159, 0), (100, 20, 200)
+    # The dog's frame, in the thumbnail's pixels, is dashed in orange; the cat, which was not found, has none.
+    assert 0.4 < (abs(pixels[40:190, 300] - orange).max(-1) < 60).mean() < 0.9
+    assert (abs(pixels[10:140, 5] - ground).max(-1) < 30).all()
+
+
+def test_the_page_shows_them_and_texts_stay_texts(run: Path) -> None:
+    page = write_report(with_mistakes(run)).page
+    text = page.read_text(encoding="utf-8")
+    assert EVIL not in text and text.count("<img ") == 2 and "img-src data:" in text
+    assert not re.search(r"https?:|//cdn", text)
+    with browser.opened(viewport={"width": 360, "height": 700}, bypass_csp=True) as (view, asked, wrong):
+        view.context.set_offline(True)
+        view.goto(page.as_uri())
+        widths = view.locator(".gallery img").evaluate_all("all => all.map(one => one.naturalWidth)")
+        assert widths == [8, 8] and not wrong
+        assert [address for address in asked if not address.startswith("data:image/png;base64,")] == [page.as_uri()]
+        assert view.evaluate("document.documentElement.scrollWidth") <= 360
+        assert not [
+            rule for rule, element in browser.violations(view) if "img" in rule or "img" in element or "gallery" in element
+        ]
+
+
+def test_the_report_of_a_detector_counts_objects_and_shows_no_json(run: Path) -> None:
+    text = write_report(with_objects(run)).page.read_text(encoding="utf-8")
+    assert "test objects" in text and "test rows" not in text.split('id="data"')[0]
+    assert text.count("<img ") == 2 and "Worst mistakes" not in text and "&#34;label&#34;" not in text
+    shutil.rmtree(run / "gallery")
+    text = write_report(run).page.read_text(encoding="utf-8")
+    assert "<img" not in text and "img-src" not in text and "Worst mistakes" not in text
+
+
+@pytest.mark.parametrize("name", ["../outside.png", "results.json", "gone.png", None])
+def test_only_thumbnails_of_the_run_are_read(run: Path, name: Any) -> None:
+    with_mistakes(run)
+    rows = read_json(run / "gallery/rows.json")
+    write_json(run / "gallery/rows.json", [{**row, "file": name} for row in rows])
+    shutil.copy(run / "results.json", run / "gallery/results.json")
+    shutil.copy(run / "gallery/00.png", run / "outside.png")
+    told = gallery(read(run))
+    assert told is not None and [one.data for one in told.pictures] == ["", ""]
+    assert "the picture was gone" in write_report(run).page.read_text(encoding="utf-8")

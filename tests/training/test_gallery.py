@@ -1,0 +1,122 @@
+"""Which test pictures are kept for a report, against what one counts by hand."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zhuji.core.contracts import Prediction
+from zhuji.core.files import read_json
+from zhuji.core.records import Box, Picture, Record
+from zhuji.training.gallery import BOXED_SIDE, MOST, MOST_BOXED, SIDE, write
+
+CLASSES = ("cat", "dog")
+
+
+def picture(size: tuple[int, int] = (8, 6), shade: int = 100) -> Picture:
+    file = io.BytesIO()
+    Image.new("RGB", size, (shade, 20, 200)).save(file, "PNG")
+    return Picture(data=file.getvalue())
+
+
+def record(number: int, label: Any, given: Picture | None = None) -> Record:
+    return Record(f"row-{number}", given or picture(), label=label)
+
+
+def kept(folder: Path) -> list[dict[str, Any]]:
+    return read_json(folder / "rows.json")
+
+
+def found(label: str, box: tuple[float, ...], score: float = 0.9) -> dict[str, Any]:
+    return {"label": label, "score": score, "box": list(box)}
+
+
+def test_the_surest_mistakes_come_first_and_right_answers_not_at_all(tmp_path: Path) -> None:
+    records = [record(0, "cat"), record(1, "cat"), record(2, "dog"), record(3, "dog")]
+    answers = [Prediction("dog", 0.6), Prediction("cat", 0.99), Prediction("cat", 0.8), Prediction("cat", 0.7)]
+    write(tmp_path / "g", records, answers, CLASSES)
+    rows = kept(tmp_path / "g")
+    assert [(row["id"], row["label"], row["answer"], row["score"]) for row in rows] == [
+        ("row-2", "dog", "cat", 0.8), ("row-3", "dog", "cat", 0.7), ("row-0", "cat", "dog", 0.6)
+    ]  # fmt: skip
+    with Image.open(tmp_path / "g" / rows[0]["file"]) as image:
+        assert image.format == "PNG" and np.asarray(image.convert("RGB"))[0, 0].tolist() == [100, 20, 200]
+
+
+def test_sets_of_classes_and_numbers(tmp_path: Path) -> None:
+    write(tmp_path / "a", [record(0, ("cat", "dog")), record(1, ("dog",)), record(2, ())],
+          [Prediction(("dog", "cat"), 0.9), Prediction((), 0.4), Prediction(("cat",), 0.8)], CLASSES)  # fmt: skip
+    assert [row["id"] for row in kept(tmp_path / "a")] == ["row-2", "row-1"]
+    write(
+        tmp_path / "b",
+        [record(0, 1.0), record(1, 2.0), record(2, 3.0)],
+        [Prediction(1.5), Prediction(2.0), Prediction(-3.0)],
+        (),
+    )
+    assert [(row["id"], row["score"]) for row in kept(tmp_path / "b")] == [("row-2", 6.0), ("row-0", 0.5)]
+
+
+def test_the_gallery_is_bounded_in_rows_and_pixels(tmp_path: Path) -> None:
+    large = picture((900, 300))
+    write(tmp_path / "g", [record(i, "cat", large) for i in range(MOST + 9)], [Prediction("dog", 0.5)] * (MOST + 9), CLASSES)
+    rows = kept(tmp_path / "g")
+    assert len(rows) == MOST and rows[0]["size"] == [900, 300]
+    with Image.open(tmp_path / "g" / rows[0]["file"]) as image:
+        assert image.size == (SIDE, SIDE // 3) and image.format == "JPEG"
+    assert sum(path.stat().st_size for path in (tmp_path / "g").iterdir()) < 100_000
+
+
+def test_objects_are_counted_and_pictures_go_from_the_worst_to_the_best(tmp_path: Path) -> None:
+    boxes = [Box("cat", 10, 10, 50, 50), Box("dog", 60, 60, 90, 90)]
+    right = [found("cat", (11, 10, 50, 50)), found("dog", (60, 60, 90, 90), 0.8)]
+    # Another class in the right place, the right class beside its object, and the same object twice.
+    wrong = [
+        found("dog", (10, 10, 50, 50)),
+        found("dog", (90, 60, 120, 90)),
+        found("cat", (10, 10, 50, 50)),
+        found("cat", (12, 12, 50, 50), 0.3),
+    ]
+    big = picture((960, 480))
+    records = [record(0, tuple(boxes), big), record(1, tuple(boxes), big), record(2, tuple(boxes), big), record(3, (), big)]
+    answers = [Prediction(tuple(right)), Prediction(tuple(wrong)), Prediction(()), Prediction(())]
+    write(tmp_path / "g", records, answers, CLASSES)
+    assert [(row["id"], row["counts"]) for row in kept(tmp_path / "g")] == [
+        ("row-1", [1, 1, 3]), ("row-2", [0, 2, 0]), ("row-0", [2, 0, 0]), ("row-3", [0, 0, 0]),
+    ]  # fmt: skip
+    row = kept(tmp_path / "g")[0]
+    assert row["label"][0] == {"label": "cat", "box": [10, 10, 50, 50]} and row["size"] == [960, 480]
+    with Image.open(tmp_path / "g" / row["file"]) as image:
+        assert image.size == (BOXED_SIDE, BOXED_SIDE // 2)
+
+
+def test_of_many_pictures_with_objects_the_ends_are_kept(tmp_path: Path) -> None:
+    rows = [record(i, tuple(Box("cat", 9 * n, 0, 9 * n + 8, 8) for n in range(i))) for i in range(20)]
+    write(tmp_path / "g", rows, [Prediction(())] * 20, CLASSES)
+    assert [row["counts"][1] for row in kept(tmp_path / "g")] == [19, 15, 11, 8, 4, 0]
+    assert len(kept(tmp_path / "g")) == MOST_BOXED
+
+
+def test_objects_of_a_class_that_training_never_met_are_not_asked_for(tmp_path: Path) -> None:
+    write(tmp_path / "g", [record(0, (Box("owl", 0, 0, 5, 5),))], [Prediction(())], CLASSES)
+    assert kept(tmp_path / "g")[0]["counts"] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "answers", [[Prediction("cat", 0.9)], [Prediction((0.5, 0.25))], [Prediction(None)]], ids=["right", "a vector", "nothing"]
+)
+def test_where_there_is_nothing_to_show_there_is_no_folder(tmp_path: Path, answers: list[Prediction]) -> None:
+    write(tmp_path / "g", [record(0, "cat")], answers, CLASSES)
+    write(tmp_path / "g", [], [], CLASSES)
+    write(tmp_path / "g", [record(0, ())], [Prediction(())], CLASSES)
+    assert not (tmp_path / "g").exists()
+
+
+def test_a_picture_that_is_gone_leaves_its_row(tmp_path: Path) -> None:
+    write(tmp_path / "g", [record(0, "cat", Picture(str(tmp_path / "gone.png")))], [Prediction("dog", 0.9)], CLASSES)
+    (row,) = kept(tmp_path / "g")
+    assert (row["file"], row["size"], row["answer"]) == (None, None, "dog")

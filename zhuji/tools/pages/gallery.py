@@ -1,0 +1,131 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Pillow is typed in part only.
+"""The test pictures that a run kept, as a page shows them: inside it, each with its class and the answer; those with objects twice, as they are
+marked and as they were found."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zhuji.core.files import read_json
+from zhuji.core.log import in_language as say_in
+from zhuji.tools.pages.found import Found, holds_numbers
+from zhuji.tools.pages.page import score
+from zhuji.tools.painting.answers import found_box, framed
+from zhuji.tools.painting.canvas import as_bytes
+
+MOST_BYTES = 1 << 20
+"""Bytes of a thumbnail from which it is not read: none that a run wrote is nearly as large."""
+_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture with what stands below it; `data`: its address, the picture itself; "" where it could not be kept. `small`: it is shown enlarged, pixel
+    by pixel."""
+
+    data: str
+    alt: str
+    title: str
+    text: str
+    small: bool = False
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures with what is to be said of them all. `pairs`: every two belong together."""
+
+    title: str
+    note: str
+    pictures: tuple[Seen, ...]
+    pairs: bool = False
+
+
+def gallery(found: Found) -> Gallery | None:
+    """What the run kept; None where it kept nothing."""
+    folder = found.folder / "gallery"
+    if not (folder / "rows.json").is_file():
+        return None
+    rows: list[dict[str, Any]] = read_json(folder / "rows.json")
+    if found.boxed:
+        note = say_in(
+            "From the test picture with most mistakes to the one with fewest, in even steps. Left: as it is marked; right: as it is answered, with scores. An object "
+            "counts as found at an IoU of 0.5.",
+            "按错误数从多到少等距选取的测试图片。左：标注；右：回答及得分。IoU 达到 0.5 视为找到。",
+        )  # fmt: skip
+        told = tuple(one for row in rows for one in _pair(folder, row, found.labels))
+        return Gallery(say_in("Marked and found", "标注与结果"), note, told, pairs=True)
+    numbers = holds_numbers(found)
+    wrong = sum(row["label"] != row["prediction"] for row in found.predictions)
+    note = (
+        say_in("The rows that are furthest off.", "误差最大的行。")
+        if numbers
+        else say_in(
+            f"{wrong:,} of {len(found.predictions):,} test pictures are answered wrongly; here are those answered with most confidence: what they are → what "
+            "was answered, and how surely. Often the label is the mistake.",
+            f"{len(found.predictions):,} 张测试图片中有 {wrong:,} 张答错；以下为置信度最高者：实际 → 回答，及其置信度。有时错的是标签。",
+        )
+    )  # fmt: skip
+    return Gallery(say_in("Worst mistakes", "最严重的错误"), note, tuple(_mistake(folder, row) for row in rows))
+
+
+def _mistake(folder: Path, row: dict[str, Any]) -> Seen:
+    label, answer = _text(row["label"]), _text(row["answer"])
+    alt = say_in("{}: it is {}, the answer is {}", "{}：实际为 {}，回答为 {}").format(row["id"], label, answer)
+    data = _bytes(folder, row["file"])
+    return Seen(_address(data), alt, row["id"], f"{label} → {answer} {score(row['score'])}", data.startswith(b"\x89PNG"))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or say_in("none", "无")
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _pair(folder: Path, row: dict[str, Any], classes: Sequence[str]) -> tuple[Seen, ...]:
+    """As it is marked, and as it was answered."""
+    hit, missed, more = row["counts"]
+    said = say_in("{} found, {} missed, {} too many", "找到 {}，漏掉 {}，多出 {}").format(hit, missed, more)
+    marked, answered = say_in("marked", "标注"), say_in("found", "结果")
+    pictures = [_framed(folder, row, row[key], classes) for key in ("label", "answer")]
+    alts = [f"{row['id']}, {way}: {_census(row[key])}" for way, key in ((marked, "label"), (answered, "answer"))]
+    return (Seen(pictures[0], alts[0], row["id"], marked), Seen(pictures[1], alts[1], row["id"], said))
+
+
+def _census(boxes: Sequence[dict[str, Any]]) -> str:
+    names = [one["label"] for one in boxes]
+    return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names)) or say_in("nothing", "无")
+
+
+def _framed(folder: Path, row: dict[str, Any], boxes: Sequence[dict[str, Any]], classes: Sequence[str]) -> str:
+    """The thumbnail with boxes on it, which are told in pixels of the whole picture."""
+    data = _bytes(folder, row["file"])
+    if not data:
+        return ""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+        wide, high = (mine / whole for mine, whole in zip(image.size, row["size"], strict=True))
+        known = [one for one in boxes if one["label"] in classes]
+        shares = (wide, high, wide, high)
+        placed = [{**one, "box": [side * share for side, share in zip(one["box"], shares, strict=True)]} for one in known]
+        return _address(as_bytes(framed(image, [found_box(one, classes) for one in placed]), "JPEG", 80))
+
+
+def _bytes(folder: Path, name: str | None) -> bytes:
+    """Of a thumbnail that the run wrote; empty where there is none."""
+    path = folder / Path(name or "-").name
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        return b""
+    return path.read_bytes()
+
+
+def _address(data: bytes) -> str:
+    """A picture as an address that holds it. Only the two kinds that a run writes: nothing in them is executed."""
+    kind = next((kind for beginning, kind in _KINDS.items() if data.startswith(beginning)), None)
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}" if kind else ""
