@@ -3,10 +3,12 @@ an undisturbed one.
 
     python benchmarks/kill_test.py DATA.csv [--kills 50]
     python benchmarks/kill_test.py TEXTS.txt --pretrain [--kills 30] [--mini] [--texts 800]
+    python benchmarks/kill_test.py PICTURES --gan [--kills 30] [--optim adamw]
 
 With `--pretrain` it is a pretraining in packed rows: masked units, dropout, a moving average of the weights; `--mini`: in the shape of
-BERT-mini. Kills are spread over the whole training. Leaves with 1 unless there were that many and the two runs ended with the same
-bits: weights, scores and the log of every step.
+BERT-mini. With `--gan` two players learn to make pictures, each with an optimiser of its own. Kills are spread over the whole training.
+Leaves with 1 unless there were that many and the two runs ended with the same bits: weights, what the optimisers remember, scores and the
+log of every step.
 """
 
 from __future__ import annotations
@@ -49,6 +51,16 @@ def pretraining(data: Path, steps: int, shape: str = TINY, vocabulary: int = 400
         f"modality={{name: text, tokenizer: bpe, vocab_size: {vocabulary}, max_units: 64}}",
         f"backbone={{name: transformer, {shape}, dropout: 0.1}}",
         "train.batch_units=512", "train.evaluate_every=0.3", "held.bootstrap=10", "held.units=2000", *_common(steps),
+    ]  # fmt: skip
+
+
+def playing(data: Path, steps: int, rows: int = 60, optim: str = "adamw") -> list[str]:
+    """A critic with a penalty on its gradient and a maker of pictures."""
+    return [
+        f"data.path={data}", f"data.limit={rows}", "modality={name: image, size: [16, 16], patch: 1}",
+        "backbone={name: strided, channels: 3, widths: [8, 16]}", f"train.optim={{name: {optim}, lr: 0.002}}",
+        "task={name: generate, kind: gan, latent: 8, width: 8, features: 16}", "train.batch_rows=16", "train.evaluate_every=0.5",
+        "evaluate.bootstrap=10", "evaluate.baselines=false", *_common(steps),
     ]  # fmt: skip
 
 
@@ -142,6 +154,7 @@ def essence(folder: Path) -> dict[str, object]:
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return {
         "weights": (folder / "bundle" / "model.safetensors").read_bytes(),
+        "the last state": (folder / "checkpoints" / f"step-{newest(folder):08d}" / "state.safetensors").read_bytes(),
         "results": {name: value for name, value in results.items() if name not in TIMES},
         "log": [{name: value for name, value in line.items() if name not in TIMES} for line in lines],
         "predictions": (folder / "predictions.csv").read_bytes() if (folder / "predictions.csv").exists() else b"",
@@ -173,7 +186,7 @@ def told(outcome: Outcome, folder: Path, seconds: float) -> str:
     where = f"at steps {', '.join(map(str, outcome.steps))}"
     if known:
         where += f"; epoch {epoch[known[0]]:.2f} to {epoch[known[-1]]:.2f} of {max(epoch.values()):.2f}"
-    same = "**yes** (weights, scores, and the log of every step)"
+    same = "**yes** (weights, what the optimisers remember, scores, and the log of every step)"
     return "\n".join([
         f"{outcome.kills} kills in {seconds:.0f} s, {outcome.partial} of them while a checkpoint was being written, {where}.",
         f"{outcome.checked} checkpoints read after kills, **{len(outcome.unreadable)} unreadable**. Ended with the same bits as "
@@ -198,6 +211,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--pretrain", action="store_true")
     parser.add_argument("--mini", action="store_true")
+    parser.add_argument("--gan", action="store_true")
+    parser.add_argument("--optim", default="adamw", help="of both players of --gan")
     parser.add_argument("--texts", type=int, help="of the file, the first so many lines")
     chosen = parser.parse_args()
     from machine import record
@@ -208,12 +223,17 @@ def main() -> int:
         if chosen.texts:
             data = first_texts(data, folder / "texts.txt", chosen.texts)
         size = (MINI, 2000) if chosen.mini else (TINY, 400)
-        sets = pretraining(data, chosen.steps, *size) if chosen.pretrain else settings(data, chosen.steps, rows=2000)
+        sets = settings(data, chosen.steps, rows=2000)
+        if chosen.pretrain:
+            sets = pretraining(data, chosen.steps, *size)
+        elif chosen.gan:
+            sets = playing(data, chosen.steps, rows=600, optim=chosen.optim)
         outcome = run(folder, sets, kills=chosen.kills, stride=max(1, 4 * chosen.steps // (5 * chosen.kills)))
         text = told(outcome, folder, time.monotonic() - started)
-    name = "kill_test_pretrain" if chosen.pretrain else "kill_test"
+    kind = "pretraining" if chosen.pretrain else "GAN" if chosen.gan else "training"
+    name = {"pretraining": "kill_test_pretrain", "GAN": "kill_test_gan"}.get(kind, "kill_test")
     command = " ".join(["python benchmarks/kill_test.py", chosen.data.name, *sys.argv[2:]])
-    record(name, f"{outcome.kills} kills of a {'pretraining' if chosen.pretrain else 'training'}, the same bits", text, command)
+    record(name, f"{outcome.kills} kills of a {kind}, the same bits", text, command)
     return int(outcome.kills < chosen.kills or bool(outcome.unreadable or outcome.differences))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import made_up
+from tests import made_up, pictured
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_test.py"
 
@@ -37,3 +37,12 @@ def test_three_kills_change_nothing(kill_test, tmp_path):
 def test_two_kills_change_no_pretraining(kill_test, tmp_path):
     texts = made_up.texts(tmp_path / "texts.txt")
     _unchanged(kill_test.run(tmp_path, kill_test.pretraining(texts, steps=30), kills=2), 2)
+
+
+@pytest.mark.timeout(280)
+def test_a_kill_changes_no_game(kill_test, tmp_path):
+    """Two players: the last state that is compared holds what both optimisers remember."""
+    pictures = pictured.write_pictures(tmp_path / "pictures")
+    _unchanged(kill_test.run(tmp_path, kill_test.playing(pictures, steps=30), kills=1), 1)
+    state = kill_test.essence(tmp_path / "killed")["the last state"]
+    assert all(f"optimiser/{name}".encode() in state for name in ("encoder.body.", "head.score.", "head.maker."))

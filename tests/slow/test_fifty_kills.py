@@ -1,4 +1,4 @@
-"""Fifty kills over one training and thirty over one pretraining; see `benchmarks/kill_test.py`."""
+"""Fifty kills over one training, thirty over one pretraining and thirty over a game of two; see `benchmarks/kill_test.py`."""
 
 import importlib.util
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import made_up
+from tests import made_up, pictured
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_test.py"
 
@@ -35,6 +35,17 @@ def test_fifty_kills_change_nothing(kill_test, tmp_path):
 def test_thirty_kills_change_no_pretraining(kill_test, tmp_path):
     texts = made_up.texts(tmp_path / "texts.txt", lines=2000)
     outcome = kill_test.run(tmp_path, kill_test.pretraining(texts, steps=600), kills=30)
+    assert outcome.kills == 30
+    assert not outcome.unreadable
+    assert not outcome.differences
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("optim", ["adamw", "muon"])
+def test_thirty_kills_change_no_game(kill_test, tmp_path, optim):
+    pictures = pictured.write_pictures(tmp_path / "pictures", rows=300)
+    outcome = kill_test.run(tmp_path, kill_test.playing(pictures, steps=600, rows=300, optim=optim), kills=30)
     assert outcome.kills == 30
     assert not outcome.unreadable
     assert not outcome.differences

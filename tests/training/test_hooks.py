@@ -52,6 +52,19 @@ def test_tensorboard_files_hold_the_numbers(tmp_path):
     assert b"auroc" not in content
 
 
+GAME = {**TRAIN, "loss": 1.75, "losses": {"critic": 0.5, "maker": 1.25}}
+
+
+def test_each_player_is_told_of(tmp_path, capsys):
+    board, line = Board(tmp_path, 0), ProgressLine(200, 2, "distance", every=0)
+    for watcher in (board, line):
+        watcher.see(GAME)
+        watcher.close()
+    [file] = tmp_path.iterdir()
+    assert b"train/loss/critic" in file.read_bytes() and b"train/loss/maker" in file.read_bytes()
+    assert "loss 1.7500 · critic 0.5000 · maker 1.2500" in capsys.readouterr().err
+
+
 def test_the_progress_line_says_all_there_is_to_know(capsys):
     line = ProgressLine(200, 2, "accuracy", every=0)
     line.see(TRAIN)

@@ -22,15 +22,16 @@ def warnings_of(run: RunFacts) -> list[str]:
     """Sentences, the gravest first; none is the usual case."""
     found: list[str] = []
     train = run.trail.points("train", "loss")
+    game = bool(run.trail.players)  # of several players one's loss rises where another's falls: neither says how good they are
     if train and not math.isfinite(train[-1][1]):
         found.append(say_in("The training loss is no finite number any more.", "训练损失已不是有限数值。"))
-    elif _blown_up([y for _, y in train if math.isfinite(y)]):
+    elif not game and _blown_up([y for _, y in train if math.isfinite(y)]):
         found.append(say_in("The training loss is far above where it began: the run diverges. A lower train.optim.lr helps.",
                             "训练损失远高于起始值：训练正在发散，可降低 train.optim.lr。"))  # fmt: skip
     if run.bad_steps:
         found.append(say_in(f"{run.bad_steps:,.0f} steps had a loss or gradient that was not finite and were skipped.",
                             f"{run.bad_steps:,.0f} 步的损失或梯度非有限值，已跳过。"))  # fmt: skip
-    if rising([y for _, y in run.trail.points("valid", "loss")]):
+    if not game and rising([y for _, y in run.trail.points("valid", "loss")]):
         found.append(say_in(f"The validation loss has risen {RISING} times in a row: the model may be learning the training rows by heart.",
                             f"验证损失已连续 {RISING} 次上升：模型可能在死记训练数据。"))  # fmt: skip
     if run.trail.damaged:

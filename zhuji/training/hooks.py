@@ -18,7 +18,8 @@ from zhuji.core.log import in_language, say
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
 
 Line = Mapping[str, Any]
-"""One event: `kind` is `train` (since the last such line) or `valid`; `step`, `epoch`, `seconds` and the numbers."""
+"""One event: `kind` is `train` (since the last such line) or `valid`; `step`, `epoch`, `seconds` and the numbers. Where several players learn,
+`losses` is each one's and `loss` their sum."""
 
 
 class Watcher(Protocol):
@@ -93,7 +94,8 @@ class Board:
         self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
 
     def see(self, line: Line) -> None:
-        for name, value in line.items():
+        losses = {f"loss/{player}": loss for player, loss in line.get("losses", {}).items()}
+        for name, value in {**line, **losses}.items():
             if isinstance(value, int | float) and name not in ("step", "kind"):
                 self._writer.add_scalar(f"{line['kind']}/{name}", value, line["step"])
 
@@ -134,6 +136,7 @@ class ProgressLine:
             f"{in_language('epoch', '轮')} {line['epoch']:.3g}/{self._epochs:.3g}",
             f"{in_language('step', '步')} {line['step']}/{self._steps}",
             f"{in_language('loss', '损失')} {line['loss']:.4f}",
+            *(f"{player} {loss:.4f}" for player, loss in line.get("losses", {}).items()),
         ]
         if self._score is not None:
             parts.append(f"{self._metric} {self._score:.4f}")

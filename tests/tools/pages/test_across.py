@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,16 @@ def test_the_pictures_tell_of_baselines_gaps_and_axes(tmp_path: Path) -> None:
     loss, metric = group["curves"][0][2]
     assert loss.note == "Logarithmic axis. Gaps: values that are not finite." and metric.title == "Validation accuracy"
     assert metric.svg.count('class="kept"') == 1
+
+
+def test_each_player_has_a_picture_beside_the_loss(tmp_path: Path) -> None:
+    folder = many_runs.write(tmp_path, "1")
+    lines = [many_runs.train_line(step, 3.0, losses={"critic": 1.0, "<b>": 2.0}) for step in range(1, 9)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    many_runs.write(tmp_path, "2")
+    [group] = found(tmp_path)["groups"]
+    assert [drawn.title for drawn in group["curves"][0][2]][:3] == ["Loss", "Loss: critic", "Loss: <b>"]
+    assert not any("<b>" in drawn.svg for drawn in group["curves"][0][2])
 
 
 def test_names_that_are_no_text_are_shown_and_linked(tmp_path: Path) -> None:

@@ -23,9 +23,16 @@ def test_lengths_of_any_shape(values: list[int]) -> None:
 
 
 def test_curves_and_fit_of_little() -> None:
-    log = pictures.Curves([(1, 2.0)], [], "accuracy", [], [], None)
+    log = pictures.Curves({"training": [(1, 2.0)]}, [], "accuracy", [], [], None)
     assert pictures.curves(log).name == "curves"
     assert pictures.fit_line(np.array([1.0, 2.0]), np.array([1.1, 1.9])).alt.endswith("2")
+
+
+def test_each_player_has_a_curve_of_its_own() -> None:
+    log = pictures.Curves({"critic": [(1, 0.5), (2, 0.25)], "maker": [(1, 3.0)]}, [], "distance", [], [], None)
+    drawn = pictures.curves(log)
+    assert "over 2 logged points; critic 0.250; maker 3.000" in drawn.alt
+    assert ">critic<" in drawn.svg and ">maker<" in drawn.svg
 
 
 def test_long_names_are_cut() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from tests.many_runs import train_line
 from zhuji.tools.pages import trail
-from zhuji.tools.pages.trail import Trail, number, thinned
+from zhuji.tools.pages.trail import Trail, loss_of, number, thinned
 
 
-def line(step: int, loss: float = 1.0) -> str:
-    return json.dumps(train_line(step, loss)) + "\n"
+def line(step: int, loss: float = 1.0, **more: object) -> str:
+    return json.dumps(train_line(step, loss, **more)) + "\n"
 
 
 def test_only_what_is_new_is_read_and_a_half_line_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +89,19 @@ def test_points_keep_gaps_and_take_any_axis(tmp_path: Path) -> None:
     assert [x for x, _ in points] == [1, 2, 3, 5] and [y for _, y in points if math.isfinite(y)] == [0.5, 0.25]
     assert [x for x, _ in found.points("train", "loss", "seconds")] == [0.5, 1.0, 1.5, 2.5]
     assert found.points("valid", "loss") == [] and found.last("valid") == {} and found.last("train")["step"] == 5
+
+
+def test_players_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(line(1, 0.5) + line(2, 3.0, losses={"critic": 1.0, "maker": math.nan}))
+    found = Trail(path)
+    found.look()
+    assert found.players == ("critic", "maker") and found.points("train", loss_of("critic")) == [(2, 1.0)]
+    assert math.isnan(found.points("train", loss_of("maker"))[0][1])
+    with open(path, "a") as file:
+        file.write(line(3, 1.0, losses=7) + line(4, 1.0, losses=["maker"]))
+    found.look()
+    assert found.players == () and found.damaged == 0
 
 
 def test_numbers_are_finite_numbers() -> None:

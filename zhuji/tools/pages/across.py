@@ -21,6 +21,7 @@ from zhuji.tools.pages import charts
 from zhuji.tools.pages.groups import Group, front, grouped, logged_metric, shown
 from zhuji.tools.pages.page import better, score
 from zhuji.tools.pages.runs import BEGINNING, BROKEN, DONE, RUNNING, STOPPED, RunFacts, Score
+from zhuji.tools.pages.trail import loss_of
 
 OVER = ("step", "epoch", "seconds")
 """What curves are drawn over; a reader chooses."""
@@ -210,7 +211,7 @@ def curves(title: str, lines: Sequence[charts.Curve], over: str) -> Drawn | None
 
 
 def run_curves(runs: Sequence[Numbered], metric: str, over: str) -> list[Drawn]:
-    """Loss in training and validation, and the validation metric."""
+    """Loss in training and validation, that of each player where several learn, and the validation metric."""
 
     def of(kind: str, key: str, dots: bool) -> list[charts.Curve]:
         found = []
@@ -221,6 +222,8 @@ def run_curves(runs: Sequence[Numbered], metric: str, over: str) -> list[Drawn]:
         return found
 
     drawn = [curves(say_in("Loss", "损失"), [*of("train", "loss", False), *of("valid", "loss", True)], over)]
+    for player in dict.fromkeys(player for numbered in runs for player in numbered.run.trail.players):
+        drawn.append(curves(say_in(f"Loss: {player[:40]}", f"损失：{player[:40]}"), of("train", loss_of(player), False), over))
     if metric and metric != "loss":
         drawn.append(curves(say_in(f"Validation {metric}", f"验证集 {metric}"), of("valid", metric, True), over))
     return [picture for picture in drawn if picture is not None]

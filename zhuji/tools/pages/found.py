@@ -21,6 +21,7 @@ from zhuji.data.conll import words_of
 from zhuji.data.tags import spans
 from zhuji.data.words import told
 from zhuji.tools.pages.commands import EMBEDS
+from zhuji.tools.pages.trail import spread
 
 Scores = Mapping[str, Mapping[str, float | None]]
 
@@ -78,7 +79,7 @@ def read(folder: Path) -> Found:
         data,
         _json(folder / "ledger.json") or data.get("ledger") or {},
         _json(folder / "leaks.json") or data.get("leaks") or {},
-        _lines(folder / "metrics.jsonl"),
+        [spread(line) for line in _lines(folder / "metrics.jsonl")],
         _rows(folder / "predictions.csv"),
         _lines(folder / "splits.jsonl"),
         read_yaml(run.read_text(encoding="utf-8"), file=str(run)) if run.is_file() else {},

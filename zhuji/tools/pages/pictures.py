@@ -69,9 +69,9 @@ def scores(metric: str, dots: Sequence[Dot]) -> Picture:
 
 @dataclass(frozen=True)
 class Curves:
-    """What a run logged: `(step, value)` pairs; `best` is the step that was kept."""
+    """What a run logged: `(step, value)` pairs; `loss`: in training, by whose it is; `best` is the step that was kept."""
 
-    loss: Sequence[tuple[float, float]]
+    loss: Mapping[str, Sequence[tuple[float, float]]]
     valid_loss: Sequence[tuple[float, float]]
     metric: str
     valid_metric: Sequence[tuple[float, float]]
@@ -87,7 +87,8 @@ def curves(log: Curves) -> Picture:
             ax.plot(*zip(*points, strict=True), color=colour, label=label, marker=marker, markersize=4)
 
     def paint(left: Axes, middle: Axes, right: Axes) -> None:
-        line(left, log.loss, ACCENT, say_in("training", "训练"))
+        for (name, points), colour in zip(log.loss.items(), SERIES, strict=False):
+            line(left, points, colour, name)
         line(left, log.valid_loss, SECOND, say_in("validation", "验证"), "o")
         line(middle, log.valid_metric, SECOND, log.metric, "o")
         line(right, log.rate, MUTED, say_in("rate", "学习率"))
@@ -102,11 +103,15 @@ def curves(log: Curves) -> Picture:
             if log.best is not None and ax is not right:
                 ax.axvline(log.best, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
         right.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-        if log.loss and log.valid_loss:
+        if len(drawn) > 1:
             left.legend()
         left.set_ylim(bottom=0)
 
-    ends = say_in("Training curves over {} logged points", "训练曲线，共 {} 个记录点").format(len(log.loss))
+    drawn = [points for points in (*log.loss.values(), log.valid_loss) if points]
+    logged = max(map(len, log.loss.values()), default=0)
+    ends = say_in("Training curves over {} logged points", "训练曲线，共 {} 个记录点").format(logged)
+    if len(log.loss) > 1:
+        ends += "; " + "; ".join(f"{name} {points[-1][1]:.3f}" for name, points in log.loss.items() if points)
     last = f"; {log.metric} {log.valid_metric[-1][1]:.3f}" if log.valid_metric else ""
     return draw("curves", say_in("Training curves", "训练曲线"), ends + last, (WIDE, 3.0), paint, axes=3)
 

@@ -9,6 +9,7 @@ from zhuji.core.records import SPLITS
 from zhuji.tools.pages import pictures
 from zhuji.tools.pages.drawing import Picture
 from zhuji.tools.pages.found import Found, classes, holds_numbers, models
+from zhuji.tools.pages.trail import loss_of, players_of
 
 
 def run_pictures(found: Found, limit: int) -> dict[str, Picture]:
@@ -48,15 +49,18 @@ def _curves(found: Found) -> Picture | None:
         return pictures.points(found.log, kind, key)
 
     first = next((name for name in found.results.get("test") or {} if points("valid", name)), "")
+    players = players_of(found.log)
+    lines = {name: loss_of(name) for name in players} or {say_in("training", "训练"): "loss"}
     log = pictures.Curves(
-        loss=points("train", "loss"),
-        valid_loss=points("valid", "loss"),
+        loss={name: points("train", key) for name, key in lines.items()},
+        # Among several players the validation's loss is nobody's: it would look like one of theirs.
+        valid_loss=[] if players else points("valid", "loss"),
         metric=first,
         valid_metric=points("valid", first),
         rate=points("train", "lr"),
         best=found.results.get("best_step"),
     )
-    return pictures.curves(log) if log.loss or log.valid_metric else None
+    return pictures.curves(log) if any(log.loss.values()) or log.valid_metric else None
 
 
 def _most_confused(matrix: np.ndarray, limit: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ _LONGEST = 2**20
 """Bytes after which what has no end of line is no line of a log."""
 DRAWN = 160
 """Points of a line that are drawn: the extremes of as many stretches as fit."""
+_PLAYERS = 4
+"""Players whose losses are drawn."""
 
 
 class Trail:
@@ -65,13 +67,18 @@ class Trail:
         except (ValueError, RecursionError):
             line = None
         if isinstance(line, dict) and line.get("kind") in ("train", "valid") and number(line.get("step")) is not None:
-            self.lines.append(line)
+            self.lines.append(spread(line))
         elif text.strip():
             self.damaged += 1
 
     def last(self, kind: str) -> Mapping[str, Any]:
         """The newest line of a kind; empty if there is none."""
         return next((line for line in reversed(self.lines) if line["kind"] == kind), {})
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Whose losses the log has, where several learn from each other."""
+        return players_of(self.lines)
 
     def points(self, kind: str, key: str, over: str = "step") -> Points:
         """`(x, value)` of the lines of a kind; a value that is not finite stands as NaN, so that a curve shows a gap there."""
@@ -95,6 +102,22 @@ class Trail:
         if asked not in self._known or self._known[asked][0] != len(self.lines):
             self._known[asked] = len(self.lines), work()
         return self._known[asked][1]
+
+
+def spread(line: dict[str, Any]) -> dict[str, Any]:
+    """A line in which the loss of each player, where several learn, stands by itself under `loss_of` its name."""
+    losses = line.get("losses")
+    return {**line, **{loss_of(name): loss for name, loss in losses.items()}} if isinstance(losses, dict) else line
+
+
+def loss_of(player: str) -> str:
+    return f"losses.{player}"
+
+
+def players_of(lines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The players of the newest training line, in the order in which they move."""
+    losses = next((line.get("losses") for line in reversed(lines) if line["kind"] == "train"), None)
+    return tuple(losses)[:_PLAYERS] if isinstance(losses, dict) else ()
 
 
 def number(value: object) -> float | None:
