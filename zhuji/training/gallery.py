@@ -117,6 +117,10 @@ def _counts(pairs: Sequence[Pair], classes: Sequence[str]) -> list[tuple[int, in
     return [(hit, asked - hit, told - hit) for hit, asked, told in sums]
 
 
+def _objects(record: Record) -> list[Box]:
+    return [part for part in record.label if isinstance(part, Box)] if isinstance(record.label, tuple) else []
+
+
 def _row(
     corners: Sequence[Sequence[float]], names: Sequence[str], classes: Sequence[str], scores: Sequence[float]
 ) -> detection.Row:
