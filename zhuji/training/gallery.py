@@ -74,7 +74,7 @@ Chosen = tuple[Record, Prediction, float | None, tuple[int, int, int] | None]
 def _mistakes(pairs: Sequence[Pair]) -> list[Chosen]:
     """The surest first; of numbers those that are furthest off."""
     wrong = [(record, answer, far, None) for record, answer in pairs if (far := _wrong(record.label, answer)) is not None]
-    return sorted(wrong, key=lambda one: -one[2])[:MOST]
+    return list[Chosen](sorted(wrong, key=lambda one: -one[2])[:MOST])
 
 
 def _wrong(label: Any, given: Prediction) -> float | None:
@@ -106,7 +106,7 @@ def _is_boxed(value: Any) -> bool:
 
 def _counts(pairs: Sequence[Pair], classes: Sequence[str]) -> list[tuple[int, int, int]]:
     """Found, missed and too many, at an IoU of 0.5. Objects of classes that training never met are not asked for."""
-    truths: list[Any] = [[one for one in record.label or () if one.label in classes] for record, _ in pairs]
+    truths: list[Any] = [[one for one in _objects(record) if one.label in classes] for record, _ in pairs]
     given = [_row([one["box"] for one in answer.answer], [one["label"] for one in answer.answer], classes,
                   [one["score"] for one in answer.answer]) for _, answer in pairs]  # fmt: skip
     objects = [_row([_corners(one) for one in truth], [one.label for one in truth], classes, []) for truth in truths]
@@ -115,6 +115,10 @@ def _counts(pairs: Sequence[Pair], classes: Sequence[str]) -> list[tuple[int, in
     hits = (found["hits"][:, :, 0] & (found["scores"] >= 0)).sum(1).tolist()
     sums = zip(hits, found["objects"].sum(1).tolist(), (found["scores"] >= 0).sum(1).tolist(), strict=True)
     return [(hit, asked - hit, told - hit) for hit, asked, told in sums]
+
+
+def _objects(record: Record) -> list[Box]:
+    return [part for part in record.label if isinstance(part, Box)] if isinstance(record.label, tuple) else []
 
 
 def _row(
