@@ -88,7 +88,7 @@ class _Body(nn.Module):
 
     def forward(self, features: Features) -> Features:
         given = features.given
-        told = F.silu(self.start.expand(len(features.mask), -1) if given is None else self.start + given)
+        told = F.silu(self.start.expand(features.mask.shape[0], -1) if given is None else self.start + given)
         plane = opened(features)
         plane = plane.with_states(self.entry(plane.states)).zeroed()
         kept: list[Plane] = []

@@ -191,7 +191,8 @@ def messages_of(cell: str) -> list[Message] | None:
         return None
     found = list[Message]()
     for one in cast(list[Any], given):
-        role, text = (one.get("role"), one.get("content")) if isinstance(one, dict) else (None, None)
+        said: dict[str, Any] = cast(dict[str, Any], one) if isinstance(one, dict) else {}
+        role, text = said.get("role"), said.get("content")
         if role not in ROLES or not isinstance(text, str):
             return None
         found.append(Message(role, text))

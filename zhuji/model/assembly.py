@@ -205,6 +205,11 @@ def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> No
             ),
             advice=in_language("--set backbone.name=unet, or vit", "请用 --set backbone.name=unet 或 vit"),
         )
+    _refuse_equal_views(modality, backbone, task, shown)
+
+
+def _refuse_equal_views(modality: Modality, backbone: Backbone, task: Task, shown: Mapping[str, str]) -> None:
+    """What compares two views of a row needs something that tells them apart."""
     if task.by_dropout and not backbone.drops:
         raise ImpossiblePair(
             first=shown["task"],

@@ -82,8 +82,9 @@ class Summary(nn.Module):
     def forward(self, features: Features) -> Tensor:
         states = features.states
         down, across = (_parts(size, self.side).to(states) for size in states.shape[1:3])
-        cells = torch.einsum("ph,qw,bhwd->bpqd", down, across, states)
-        return F.leaky_relu(self.map(cells.flatten(1)), 0.2)
+        # Products that every format can hold: B x S x (W D), then B x S x S x D.
+        rows = (down @ states.flatten(2)).unflatten(2, states.shape[2:])
+        return F.leaky_relu(self.map((across @ rows).flatten(1)), 0.2)
 
 
 def _parts(size: int, count: int) -> Tensor:

@@ -154,8 +154,8 @@ class Generate(Task):
         kinds = batch.targets.get("kind", torch.full((len(units),), -1, device=units.mask.device))
         return head.learned(encoder, units, kinds, self._player)
 
-    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
-        """vae: `mean (B, Z)`; else `output (B, 1)`: gan: the critic's score, diffusion: the error of what it says of the picture in noise."""
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor] | Tensor:
+        """vae: `mean (B, Z)`; else `(B, 1)`: gan: the critic's score, diffusion: the error of what it says of the picture in noise."""
         assert isinstance(head, _Head)
         return head.answered(encoder, head.whole(units))
 
@@ -186,12 +186,13 @@ class Generate(Task):
             "diffusion": {"denoising": f"squared error of the {self.guess} per value, mean of {_LEVELS} levels of noise"},
         }[self.kind]  # fmt: skip
 
-    def decode(self, outputs: Outputs) -> list[Prediction]:
+    def decode(self, outputs: Outputs | Tensor) -> list[Prediction]:
         """vae: where the picture lies, as a list of numbers; gan: the critic's score, above 0 for real; diffusion: the denoising error, which is
         high for pictures unlike those that were learned from."""
-        if self.kind == "vae":
+        if self.kind == "vae" and not isinstance(outputs, Tensor):
             return [Prediction(row) for row in outputs["mean"].detach().tolist()]
-        return [Prediction(row[0]) for row in outputs["output"].detach().tolist()]
+        numbers = outputs if isinstance(outputs, Tensor) else outputs["output"]
+        return [Prediction(row[0]) for row in numbers.detach().tolist()]
 
     def reading(self) -> Mapping[str, Any]:
         """`mean` is the vector, `output` the number as it is."""
@@ -246,7 +247,7 @@ class _Head(nn.Module, ABC):
         """See `Generate.outputs`."""
 
     @abstractmethod
-    def answered(self, encoder: Encoder, units: Units) -> dict[str, Tensor]:
+    def answered(self, encoder: Encoder, units: Units) -> dict[str, Tensor] | Tensor:
         """See `Generate.answers`."""
 
     @abstractmethod
@@ -315,8 +316,8 @@ class _Gan(_Head):
         loss = latent.judged_apart(real, fake) + latent.taken_for_real(fake)
         return {"loss": loss, "terms": terms, "output": whole, "real": units.values, "made": made}
 
-    def answered(self, encoder: Encoder, units: Units) -> dict[str, Tensor]:
-        return {"output": self.score(self.summary(encoder(units)).float()).float()}
+    def answered(self, encoder: Encoder, units: Units) -> Tensor:
+        return self.score(self.summary(encoder(units)).float()).float()
 
     def drawn(self, encoder: Encoder, wanted: Wanted, kinds: Tensor) -> Tensor:
         return self.maker(wanted.noise(self.task.latent).to(kinds.device), kinds)
@@ -359,16 +360,16 @@ class _Diffusion(_Head):
 
     def _judged(self, encoder: Encoder, values: Tensor, kinds: Tensor) -> Tensor:
         """`(B,)`: mean over the levels."""
-        total = torch.zeros(len(values), device=values.device)
+        total = torch.zeros(values.shape[0], device=values.device)
         for time, noise in zip(self.noising.levels(_LEVELS).tolist(), self.noise, strict=True):
             times = torch.full_like(kinds, time)
             total = total + self._errors(encoder, values, noise.expand_as(values), times, kinds)
         return total / _LEVELS
 
-    def answered(self, encoder: Encoder, units: Units) -> dict[str, Tensor]:
+    def answered(self, encoder: Encoder, units: Units) -> Tensor:
         assert units.values is not None
         kinds = torch.full_like(units.mask[:, 0, 0], -1, dtype=torch.int64)
-        return {"output": (self._judged(encoder, units.values, kinds) / self._terms(units))[:, None]}
+        return (self._judged(encoder, units.values, kinds) / self._terms(units))[:, None]
 
     def drawn(self, encoder: Encoder, wanted: Wanted, kinds: Tensor) -> Tensor:
         strength = self.task.guidance if wanted.guidance is None else wanted.guidance
@@ -379,6 +380,7 @@ class _Diffusion(_Head):
                 return self._said(encoder, values, times, kinds)
             pair = torch.cat((kinds, torch.full_like(kinds, -1)))
             said = self._said(encoder, values.repeat(2, 1, 1, 1), times.repeat(2), pair)
-            return guided(*said.chunk(2), strength)
+            with_class, without = said.chunk(2)
+            return guided(with_class, without, strength)
 
         return self.noising.drawn(say, wanted.noise(*self.grid, self.values).to(kinds.device), wanted.steps or self.task.steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -39,8 +39,10 @@ class Pretraining(Plan):
     def _one_chat_format(cls, data: Any) -> Any:
         """Conversations are learned from in the format in which they will be led."""
         task, corpus = (data.get(key) for key in ("task", "corpus"))
-        if isinstance(task, Mapping) and isinstance(corpus, Mapping) and task.get("chat") and corpus.get("chat") is None:
-            return {**data, "corpus": {**corpus, "chat": task["chat"]}}
+        chat = cast(Mapping[str, Any], task).get("chat") if isinstance(task, Mapping) else None
+        given = cast(Mapping[str, Any], corpus) if isinstance(corpus, Mapping) else None
+        if chat and given is not None and given.get("chat") is None:
+            return {**data, "corpus": {**given, "chat": chat}}
         return data
 
     @model_validator(mode="after")
