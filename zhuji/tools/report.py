@@ -13,7 +13,7 @@ from zhuji.core.config import Settings, assignments
 from zhuji.core.files import write_text
 from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
-from zhuji.tools.pages.commands import EMBEDS, next_commands
+from zhuji.tools.pages.commands import next_commands
 from zhuji.tools.pages.drawing import Picture
 from zhuji.tools.pages.folder_page import folder_facts, folder_page
 from zhuji.tools.pages.found import (
@@ -185,7 +185,7 @@ def _rows(found: Found, settings: ReportSettings, seed: int) -> dict[str, Any]:
     task = (found.results.get("model") or {}).get("task")
     writes, seen = task == "translate", gallery(found)
     rows = samples(found, settings.mistakes, seed) if writes else mistakes(found, settings.mistakes, seed)
-    rows = spoken(found, [] if task in EMBEDS or found.boxed or seen else rows)
+    rows = spoken(found, [] if found.boxed or seen else rows)
     sure, off = say_in("confidence", "置信度"), say_in("off by", "误差")
     titles = ("Samples", "样例") if writes else ("Worst mistakes", "最严重的错误")
     return {

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from tests import trained
 from zhuji.tools.pages.found import confusions, ledger_by_split, mistakes, models, read
@@ -10,6 +13,15 @@ def test_a_run_as_read() -> None:
     wrong = mistakes(found, 1000, 0)
     assert all(row["label"] != row["prediction"] for row in wrong)
     assert [row["score"] for row in wrong] == sorted((row["score"] for row in wrong), reverse=True)
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], []])
+def test_what_is_no_guess_at_a_label_is_no_mistake(labels) -> None:
+    """A critic's score beside the class of a picture, or beside none."""
+    found = read(trained.run())
+    results = {**found.results, "labels": labels, "model": {"task": "generate"}}
+    scored = [{"id": "1", "input": "x", "label": "no" if labels else "", "prediction": "-0.3", "score": ""}]
+    assert mistakes(replace(found, results=results, predictions=scored), 9, 0) == []
 
 
 def test_confusions_leave_the_diagonal_out() -> None:

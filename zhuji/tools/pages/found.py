@@ -118,14 +118,21 @@ def classes(found: Found) -> list[dict[str, Any]]:
     return [dict(row) for row in found.results.get("per_class") or []]
 
 
+def answers_labels(found: Found) -> bool:
+    """Do answers stand for the labels, so that they can be wrong? A vector or a critic's score cannot."""
+    task = (found.results.get("model") or {}).get("task")
+    return task not in EMBEDS and task != "generate"
+
+
 def holds_numbers(found: Found) -> bool:
     """Are the answers numbers?"""
-    task = (found.results.get("model") or {}).get("task")
-    return not found.labels and found.results.get("kind") not in ("tag", "pair") and task not in EMBEDS
+    return not found.labels and found.results.get("kind") not in ("tag", "pair") and answers_labels(found)
 
 
 def mistakes(found: Found, limit: int, seed: int) -> list[dict[str, Any]]:
-    """Wrong answers given with the highest confidence, or numbers that are furthest off."""
+    """Wrong answers given with the highest confidence, or numbers that are furthest off; none where answers cannot be wrong."""
+    if not answers_labels(found):
+        return []
     wrong: list[dict[str, Any]] = []
     numbers = holds_numbers(found)
     for row in found.predictions:
