@@ -92,7 +92,7 @@ def optimiser(
     names: dict[Tensor, str] = {parameter: name for name, parameter in (*decay, *free)}
     players = dict.fromkeys(owner(name) for name in names.values())
     parts = {
-        player: _parts(settings, *(_owned(some, owner, player) for some in (decay, free)), shares or {}) for player in players
+        player: _parts(settings, _owned(decay, owner, player), _owned(free, owner, player), shares or {}) for player in players
     }
     return Optimiser(parts, names)
 

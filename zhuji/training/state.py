@@ -83,12 +83,12 @@ class Progress:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        kept = dict(data)
-        total, count = (
-            kept.pop("loss_total", 0.0),
-            kept.pop("loss_count", 0.0),
-        )  # as runs were stopped before there were players
-        return cls(**{"losses": {ONLY: (total, count)} if count else {}, **kept})
+        kept: dict[str, Any] = dict(data)
+        # As runs were stopped before there were players.
+        total, count = kept.pop("loss_total", 0.0), kept.pop("loss_count", 0.0)
+        if count:
+            kept["losses"] = {ONLY: (total, count)}
+        return cls(**kept)
 
 
 class State:

@@ -55,10 +55,10 @@ def _affordable(bundle: Path, rows: Sequence[Mapping[str, Any]]) -> Predictor | 
 
 
 def _explained(predictor: Predictor, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    from zhuji.model.explain import explain
+    from zhuji.model.explain import Explained, explain
 
     one = next(explain(predictor, row["input"]))
-    if isinstance(one.prediction.answer, tuple):
+    if not isinstance(one, Explained) or isinstance(one.prediction.answer, tuple):
         return _NOTHING
     return {"words": tinted(one), "named": [(part.text, part.weight) for part in one.strongest(NAMED)]}
 
