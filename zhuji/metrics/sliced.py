@@ -21,7 +21,7 @@ _SEED = 0
 @cache
 def _lines(width: int) -> Tensor:
     drawn = torch.randn(width, LINES, generator=torch.Generator().manual_seed(_SEED))
-    return drawn / drawn.norm(dim=0)
+    return drawn / drawn.square().sum(0).sqrt()
 
 
 def laid_on_lines(values: Tensor) -> np.ndarray:
