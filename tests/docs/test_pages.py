@@ -46,7 +46,7 @@ def test_the_readme_names_the_test_command() -> None:
 
 
 def test_the_example_of_a_new_backbone_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    (source,) = code_blocks(ROOT / "docs" / "extending.md", "python")
+    source = code_blocks(ROOT / "docs" / "extending.md", "python")[0]
     module = types.ModuleType("zhuji.backbones.mixer")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(source, vars(module))

@@ -19,7 +19,7 @@ from zhuji.model.assembly import Model
 from zhuji.model.predictor import Predictor
 
 TASKS = lookup.names(Task)
-PICTURED = {"detect": "resnet", "masked_patches": "vit"}
+PICTURED = {"detect": "resnet", "generate": "strided", "masked_patches": "vit"}
 """Tasks over pictures alone, and a backbone for each."""
 TEXTS = ["the cat sat", "筑基：从头 开始", "a b c a b", "x"]
 """None of them is changed by cleaning, and all fit."""
