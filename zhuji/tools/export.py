@@ -39,10 +39,13 @@ class Exported:
     hops: Mapping[str, Hop]
     sizes: Mapping[str, int]
     earlier: Parity
+    reads: str
+    """What the model's inputs are (`Modality.reads`)."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "model": self.model,
+            "reads": self.reads,
             "formats": [
                 {"format": name, "folder": str(folder), "bytes": self.sizes[name], "hop": self.hops[name].as_dict()}
                 for name, folder in self.folders.items()
@@ -74,7 +77,7 @@ def export(model: Path | str, to: Sequence[str], out: Path | str | None = None, 
             Parity.read(run).plus(found[each.name()]).write(run)
     folders = {name: place / name for name in found}
     sizes = {name: sum(file.stat().st_size for file in folder.rglob("*")) for name, folder in folders.items()}
-    return Exported(str(model), folders, found, sizes, earlier)
+    return Exported(str(model), folders, found, sizes, earlier, predictor.model.modality.reads)
 
 
 def _run_of(path: Path) -> Path | None:
