@@ -74,5 +74,5 @@ def test_answers_drawn_on_copies_are_told_with_their_places(capsys: pytest.Captu
     assert main(["predict", run, picture, "--draw", str(tmp_path / "new"), "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["predictions"]
     assert Path(found["drawn"]).is_file()
-    assert main(["predict", run, picture, "--draw", str(tmp_path / "new")]) == 2
-    assert "--draw" in capsys.readouterr().err
+    assert main(["predict", run, picture, "--draw", str(tmp_path / "new")]) == 5
+    assert "name another folder" in capsys.readouterr().err

@@ -19,7 +19,8 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 LOWER_IS_BETTER = {"log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss",
-                   "perplexity", "empty", "copied", "words_lost", "alignment", "uniformity", "align_and_spread"}  # fmt: skip
+                   "perplexity", "empty", "copied", "words_lost", "alignment", "uniformity", "align_and_spread",
+                   "surprise", "divergence", "denoising", "sliced_distance"}  # fmt: skip
 
 
 def better(metric: str) -> int:
