@@ -33,12 +33,14 @@ def test_three_kills_change_nothing(kill_test, tmp_path):
     _unchanged(kill_test.run(tmp_path, kill_test.settings(data, steps=40, rows=200), kills=3), 3)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_two_kills_change_no_pretraining(kill_test, tmp_path):
     texts = made_up.texts(tmp_path / "texts.txt")
     _unchanged(kill_test.run(tmp_path, kill_test.pretraining(texts, steps=30), kills=2), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_a_kill_changes_no_game(kill_test, tmp_path):
     """Two players: the last state that is compared holds what both optimisers remember."""

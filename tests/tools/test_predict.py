@@ -38,6 +38,7 @@ def test_names_do_not_collide() -> None:
     assert free_name("score", ["text"]) == "score" and free_name("score", ["score", "score_2"]) == "score_3"
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_however_long_the_stream() -> None:
     predictor = open_bundle(trained.run())
 

@@ -10,9 +10,9 @@ from zhuji.training.begin import begin
 from zhuji.training.features import HeadFeatures, Way
 
 
-@pytest.fixture
-def job(run_of, tmp_path):  # noqa: F811
-    return begin(run_of(), tmp_path / "run")
+@pytest.fixture(scope="module")
+def job(run_of, tmp_path_factory):  # noqa: F811
+    return begin(run_of(), tmp_path_factory.mktemp("features") / "run")
 
 
 def _buckets(model, counter, row):

@@ -48,7 +48,7 @@ def start(few, tmp_path_factory):
     return fit(compose(layer), tmp_path_factory.mktemp("start") / "run", progress=False).run
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run_of(few, start):
     def make(*sets, **more):
         layer = {
