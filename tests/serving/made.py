@@ -11,7 +11,7 @@ from tests.contracts.properties import Cell
 from tests.model import talkers, writers
 from tests.trained import folder
 from zhuji.core import lookup
-from zhuji.core.contracts import Backbone, Modality, Task
+from zhuji.core.contracts import Backbone, Example, Modality, Task
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.model import bundle
@@ -45,6 +45,15 @@ def writer() -> Path:
 def talker() -> Path:
     """A bundle whose model was taught what animals say."""
     return _saved(talkers.talker(), [])
+
+
+@cache
+def painter() -> Path:
+    """A bundle whose model draws by diffusion; it was never taught."""
+    modality, body, task = lookup.find(Modality, "image"), lookup.find(Backbone, "unet"), lookup.find(Task, "generate")  # type: ignore[type-abstract]
+    records = task.example().records
+    diffusion = task(kind="diffusion", noise_steps=20, steps=5, guidance=2.0).fit(records)  # type: ignore[call-arg]
+    return _saved(Cell.of(modality.example(), body.example(), Example(diffusion, records)).model(), modality.example()[1])
 
 
 def _saved(model: Model, golden: Sequence[Any]) -> Path:

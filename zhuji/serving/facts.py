@@ -35,12 +35,14 @@ class Facts:
     explains: bool
     generates: bool
     chats: bool
+    draws: bool
     nearest: bool
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "task": self.task, "modality": self.modality, "reads": self.reads, "answers": self.answers, "labels": list(self.labels),
-            "example": self.example, "explains": self.explains, "generates": self.generates, "chats": self.chats, "nearest": self.nearest,
+            "example": self.example, "explains": self.explains, "generates": self.generates, "chats": self.chats, "draws": self.draws,
+            "nearest": self.nearest,
         }  # fmt: skip
 
 
@@ -55,6 +57,7 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
         example=as_json(example), width=pooling_of(model).width,
         answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
         explains=explains(predictor), generates=writes(model), chats=chats(model),
+        draws=model.task.draws and predictor.runner is None,
         nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
 

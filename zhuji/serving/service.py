@@ -96,7 +96,7 @@ class Service:
         """What `work` makes of the model, in the model's own thread. Raises what `work` raises, NoSuchModel, Busy and TooLate."""
         return await _lane(await self._shelf.opened(name)).run(work)
 
-    async def stream(self, name: str | None, produce: Callable[[Predictor], Iterator[str]]) -> AsyncIterator[str]:
+    async def stream(self, name: str | None, produce: Callable[[Predictor], Iterator[T]]) -> AsyncIterator[T]:
         """What `produce` yields, piece by piece, each made in the model's own thread. Ends when whoever listens leaves."""
         async with contextlib.aclosing(_lane(await self._shelf.opened(name)).stream(produce)) as pieces:
             async for piece in pieces:

@@ -45,9 +45,13 @@ class ServeSettings(Settings):
     batch_units: int = Field(default=8192, gt=0)
     """Units computed at once, padding included."""
     streams: int = Field(default=16, gt=0)
-    """Texts that one model writes at the same time."""
+    """Requests for texts in pieces, or for pictures, that one model answers at the same time."""
     written_units: int = Field(default=1024, gt=0)
     """Units that one request may ask a model to write."""
+    drawn_pictures: int = Field(default=64, gt=0)
+    """Pictures that one request may ask a model to draw."""
+    drawn_steps: int = Field(default=250, gt=0)
+    """Passes through the network for each picture that one request may ask for."""
 
     body: int = Field(default=8 << 20, gt=0)
     """Largest body of a request."""

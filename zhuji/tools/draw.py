@@ -58,7 +58,7 @@ def draw(predictor: Predictor, settings: DrawSettings, out: Path) -> Drawn:
     shown: dict[str, list[np.ndarray]] = {}
     with atomic_folder(out) as partial:
         for number, array in enumerate(drawing(predictor.model, settings)):
-            (partial / names[number]).write_bytes(png(image_of(array)))
+            (partial / names[number]).write_bytes(as_png(array))
             label = "" if labels is None else labels[number]
             if label in shown or len(shown) < ROWS:
                 kept = shown.setdefault(label, [])
@@ -68,6 +68,11 @@ def draw(predictor: Predictor, settings: DrawSettings, out: Path) -> Drawn:
         files = [{"file": name, "label": None if labels is None else labels[i]} for i, name in enumerate(names)]
         write_json(partial / NOTE, {"model": hash_, "settings": settings.plain(), "files": files})
     return Drawn(out, tuple(names), Counter(labels or ()), settings.plain(), hash_, time.monotonic() - begun)
+
+
+def as_png(array: np.ndarray) -> bytes:
+    """A picture `(H, W, 3)` or `(H, W, 1)` uint8 as a file, which loses nothing."""
+    return png(image_of(array))
 
 
 def _claim(out: Path) -> None:

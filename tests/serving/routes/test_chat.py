@@ -25,12 +25,6 @@ SCHEMA = {"enum": ["bark", "purr"]}
 
 
 @pytest.fixture(scope="module")
-def client():
-    with openai.OpenAI(base_url=f"{live.server()}/v1", api_key="none", max_retries=0) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def predictor():
     return open_bundle(made.talker())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import openai
 import pytest
 
-from tests.serving import live, made
+from tests.serving import made
 from zhuji.model.bundle import open_bundle
 from zhuji.model.generate import GenerateSettings, units_of
 from zhuji.tools.generate import generate
@@ -13,12 +13,6 @@ from zhuji.tools.generate import generate
 pytestmark = pytest.mark.enable_socket
 PROMPTS = ["the cat", "筑基：", "", "a b c"]
 GREEDY = GenerateSettings(how="greedy", max_units=9)
-
-
-@pytest.fixture(scope="module")
-def client():
-    with openai.OpenAI(base_url=f"{live.server()}/v1", api_key="none", max_retries=0) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ def test_models_say_what_they_are(tmp_path):
         "explains",
         "generates",
         "chats",
+        "draws",
         "nearest",
     }
     assert (first["name"], first["answers"], first["generates"]) == ("model", "class", False)

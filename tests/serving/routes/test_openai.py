@@ -8,7 +8,7 @@ import numpy as np
 import openai
 import pytest
 
-from tests.serving import live, made
+from tests.serving import made
 from zhuji.model.bundle import open_bundle
 from zhuji.model.pooled import embed, encoded
 
@@ -16,15 +16,9 @@ pytestmark = pytest.mark.enable_socket
 TEXTS = [*made.TEXTS, "the cat sat " * 60]
 
 
-@pytest.fixture(scope="module")
-def client():
-    with openai.OpenAI(base_url=f"{live.server()}/v1", api_key="none", max_retries=0) as found:
-        yield found
-
-
 def test_models(client):
     listed = {model.id: model for model in client.models.list().data}
-    assert list(listed) == ["pets", "gpt", "talk"]
+    assert list(listed) == ["pets", "gpt", "talk", "art", "noise"]
     assert client.models.retrieve("gpt") == listed["gpt"]
     assert listed["gpt"].object == "model" and listed["gpt"].created > 1_700_000_000
     with pytest.raises(openai.NotFoundError) as caught:

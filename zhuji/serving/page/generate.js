@@ -5,6 +5,7 @@ import { fill, fresh, make } from "./dom.js";
 import { Trouble, data, events } from "./server.js";
 import { spoken } from "./words.js";
 
+const PATH = "generate";
 const HOW = ["sample", "greedy", "beam"];
 
 // Name, default, limits; those of `sampling` mean nothing to the other ways.
@@ -16,6 +17,9 @@ const NUMBERS = [
   { name: "repetition_penalty", value: 1, min: 1, max: 10, step: 0.05 },
   { name: "seed", value: 0, min: 0, max: 2147483647, step: 1, sampling: true },
 ];
+
+/** What the page says of this way of using a model, instead of what it says of answers. */
+export const words = { mode: "mode_generate", judge: "mode_predict", send: "write" };
 
 /** The settings' part of the form. `read` gives what differs from the server's defaults. */
 export function settings() {
@@ -43,11 +47,15 @@ const limits = ({ value, min, max, step }) => ({ value: String(value), min: Stri
 
 /** What a request of these settings is. A beam search knows its text at the end and cannot be streamed. */
 export function request(model, prompt, given) {
-  return { model: model.name, prompt, ...given, ...(given.how === "beam" ? {} : { stream: true }) };
+  return { path: PATH, body: { model: model.name, prompt, ...given, ...(given.how === "beam" ? {} : { stream: true }) } };
 }
 
-/** Writes on and draws the text into `place` as it grows; gives the text, the version and the times. An abort leaves what was written. */
-export async function write(place, body, signal) {
+/** What was asked, in one line. */
+export const named = ({ body }) => body.prompt;
+
+/** Writes on and draws the text into `place` as it grows; gives what is said of it, version and times. An abort leaves what was
+ * written. */
+export async function create(place, { path, body }, _, signal) {
   const text = make("span", { class: "new" });
   const begun = make("span", { class: "prompt" }, body.prompt);
   const page = make("p", { class: "written", dir: "auto", "aria-busy": "true" }, begun, text);
@@ -56,9 +64,9 @@ export async function write(place, body, signal) {
   const from = performance.now();
   let done = null;
   try {
-    if (body.stream) done = await streamed(text, body, signal);
+    if (body.stream) done = await streamed(text, path, body, signal);
     else {
-      done = (await data("generate", body, { signal })).found;
+      done = (await data(path, body, { signal })).found;
       text.textContent = done.text;
     }
   } catch (trouble) {
@@ -68,12 +76,13 @@ export async function write(place, body, signal) {
     page.dataset.answer = text.textContent;
   }
   fill(end, copier(() => text.textContent), done ? null : spoken("span", "stopped", {}, { class: "quiet" }));
-  return { text: text.textContent, server: done?.seconds, version: done?.version, seconds: (performance.now() - from) / 1000 };
+  const seconds = (performance.now() - from) / 1000;
+  return { told: { key: "plain", value: text.textContent }, server: done?.seconds, version: done?.version, seconds };
 }
 
 /** Adds pieces to `text` as they come; gives what the server says at the end. Without an end it went away. */
-async function streamed(text, body, signal) {
-  for await (const { name, data: told } of events("generate", body, { signal })) {
+async function streamed(text, path, body, signal) {
+  for await (const { name, data: told } of events(path, body, { signal })) {
     if (name === "done") return told;
     text.textContent += told.text;
   }

@@ -3,12 +3,13 @@
 
 import { calls } from "./calls.js";
 import { chosen, fill, find, make } from "./dom.js";
+import * as drawing from "./draw.js";
 import { explain } from "./explain.js";
 import { answerFile, filePlace, form } from "./file.js";
 import * as generation from "./generate.js";
 import { asked, look, remember } from "./look.js";
 import { nearest } from "./nearest.js";
-import { draw, note } from "./past.js";
+import { draw as drawPast, note } from "./past.js";
 import { data, useKey } from "./server.js";
 import { tell } from "./trouble.js";
 import { hush, load, say, spoken } from "./words.js";
@@ -22,10 +23,11 @@ let now = null;
 /** The request under way. */
 let asking = null;
 
-/** Parts of the form that stand once the words are there. */
-let settings = null;
+/** The part of the form for files; it stands once the words are there. */
 let files = null;
-const writes = () => Boolean(now?.model.generates) && chosen(find("mode")) === "generate";
+/** How a model is used that makes something of its own, rather than to answer. */
+const makerOf = (model) => (model.generates ? generation : model.draws ? drawing : null);
+const maker = () => (now?.maker && chosen(find("mode")) === "make" ? now.maker : null);
 
 async function begin() {
   try {
@@ -64,12 +66,17 @@ async function use(model) {
   }
   const field = () => modality.input(model);
   const before = now?.modality === modality ? now.input.read() : null;
-  now = { model, kind, modality, input: field(), other: kind.compares ? field() : null };
+  const making = makerOf(model);
+  now = { model, kind, modality, input: field(), other: kind.compares ? field() : null, maker: making, settings: making?.settings(model) };
   now.other?.rename("text_other");
   if (before !== null) now.input.write(before);
   fill(find("input"), now.input.element, now.other?.element);
-  find("mode").hidden = !model.generates;
-  find("example").hidden = model.example === null || model.example === undefined;
+  fill(find("settings"), now.settings?.element);
+  find("mode").hidden = !making;
+  if (making) {
+    say(find("mode-make"), making.words.mode);
+    say(find("mode-predict"), making.words.judge);
+  }
   find("ask").dataset.model = model.name;
   follow();
   empty();
@@ -88,14 +95,17 @@ async function module(folder, name) {
 
 /** What stands in the form depends on what is to be done. */
 function follow() {
-  const writing = writes();
-  say(find("send"), writing ? "write" : now.other ? "embed" : "send");
-  find("settings").hidden = !writing;
-  files.accept(writing || !now.modality.files ? null : now.modality.files, now.modality.hint);
+  const making = maker();
+  const { example } = now.model;
+  say(find("send"), making ? making.words.send : now.other ? "embed" : "send");
+  find("settings").hidden = !making;
+  find("input").hidden = find("clear").hidden = Boolean(making?.alone);
+  find("example").hidden = Boolean(making?.alone) || example === null || example === undefined;
+  files.accept(making || !now.modality.files ? null : now.modality.files, now.modality.hint);
 }
 
 function empty() {
-  fill(find("result"), spoken("p", now?.modality.empty ?? "empty", {}, { class: "quiet" }));
+  fill(find("result"), spoken("p", maker()?.words.empty ?? now?.modality.empty ?? "empty", {}, { class: "quiet" }));
   find("calls").hidden = true;
   hush(find("said"));
 }
@@ -125,25 +135,27 @@ async function during(work, place, again) {
 async function send() {
   if (!now) return;
   const { input, other } = now;
-  const value = input.read();
+  const making = maker();
+  const value = making?.alone ? "" : input.read();
   if (value === null) {
     say(find("said"), now.modality.missing ?? "type_first");
     input.focus();
     return;
   }
-  await during((signal) => (writes() ? write(value, signal) : predict(value, other?.read() ?? null, signal)), find("result"), send);
+  await during((signal) => (making ? create(making, value, signal) : predict(value, other?.read() ?? null, signal)), find("result"), send);
 }
 
-async function write(prompt, signal) {
-  const { model } = now;
-  const body = generation.request(model, prompt, settings.read());
-  calls(find("calls-body"), { path: "generate", body });
+async function create(making, value, signal) {
+  const { model, settings } = now;
+  const request = making.request(model, value, settings.read());
+  calls(find("calls-body"), request);
   const place = make("div", { class: "stack" });
   fill(find("result"), place);
-  const { text, ...took } = await generation.write(place, body, signal);
+  const { told, ...took } = await making.create(place, request, model, signal);
   place.append(times(took));
-  say(find("said"), "plain", { value: text });
-  remembered(prompt, null, { key: "plain", value: text });
+  const { key, ...values } = told;
+  say(find("said"), key, values);
+  remembered(value, null, told, making.named(request));
 }
 
 async function predict(value, other, signal) {
@@ -162,15 +174,15 @@ async function predict(value, other, signal) {
   remembered(value, other, told);
 }
 
-function remembered(value, other, told) {
+function remembered(value, other, told, named = null) {
   const { model, modality } = now;
   const back = async () => {
     if (now?.model !== model) await use(model);
-    now.input.write(value);
+    if (value) now.input.write(value);
     now.other?.write(other ?? "");
     now.input.focus();
   };
-  note(find("history-body"), { name: modality.name(value), told, model: model.name, back });
+  note(find("history-body"), { name: named ?? modality.name(value), told, model: model.name, back });
 }
 
 /** What else can be asked about an input, each under a button of its own. */
@@ -244,11 +256,9 @@ function listen() {
 
 await load(new URL("words.json", import.meta.url));
 look();
-settings = generation.settings();
 files = filePlace(takeFile);
-fill(find("settings"), settings.element);
 fill(find("file"), files.element);
 listen();
-draw(find("history-body"));
+drawPast(find("history-body"));
 await begin();
 document.documentElement.dataset.ready = "true";
