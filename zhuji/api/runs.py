@@ -27,7 +27,8 @@ Scores = Mapping[str, Mapping[str, float | None]]
 """Metric -> `value`, `low`, `high`; the metric that chose the model stands first."""
 
 DEFAULT_RECIPE = "bag"
-DEFAULT_TRANSFER = "finetune"
+DEFAULT_TRANSFER = {"texts": "finetune", "pictures": "finetune-pictures"}
+"""By what the model begun from reads."""
 DEFAULT_EMBEDDER = "embed"
 DEFAULT_OF_UNITS = {"masked_units": "bert-mini", "next_unit": "gpt-mini"}
 
@@ -173,8 +174,8 @@ def planned(
         if not Path(config).is_file():
             raise MissingFile(file=config)
         own = read_yaml(Path(config).read_text(encoding="utf-8"), str(config))
-    default = DEFAULT_RECIPE if start is None else DEFAULT_TRANSFER
-    base = recipe_layer(model or own.get("recipe"), default, "train", start)
+    named = model or own.get("recipe")
+    base = recipe_layer(named, DEFAULT_RECIPE if named or start is None else _transfer(start), "train", start)
     source = dict(data) if isinstance(data, Mapping) else {} if data is None else {"path": str(data)}
     options: dict[str, Any] = {"data": {**source, **columns_of(columns)}}
     options |= {key: value for key, value in {"name": name, "seed": seed}.items() if value is not None}
@@ -185,6 +186,12 @@ def planned(
     if run.name == "run":
         run = run.model_copy(update={"name": f"{_stem(run.data.path)}-{run.recipe or run.backbone['name']}"})
     return run, Path(run_dir) if run_dir is not None else next_run_dir(RUNS, run.name)
+
+
+def _transfer(start: str | Path) -> str:
+    from zhuji.training.transfer import reads
+
+    return DEFAULT_TRANSFER[reads(str(start))]
 
 
 def distil(

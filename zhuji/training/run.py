@@ -40,6 +40,8 @@ class TrainSettings(Settings):
     epochs: float = Field(default=10, gt=0)
     steps: int | None = Field(default=None, gt=0)
     """Number of optimiser steps; overrides `epochs`."""
+    least_steps: int = Field(default=1, gt=0)
+    """So many optimiser steps at least, however few rows `epochs` pass over."""
     batch_units: int = Field(default=8192, gt=0)
     """Units of a batch, padding included."""
     batch_rows: int | None = Field(default=None, gt=0)

@@ -31,7 +31,7 @@ class Timetable:
 def timetable(settings: TrainSettings, loader: Epochs) -> Timetable:
     """The plan of a run, known before it starts, so that a resumed run follows the same one."""
     clock = _Clock(loader, settings.accumulate)
-    steps = settings.steps or max(1, clock.step_at(settings.epochs))
+    steps = settings.steps or max(settings.least_steps, clock.step_at(settings.epochs))
     validations = {steps}
     every = max(settings.evaluate_every, settings.accumulate / max(1, loader.steps_in_epoch(0)))
     for k in itertools.count(1):

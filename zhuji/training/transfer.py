@@ -20,7 +20,7 @@ from torch import nn
 
 from zhuji.core import lookup
 from zhuji.core.config import Part
-from zhuji.core.contracts import Backbone, Modality, Task
+from zhuji.core.contracts import Backbone, Modality, Reads, Task
 from zhuji.core.errors import BadSetting, ChangedSinceStart
 from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
@@ -44,6 +44,11 @@ def open_model(path: str) -> Predictor:
     if path.startswith("hf:"):
         return huggingface.read(huggingface.fetch(path))
     return huggingface.read(path) if huggingface.looks_like(path) else open_bundle(path)
+
+
+def reads(path: str) -> Reads:
+    """What the model there reads. Raises as `open_model` does."""
+    return open_model(path).model.modality.reads
 
 
 def absolute(path: str) -> str:
