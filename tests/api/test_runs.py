@@ -10,6 +10,7 @@ import pytest
 
 import zhuji
 from tests import trained
+from tests.serving import made
 from zhuji import api
 from zhuji.core.errors import ChangedSinceStart, MissingFile, UnknownKey
 
@@ -107,3 +108,10 @@ def test_pictures_from_folder_to_answers(tmp_path):
     )
     assert (result.run / "report.html").is_file()
     assert "one label to a picture" in (result.bundle / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("task", "recipe"), [("classify", "finetune"), ("generate", "finetune-pictures")])
+def test_what_learns_on_from_a_model_is_told_by_what_that_reads(task: str, recipe: str, tmp_path: Path) -> None:
+    run, _ = api.planned("x", start=made.of_task(task), run_dir=tmp_path)
+    assert run.recipe == recipe
+    assert api.planned("x", start=made.of_task(task), model="finetune", run_dir=tmp_path)[0].recipe == "finetune"
