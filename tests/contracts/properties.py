@@ -69,7 +69,7 @@ class Cell:
 
 def _loss(model: Model, batch: Batch, seed: int = 5) -> Ratio:
     """What a task draws, it draws the same each time."""
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     return model.loss(batch)
 
 
@@ -77,7 +77,7 @@ def _losses(model: Model, batch: Batch, seed: int = 5) -> list[Ratio]:
     """The judge's loss, and where there are several players each one's."""
     found = [_loss(model, batch, seed)]
     for loss in losses(model).values() if len(model.task.players) > 1 else ():
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         found.append(loss(batch))
     return found
 
@@ -203,7 +203,7 @@ def gradient_reaches_everything(cell: Cell) -> None:
         own = {name: parameter for name, parameter in learned.items() if cell.task.owner(name) == player}
         model.zero_grad(set_to_none=True)
         for seed in range(30):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             loss(batch).mean().backward()
             if all(parameter.grad is not None and parameter.grad.any() for parameter in own.values()):
                 break
@@ -234,7 +234,7 @@ def saves_and_loads(cell: Cell) -> None:
     other.load_state_dict(safetensors.torch.load(written), strict=True)
     given = []
     for one in (model, other):
-        torch.manual_seed(5)
+        torch.default_generator.manual_seed(5)
         given.append(list(_tensors(one.outputs(batch))))
     assert given[0]
     assert all(torch.equal(a, b) for a, b in zip(*given, strict=True))
@@ -265,7 +265,7 @@ def cuts_add_up(cell: Cell) -> None:
 
 
 def is_deterministic(cell: Cell) -> None:
-    torch.manual_seed(5)
+    torch.default_generator.manual_seed(5)
     before = torch.random.get_rng_state()
     first, second, other = cell.model(3), cell.model(3), cell.model(4)
     assert torch.equal(before, torch.random.get_rng_state()), "assembling draws from torch's own stream"

@@ -54,6 +54,7 @@ def test_a_bundle_without_data_is_asked_its_golden_rows(run: Path) -> None:
     assert found.inputs == len(formats.open_model(run / "bundle").golden)
 
 
+@pytest.mark.slow
 def test_a_bundle_is_scored_on_rows_that_are_named(run: Path) -> None:
     rows = run.parent / "rows.jsonl"
     rows.write_text('{"text": "bark bone"}\n{broken\n', encoding="utf-8")

@@ -1,6 +1,8 @@
 """A head fitted to few labels: as scikit-learn fits it, chosen as it should be, and an ordinary model in the end."""
 
+import contextlib
 import csv
+import io
 import random
 from dataclasses import replace
 
@@ -58,6 +60,14 @@ def run_of(few, start):
         return compose(layer, sets=sets)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def whole(run_of, tmp_path_factory):
+    """A training by default, to its end, and what it told."""
+    folder, told = tmp_path_factory.mktemp("whole") / "run", io.StringIO()
+    with contextlib.redirect_stderr(told):
+        return fit(run_of(), folder, progress=False), told.getvalue()
 
 
 @pytest.mark.parametrize("penalty", [0.3, 3.0])
@@ -134,9 +144,9 @@ def test_the_head_answers_what_was_fitted(run_of, tmp_path, way, monkeypatch):
     assert torch.allclose(answers, expected[order], atol=1e-2 * float(expected.abs().max()))
 
 
-def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, start, tmp_path, capsys):
-    result = fit(run_of(), tmp_path / "run", progress=False)
-    told = read_json(tmp_path / "run" / "choice.json")
+def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(whole, start):
+    result, said = whole
+    told = read_json(result.run / "choice.json")
     tried = [(trial["way"], trial["penalty"]) for trial in told["tried"]]
     heard, ways = tried[: len(LOUDNESS)], told["tried"][len(LOUDNESS) : len(LOUDNESS) + len(WAYS)]
     assert heard == [(f"{LISTENER.name}, characters x {loudness:g}", USUAL) for loudness in LOUDNESS]
@@ -149,7 +159,7 @@ def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, sta
         np.mean(best["folds"])
     )
     assert result.facts["choice"]["chosen"] == told["chosen"]
-    assert "cross-validation on the training split" in capsys.readouterr().err
+    assert "cross-validation on the training split" in said
     model = open_bundle(result.bundle).model
     theirs = open_bundle(start).model.encoder.state_dict()
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in model.encoder.state_dict().items())
@@ -158,11 +168,13 @@ def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(run_of, sta
     assert places.read_run(result.run).task["wide"] == model.task.wide
 
 
-def test_nothing_of_valid_or_test_is_looked_at(run_of, tmp_path):
-    job = begin(run_of(), tmp_path / "a")
+def test_nothing_of_valid_or_test_is_looked_at(run_of, whole, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(few_labels, "applies", lambda *rest: False)
+        job = begin(run_of(), tmp_path / "a")
     blind = {name: rows if name == "train" else None for name, rows in job.material.rows.items()}
     again = few_labels.choose(job.model, blind["train"], 0)[0]
-    assert again.as_dict() == read_json(tmp_path / "a" / "choice.json")
+    assert again.as_dict() == read_json(whole[0].run / "choice.json")
 
 
 def test_whoever_says_how_to_learn_is_obeyed(run_of, tmp_path):
@@ -192,8 +204,7 @@ def test_rows_with_many_labels(few, start, tmp_path):
     assert result.test["micro_f1"]["value"] > 0.6
 
 
-def test_a_killed_run_goes_on_with_what_was_chosen(run_of, tmp_path, monkeypatch):
-    whole = fit(run_of(), tmp_path / "whole", progress=False)
+def test_a_killed_run_goes_on_with_what_was_chosen(run_of, whole, tmp_path, monkeypatch):
 
     def stop(*rest):
         raise KeyboardInterrupt
@@ -204,5 +215,5 @@ def test_a_killed_run_goes_on_with_what_was_chosen(run_of, tmp_path, monkeypatch
             fit(run_of(), tmp_path / "cut", progress=False)
     monkeypatch.setattr(few_labels, "choose", None)
     resumed = resume(tmp_path / "cut", progress=False)
-    assert (resumed.bundle / "model.safetensors").read_bytes() == (whole.bundle / "model.safetensors").read_bytes()
-    assert resumed.facts["choice"] == whole.facts["choice"]
+    assert (resumed.bundle / "model.safetensors").read_bytes() == (whole[0].bundle / "model.safetensors").read_bytes()
+    assert resumed.facts["choice"] == whole[0].facts["choice"]

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.serving import made
 from zhuji.core.contracts import Prediction
 from zhuji.core.files import read_json
 from zhuji.core.records import Box, Picture, Record
-from zhuji.training.gallery import BOXED_SIDE, MOST, MOST_BOXED, SIDE, write
+from zhuji.model.bundle import open_bundle
+from zhuji.model.draw import DrawSettings, drawn
+from zhuji.training.gallery import BOXED_SIDE, MOST, MOST_BOXED, SIDE, write, write_drawn
 
 CLASSES = ("cat", "dog")
 
@@ -120,3 +123,18 @@ def test_a_picture_that_is_gone_leaves_its_row(tmp_path: Path) -> None:
     write(tmp_path / "g", [record(0, "cat", Picture(str(tmp_path / "gone.png")))], [Prediction("dog", 0.9)], CLASSES)
     (row,) = kept(tmp_path / "g")
     assert (row["file"], row["size"], row["answer"]) == (None, None, "dog")
+
+
+def test_what_a_model_draws_stands_class_by_class(tmp_path: Path) -> None:
+    model = open_bundle(made.of_task("generate")).model
+    write_drawn(tmp_path / "gallery", model)
+    rows = kept(tmp_path / "gallery")
+    assert [row["label"] for row in rows] == [name for name in "abc" for _ in range(4)]
+    assert all(row["drawn"] and row["answer"] is None for row in rows)
+    expected = drawn(model, DrawSettings(count=12))
+    for row in rows:
+        number = int(row["id"]) - 1
+        assert row["label"] == "abc"[number % 3]
+        with Image.open(tmp_path / "gallery" / row["file"]) as image:
+            assert image.size == tuple(row["size"])
+            assert np.array_equal(np.asarray(image).reshape(expected[number].shape), expected[number])

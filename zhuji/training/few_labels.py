@@ -240,20 +240,21 @@ def _signs(goal: Tensor) -> Tensor:
 def squared_hinge(axes: Tensor, signs: Tensor, penalty: float) -> Tensor:
     """Weights `(A, O)` of one linear support vector machine for each column of `signs (N, O)` on `axes (N, A)`: they minimise |W|^2 / 2 +
     penalty x the sum of max(0, 1 - sign x answer)^2."""
-    weight = torch.zeros(axes.shape[1], signs.shape[1], requires_grad=True)
-    mover = torch.optim.LBFGS([weight], max_iter=_STEPS, history_size=10, tolerance_grad=1e-6, line_search_fn="strong_wolfe")
+    from scipy.optimize import minimize
 
-    def closure() -> Tensor:
-        mover.zero_grad()
-        short = (1 - signs * (axes @ weight)).clamp_min(0)
+    seen, wanted = axes.double().numpy(), signs.double().numpy()
+    shape = (axes.shape[1], signs.shape[1])
+
+    def whole(flat: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+        weight = flat.reshape(shape)
+        short = np.maximum(1 - wanted * (seen @ weight), 0)
+        slope = weight - 2 * penalty * (seen.T @ (wanted * short))
         # Divided by what it is a sum over, so that one tolerance fits all.
-        whole = (penalty * short.square().sum() + weight.square().sum() / 2) / len(signs)
-        whole.backward()
-        return whole
+        return (penalty * np.square(short).sum() + np.square(weight).sum() / 2) / len(wanted), slope.ravel() / len(wanted)
 
-    with torch.enable_grad():
-        mover.step(closure)
-    return weight.detach()
+    told = {"maxiter": _STEPS, "maxcor": 10, "gtol": 1e-6}
+    found = minimize(whole, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=told)
+    return torch.from_numpy(found.x.reshape(shape)).float()
 
 
 def machine(rows: Any, goal: Tensor, penalty: float) -> tuple[Matrix, Matrix]:

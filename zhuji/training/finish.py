@@ -274,10 +274,12 @@ def _rescored(job: Job, columns: Columns) -> dict[str, dict[str, float | None]]:
 
 
 def write_answers(folder: Path, model: Model, records: Sequence[Record], answers: Iterable[Prediction]) -> None:
-    """`predictions.csv`, and of pictures the gallery that a report shows."""
+    """`predictions.csv`, and of pictures, or of a model that draws them, the gallery that a report shows."""
     # A gallery may stand there already if the run was killed between here and its last line.
     shutil.rmtree(folder / places.GALLERY, ignore_errors=True)
-    if records and isinstance(records[0].input, Picture):
+    if model.task.draws:
+        gallery.write_drawn(folder / places.GALLERY, model)
+    elif records and isinstance(records[0].input, Picture):
         answers = list(answers)
         gallery.write(folder / places.GALLERY, records, answers, model.task.classes)
     write_predictions(folder / "predictions.csv", records, answers)

@@ -1,7 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Pillow is typed in part only.
-"""Test pictures that a report shows: thumbnails of the surest mistakes, or pictures with their objects from the worst answered to the best. They are
-kept beside the run, for its data may be gone when somebody looks."""
+"""Pictures that a report shows: thumbnails of the surest mistakes on the test split, pictures with their objects from the worst answered to the best, or what a
+model drew. They are kept beside the run, for its data may be gone when somebody looks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +19,18 @@ from zhuji.core.records import Box, Picture, Record, named
 from zhuji.core.unreadable import PictureError
 from zhuji.data.pictures import opened, quietly
 from zhuji.metrics import detection
+from zhuji.model.assembly import Model
+from zhuji.model.draw import DrawSettings, drawn
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MOST, SIDE = 24, 96
 """Mistakes that are kept, and the longer side of their thumbnails in pixels."""
 MOST_BOXED, BOXED_SIDE = 6, 480
 """The same of pictures with objects, which must be seen to be judged."""
+MOST_KINDS, OF_EACH = 10, 4
+"""Classes that a model draws for its gallery, and pictures of each; of as many in all where it knows none."""
 _LOSSLESS = 64
 """Longer side up to which a thumbnail is a PNG: the marks of JPEG would be as large as what there is to see."""
 INDEX = "rows.json"
@@ -33,7 +40,7 @@ INDEX = "rows.json"
 class Kept:
     """A row of the gallery. `file`: its thumbnail; None where the picture could not be read any more. `size`: width and height of the picture.
     `label` and `answer`: as the row has them, boxes in pixels of the picture. `score`: how sure the answer is, of numbers how far it is off. `counts`:
-    of objects how many were found, missed, and given without being there."""
+    of objects how many were found, missed, and given without being there. `drawn`: a model made it, of the class that is its label."""
 
     id: str
     file: str | None
@@ -42,6 +49,23 @@ class Kept:
     answer: Any
     score: float | None
     counts: tuple[int, int, int] | None = None
+    drawn: bool = False
+
+
+def write_drawn(folder: Path, model: Model) -> None:
+    """Writes the folder, whole or not at all, of pictures that `model` draws with seed 0."""
+    from PIL.Image import fromarray
+
+    labels = model.task.classes[:MOST_KINDS]
+    made = drawn(model, DrawSettings(count=OF_EACH * (len(labels) or MOST_KINDS), labels=labels))
+    with atomic_folder(folder) as partial:
+        rows = list[Kept]()
+        for number, array in enumerate(made):
+            image = fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+            size, label = image.size, labels[number % len(labels)] if labels else None
+            rows.append(Kept(f"{number + 1}", _saved(image, partial, number, SIDE), size, label, None, None, drawn=True))
+        # Classes came in turn: those of one class stand together.
+        write_json(partial / INDEX, [asdict(row) for row in sorted(rows, key=lambda row: row.label or "")])
 
 
 def write(folder: Path, records: Sequence[Record], answers: Iterable[Prediction], classes: Sequence[str]) -> None:
@@ -148,10 +172,15 @@ def _thumbnail(picture: Picture, folder: Path, number: int, side: int) -> tuple[
         found = opened(picture)
     except PictureError:
         return None, None
-    image, file = found.image, io.BytesIO()
+    return _saved(found.image, folder, number, side), found.size
+
+
+def _saved(image: Image, folder: Path, number: int, side: int) -> str:
+    """The name of its file, no longer than `side` pixels."""
+    file = io.BytesIO()
     image.thumbnail((side, side))
     kind = "PNG" if max(image.size) <= _LOSSLESS else "JPEG"
     image.save(file, kind, **({"quality": 85} if kind == "JPEG" else {}))
     name = f"{number:02}.{'png' if kind == 'PNG' else 'jpg'}"
     (folder / name).write_bytes(file.getvalue())
-    return name, found.size
+    return name

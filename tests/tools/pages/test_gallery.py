@@ -14,14 +14,16 @@ import pytest
 from PIL import Image
 
 from tests import browser, pictured
+from tests.serving import made
 from tests.training.test_gallery import CLASSES, found, picture, record
 from zhuji.core.contracts import Prediction
 from zhuji.core.files import read_json, write_json
 from zhuji.core.records import Box
+from zhuji.model.bundle import open_bundle
 from zhuji.tools.pages.found import read
 from zhuji.tools.pages.gallery import gallery
 from zhuji.tools.report import write_report
-from zhuji.training.gallery import write
+from zhuji.training.gallery import write, write_drawn
 
 EVIL = '"><script>alert(1)</script>'
 
@@ -107,3 +109,12 @@ def test_only_thumbnails_of_the_run_are_read(run: Path, name: Any) -> None:
     told = gallery(read(run))
     assert told is not None and [one.data for one in told.pictures] == ["", ""]
     assert "the picture was gone" in write_report(run).page.read_text(encoding="utf-8")
+
+
+def test_what_was_drawn_is_shown_by_class_without_a_mistake(run: Path) -> None:
+    write_drawn(run / "gallery", open_bundle(made.of_task("generate")).model)
+    told = gallery(read(run))
+    assert told is not None and told.title == "Drawn" and f"zhuji draw {run}" in told.note
+    assert [one.text for one in told.pictures] == [name for name in "abc" for _ in range(4)]
+    assert told.pictures[1].alt == "4: drawn as a" and all(one.small for one in told.pictures)
+    assert write_report(run).page.read_text(encoding="utf-8").count("data:image/png;base64,") >= 12

@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Pillow is typed in part only.
-"""The test pictures that a run kept, as a page shows them: inside it, each with its class and the answer; those with objects twice, as they are
+"""The pictures that a run kept, as a page shows them: inside it, each with its class and the answer; those with objects twice, as they are
 marked and as they were found."""
 
 from __future__ import annotations
@@ -60,6 +60,10 @@ def gallery(found: Found) -> Gallery | None:
         )  # fmt: skip
         told = tuple(one for row in rows for one in _pair(folder, row, found.labels))
         return Gallery(say_in("Marked and found", "标注与结果"), note, told, pairs=True)
+    if rows and rows[0].get("drawn"):
+        note = say_in(f"Made by the model from chance with seed 0; more of them: zhuji draw {found.folder}",
+                      f"由模型从随机数（种子 0）绘制；更多：zhuji draw {found.folder}")  # fmt: skip
+        return Gallery(say_in("Drawn", "绘制的图片"), note, tuple(_drawn(folder, row) for row in rows))
     numbers = holds_numbers(found)
     wrong = sum(row["label"] != row["prediction"] for row in found.predictions)
     note = (
@@ -72,6 +76,12 @@ def gallery(found: Found) -> Gallery | None:
         )
     )  # fmt: skip
     return Gallery(say_in("Worst mistakes", "最严重的错误"), note, tuple(_mistake(folder, row) for row in rows))
+
+
+def _drawn(folder: Path, row: dict[str, Any]) -> Seen:
+    data, label = _bytes(folder, row["file"]), "" if row["label"] is None else str(row["label"])
+    alt = say_in("{}: drawn as {}", "{}：绘制的 {}") if label else say_in("{}: drawn", "{}：绘制的图片")
+    return Seen(_address(data), alt.format(row["id"], label), row["id"], label, data.startswith(b"\x89PNG"))
 
 
 def _mistake(folder: Path, row: dict[str, Any]) -> Seen:
