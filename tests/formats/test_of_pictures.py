@@ -15,6 +15,8 @@ import torch
 
 from zhuji.backbones.convnext import Convnext
 from zhuji.backbones.resnet import Resnet
+from zhuji.backbones.strided import Strided
+from zhuji.backbones.unet import Unet
 from zhuji.backbones.vgg import Vgg
 from zhuji.backbones.vit import Vit
 from zhuji.core.contracts import Backbone
@@ -26,6 +28,7 @@ from zhuji.model.golden import told
 from zhuji.model.parity import EXACT, QUANTISED, hop
 from zhuji.model.predictor import Predictor
 from zhuji.tasks.classify import Classify
+from zhuji.tasks.generate import Generate
 
 MODELS: dict[str, tuple[Image, Backbone]] = {
     "resnet": (Image(size=(9, 12), resize="crop"), Resnet(blocks=(1, 1), widths=(4, 6), shortcut="pad")),
@@ -37,7 +40,11 @@ MODELS: dict[str, tuple[Image, Backbone]] = {
         Image(size=(8, 12), patch=2, channels=1, resize="crop"),
         Vit(width=8, layers=1, heads=2, summary=False, positions="sinusoids"),
     ),
+    "gan": (Image(size=(8, 12)), Strided(widths=(4,))),
+    "vae": (Image(size=(8, 12), patch=2), Strided(channels=12, widths=(4,))),
+    "diffusion": (Image(size=(8, 12)), Unet(width=4, factors=(1, 2), heads=2)),
 }
+CLASSIFIERS = [name for name in MODELS if name not in ("gan", "vae", "diffusion")]
 
 
 def drawn(folder: Path) -> list[Picture]:
@@ -58,7 +65,8 @@ def predictor(name: str, folder: Path) -> Predictor:
     image, backbone = MODELS[name]
     pictures = drawn(folder)
     pool = "summary" if backbone.summarises else "mean"
-    task = Classify(pool=pool).fit([Record(str(n), one, label="abc"[n % 3]) for n, one in enumerate(pictures)])
+    task = Classify(pool=pool) if name in CLASSIFIERS else Generate(kind=name, latent=4, width=4, side=2, features=6)  # type: ignore[arg-type]
+    task = task.fit([Record(str(n), one, label="abc"[n % 3]) for n, one in enumerate(pictures)])
     made = Predictor(assemble(image.fit(pictures), backbone, task, seed=3))
     chance = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -84,7 +92,9 @@ def holds(name: str, format: str, shared: Path, folder: Path) -> None:
     assert hop(format, made.golden, lambda _: alone, limit).passed
 
 
-@pytest.mark.parametrize(("name", "format"), [("resnet", "torch-export"), ("vit", "onnx"), ("vit", "huggingface")])
+@pytest.mark.parametrize(
+    ("name", "format"), [("resnet", "torch-export"), ("vit", "onnx"), ("vit", "huggingface"), ("gan", "onnx")]
+)
 def test_it_answers_as_the_model_does(name: str, format: str, shared: Path, tmp_path: Path) -> None:
     holds(name, format, shared, tmp_path / "there")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.test_of_pictures import MODELS, answers_by_itself, holds
+from tests.formats.test_of_pictures import CLASSIFIERS, MODELS, answers_by_itself, holds
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ def test_it_answers_as_the_model_does(name: str, format: str, tmp_path: Path) ->
     holds(name, format, folder, tmp_path / "there")
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_the_client_answers_without_our_code(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()

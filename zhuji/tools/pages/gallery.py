@@ -65,7 +65,12 @@ def gallery(found: Found) -> Gallery | None:
     if rows and rows[0].get("drawn"):
         note = say_in(f"Made by the model from chance with seed 0; more of them: zhuji draw {found.folder}",
                       f"由模型从随机数（种子 0）绘制；更多：zhuji draw {found.folder}")  # fmt: skip
-        return Gallery(say_in("From chance, class by class", "由随机数绘制，按类别排列"), note, tuple(_drawn(folder, row) for row in rows), drawn=True)
+        return Gallery(
+            say_in("From chance, class by class", "由随机数绘制，按类别排列"),
+            note,
+            tuple(_drawn(folder, row) for row in rows),
+            drawn=True,
+        )
     numbers = holds_numbers(found)
     wrong = sum(row["label"] != row["prediction"] for row in found.predictions)
     note = (
