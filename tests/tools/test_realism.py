@@ -166,3 +166,11 @@ def _regressor():
     from zhuji.tasks.regress import Regress
 
     return assemble(painter().model.modality, Bag(width=3), Regress())
+
+
+def test_of_more_rows_than_are_compared_some_are_drawn_by_chance_in_their_order() -> None:
+    records = [Record(str(number), "") for number in range(100)]
+    found = [int(one.id) for one in tool._some(records, 10, 0)]
+    assert len(found) == 10 and found == sorted(found) and found != list(range(10))
+    assert found == [int(one.id) for one in tool._some(records, 10, 0)] != [int(one.id) for one in tool._some(records, 10, 1)]
+    assert tool._some(records, 100, 0) is records

@@ -182,17 +182,23 @@ def _real(run: Path, maker: Predictor, judge: Predictor, settings: DrawSettings)
         rule = in_language(f"must be at least {FEWEST}", f"最少为 {FEWEST}")
         raise BadSetting(key="count", rule=rule, value=settings.count)
     _, prepared = own_rows(run)
-    train, test = _part(prepared.split("train"), maker, settings.seed), prepared.split("test")[: settings.count]
+    train = _some(prepared.split("train"), _most(maker), settings.seed)
+    # By chance: rows of a folder by class begin with one class.
+    test = _some(prepared.split("test"), settings.count, settings.seed)
     for name, part in (("train", train), ("test", test)):
         if len(part) < FEWEST:
             raise TooFewRows(file=run, split=name, needed=FEWEST, rows=len(part))
     return _shown(judge, maker, train, answers=False), _shown(judge, maker, test)
 
 
-def _part(records: Sequence[Record], maker: Predictor, seed: int) -> Sequence[Record]:
-    """As many as can be held, drawn by chance."""
+def _most(maker: Predictor) -> int:
+    """Training pictures that can be held."""
     grid, channels = maker.model.modality.grid or (1, 1), maker.model.modality.spec.num_values
-    most = min(MOST_ROWS, MOST_BYTES // max(1, int(np.prod(grid)) * channels))
+    return min(MOST_ROWS, MOST_BYTES // max(1, int(np.prod(grid)) * channels))
+
+
+def _some(records: Sequence[Record], most: int, seed: int) -> Sequence[Record]:
+    """At most so many, drawn by chance, in their order."""
     if len(records) <= most:
         return records
     return [records[i] for i in np.sort(stream(seed, "realism").choice(len(records), most, replace=False)).tolist()]
@@ -355,9 +361,10 @@ def _groups(found: Realism) -> list[tuple[str, list[int]]]:
 
 def _strips(found: Realism) -> list[Strip]:
     strips: list[Strip] = []
+    ways = {"pixels": in_language("by pixels", "按像素"), "features": in_language("by features", "按特征")}
     for name, numbers in _groups(found):
         strips.append(Strip(name, [found.drawn.pixels[number] for number in numbers], first=True))
         for kind, twins_of in sorted(found.twins.items()):
             twins = [twins_of[number] for number in numbers]
-            strips.append(Strip(f"by {kind}", [found.training.pixels[twin.place] for twin in twins]))
+            strips.append(Strip(ways[kind], [found.training.pixels[twin.place] for twin in twins]))
     return strips
