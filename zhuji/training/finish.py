@@ -26,6 +26,7 @@ from zhuji.metrics.intervals import bootstrap_all
 from zhuji.model import bundle, parity
 from zhuji.model.assembly import Model
 from zhuji.model.card import card
+from zhuji.model.chat import chats
 from zhuji.model.golden import choose_golden, soiled
 from zhuji.model.parity import Parity
 from zhuji.model.predictor import Predictor
@@ -158,9 +159,9 @@ def _rivals(job: Job) -> Facts:
 
 
 def about_model(model: Model) -> Facts:
-    """Names of the parts, and how many numbers were learned in each."""
+    """Names of the parts, how many numbers were learned in each, and whether it can be talked with."""
     names = {part.shelf: part.name() for part in (model.modality, model.backbone, model.task)}
-    return {**names, "parameters": model.parameter_count, "parts": model.parameter_counts()}
+    return {**names, "parameters": model.parameter_count, "parts": model.parameter_counts(), "chats": chats(model)}
 
 
 def best_model(job: Job) -> Model:

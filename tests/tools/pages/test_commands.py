@@ -21,6 +21,11 @@ def test_paths_are_quoted() -> None:
     assert [shlex.split(c)[2] for c in next_commands(Path("my runs/$(x)"))] == ["my runs/$(x)"] * 3
 
 
+def test_what_was_taught_to_talk_is_talked_with() -> None:
+    found = next_commands(Path("r"), {"kind": "pretrain", "model": {"task": "next_unit", "chats": True}})
+    assert found[0] == "zhuji chat r" and len(found) == 3
+
+
 def test_of_pictures() -> None:
     commands = next_commands(Path("r"), {"kind": "classify", "model": {"task": "classify", "modality": "image"}})
     assert commands[:2] == ["zhuji predict r PICTURE.jpg", "zhuji evaluate r FOLDER"]

@@ -15,7 +15,7 @@ EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate", "masked_pa
 
 def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[str]:
     """Three commands with the true path of this run: of a model predict, evaluate, serve; of a foundation (`results` tells) what builds
-    on it."""
+    on it, or how it is talked with."""
     folder = shlex.quote(str(run))
     facts = results or {}
     task = (facts.get("model") or {}).get("task")
@@ -38,6 +38,8 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
             f"zhuji evaluate {folder} {'FOLDER' if pictures else 'FILE.csv'}",
             f"zhuji serve {folder}",
         ]
+    if (facts.get("model") or {}).get("chats"):
+        return [f"zhuji chat {folder}", f"zhuji serve {folder}", f"zhuji train FILE.csv --from {folder}"]
     beginning = shlex.quote(in_language("the beginning of a text", "一段文本的开头"))
     use = f"zhuji generate {folder} {beginning}" if task == "next_unit" else search
     return [f"zhuji train FILE.csv --from {folder}", f"zhuji probe {folder} FILE.csv", use]
