@@ -44,10 +44,12 @@ class Picture(Medium):
 
 @dataclass(frozen=True, slots=True)
 class Sound(Medium):
-    """A sound that was not decoded: the whole of it, or from `start` on `seconds` of it (None: to its end); its mark is that of `data.sounds`."""
+    """A sound that was not decoded: the whole of it, or from `start` on `seconds` of it (None: to its end); its mark is that of
+    `data.fingerprints`. `length`: seconds, once it was listened to."""
 
     start: float = 0.0
     seconds: float | None = None
+    length: float | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """What a person calls it."""

@@ -27,6 +27,7 @@ from zhuji.core.files import os_reason
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.core.unreadable import BadSound, HugeSound
+from zhuji.data import fingerprints
 from zhuji.data.words import told
 
 MOST_SECONDS = 24 * 3600
@@ -47,7 +48,6 @@ CLIPPED = 0.001
 BROKEN = 0.01
 """Share of samples that are no numbers from which a sound is not used."""
 _BEGINNINGS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3")
-_DIGEST = 16
 
 
 @dataclass(frozen=True)
@@ -91,21 +91,21 @@ def header(sound: Sound) -> Header:
 
 def heard(sound: Sound) -> tuple[Sound, tuple[str, ...]]:
     """The sound with its mark, and what a person should know of it; so it is known that it can be decoded whole. Its mark is equal for files
-    that hold the same samples, whatever their format. Memory is that of a block."""
+    that hold the same samples, whatever their format. Memory is that of a block and of the minute whose fingerprint is taken."""
     found = _Checks()
-    digest = hashlib.blake2b(digest_size=_DIGEST)
+    digest = hashlib.blake2b(digest_size=fingerprints.DIGEST)
     with _opened(sound) as file:
-        told_of = _header(sound, file)
-        digest.update(str(told_of.rate).encode())
-        for block in _blocks(sound, file, told_of, found):
+        of = _header(sound, file)
+        digest.update(str(of.rate).encode())
+        room = fingerprints.SECONDS * of.rate
+        first: list[np.ndarray] = []
+        for block in _blocks(sound, file, of, found):
             digest.update(np.rint(np.clip(block, -1, 1) * 32_767).astype("<i2").tobytes())
-    return replace(sound, mark=digest.digest()), found.changes(told_of)
-
-
-def exact_key(sound: Sound) -> bytes:
-    """Equal for sounds of equal samples."""
-    assert sound.mark is not None, "a sound must have been listened to"
-    return sound.mark[:_DIGEST]
+            if room > 0:
+                first.append(block[:room])
+                room -= len(block)
+    slow = np.concatenate(list(_resampled(iter(first), of.rate, fingerprints.RATE)))
+    return replace(sound, mark=digest.digest() + fingerprints.fingerprint(slow), length=of.seconds), found.changes(of)
 
 
 def samples(sound: Sound, rate: int, longest: float | None = None) -> Heard:
