@@ -149,7 +149,7 @@ def read_bytes(sound: Sound) -> bytes:
 
 def as_wav(values: np.ndarray, rate: int) -> bytes:
     """`values (S,)` or `(S, K)` in [-1, 1] as a WAV file of 16 bits; needs no extra."""
-    file, columns = io.BytesIO(), values.reshape(len(values), -1)
+    file, columns = io.BytesIO(), values[:, None] if values.ndim == 1 else values
     with wave.open(file, "wb") as out:
         out.setnchannels(columns.shape[1])
         out.setsampwidth(2)
