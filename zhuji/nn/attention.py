@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zhuji.nn.asked import Asked
 from zhuji.nn.cache import LayerCache
 from zhuji.nn.layers import linear
 from zhuji.nn.positions import rotate
@@ -16,9 +17,9 @@ from zhuji.nn.spans import Spans
 from zhuji.nn.unpadded import Unpadded
 
 Angles = tuple[Tensor, Tensor]
-Sight = Tensor | Spans | Unpadded | None
+Sight = Tensor | Spans | Unpadded | Asked | None
 """What may be looked at; None: everything. A mask from `allowed`, the same from `biases`, the spans of units that stand in their order, or the rows of units that
-stand without their padding."""
+stand without their padding, or the one unit of each row that asks."""
 
 
 def allowed(mask: Tensor, causal: bool, segments: Tensor | None = None, *, seen: int = 0) -> Tensor:
@@ -53,6 +54,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Sight) -> Tensor:
     """`query (B, H, T, E)`, `key` and `value (B, G, S, E)` -> `(B, H, T, E)`."""
     if isinstance(may_see, Spans):
         return may_see.attend(query, key, value)
+    if isinstance(may_see, Asked):
+        return attend(query, may_see.keys(key), may_see.keys(value), may_see.sight)
     if isinstance(may_see, Unpadded):
         rows = attend(may_see.rows(query), may_see.rows(key), may_see.rows(value), may_see.bias)
         return may_see.units(rows)
@@ -111,12 +114,15 @@ class SelfAttention(nn.Module):
         self.out = linear(dim, dim, bias=bias, gain=gain, deviation=deviation)
 
     def forward(self, states: Tensor, may_see: Sight, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
-        """`states (B, T, D)`, `angles` from `Rotary.angles` -> `(B, T, D)`. With `cache` the keys are those of the units before as well."""
-        query = self._split(self.query(states), self.heads)
+        """`states (B, T, D)`, `angles` from `Rotary.angles` -> `(B, T, D)`, or `(B, 1, D)` where one unit of each row asks. With `cache` the
+        keys are those of the units before as well."""
+        one = may_see if isinstance(may_see, Asked) else None
+        query = self._split(self.query(states if one is None else one.of(states)), self.heads)
         key = self._split(self.key(states), self.kv_heads)
         value = self._split(self.value(states), self.kv_heads)
         if angles is not None:
-            query, key = rotate(query, *angles), rotate(key, *angles)
+            own = angles if one is None or one.angles is None else one.angles
+            query, key = rotate(query, *own), rotate(key, *angles)
         if cache is not None:
             key, value = cache.extend(key, value)
         return self.out(attend(query, key, value, may_see).transpose(1, 2).flatten(2))
