@@ -32,6 +32,9 @@ def test_the_state_that_is_asked_for_is_that_of_all(monkeypatch, kind, positions
     settings = Transformer(width=16, layers=2, heads=4, kv_heads=2, dropout=0.0, positions=positions,
                            norm_place="post" if positions == "learned" else "pre")  # fmt: skip
     body, pool = settings.body(causal), Pooling(kind, 16)
+    for name, parameter in body.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter)
     segments = (torch.arange(40) // 5).expand(6, 40) if segmented else None
     given = Features(torch.randn(6, 40, 16), mask_of(kind == "last"), segments)
     seen: list[torch.Size] = []
@@ -76,3 +79,39 @@ def test_other_poolings_read_more_than_one_unit():
     assert one_of("first") is first_real
     assert one_of("last") is last_real
     assert {one_of(kind) for kind in ("mean", "max", "mean_max", "ends", "attention", "summary")} == {None}
+
+
+def test_keys_and_values_are_spared_where_that_changes_nothing(monkeypatch):
+    """Only in plain inference: an adapter, a gradient, a graph and coarser numbers see every product."""
+    torch.manual_seed(0)
+    body = Transformer(width=16, layers=2, heads=4, kv_heads=2, key_bias=True, positions="learned", dropout=0.0).body(
+        causal=False
+    )
+    attention = body.blocks[-1].attention
+    for part in (attention.key, attention.value):
+        torch.nn.init.normal_(part.bias)
+    made: list[str] = []
+    attention.key.register_forward_hook(lambda *_: made.append("key"))
+    attention.value.register_forward_hook(lambda *_: made.append("value"))
+    given = Features(torch.randn(6, 40, 16), mask_of(False))
+    whole = body(given, one=first_real).states
+    assert made == ["key", "value"]
+    with torch.no_grad():
+        spared = body(given, one=first_real).states
+        assert made == ["key", "value"]
+        torch.testing.assert_close(spared, whole, rtol=1e-5, atol=1e-6)
+        with torch.autocast("cpu", torch.bfloat16):
+            body(given, one=first_real)
+        assert len(made) == 4
+        attention.value = Adapted(attention.value)
+        body(given, one=first_real)
+        assert made[4:] == ["key", "value"]
+
+
+class Adapted(torch.nn.Module):
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.inner(states)

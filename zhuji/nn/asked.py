@@ -28,6 +28,10 @@ class Asked:
         """`(B, T, D)`, or `(1, N, D)` without padding -> `(B, 1, D)`."""
         return states.flatten(0, 1).index_select(0, self.place)[:, None]
 
+    def rows_of(self, states: Tensor) -> Tensor:
+        """`(B, T, D)`, or `(1, N, D)` without padding -> `(B, T, D)`."""
+        return states if self.rows is None else self.rows.put(states)
+
     def keys(self, heads: Tensor) -> Tensor:
         """`(B, G, T, E)`, or `(1, G, N, E)` without padding -> `(B, G, T, E)`."""
         return heads if self.rows is None else self.rows.rows(heads)

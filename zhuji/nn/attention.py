@@ -83,6 +83,13 @@ def _written_out(query: Tensor, key: Tensor, value: Tensor, may_see: Tensor | No
     return scores.softmax(-1) @ value
 
 
+def _spares_keys(*maps: nn.Module) -> bool:
+    """Whether these may be applied to something else than states: only as they were made (without adapters), where nothing is learned, and not in a
+    graph, of which every product is to be seen (to be made coarser)."""
+    plain = all(type(part) is nn.Linear for part in maps)
+    return plain and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention. Fewer key heads than heads is grouped-query attention (Ainslie et al. 2023): each key head
     serves `heads / kv_heads` query heads.
@@ -118,6 +125,8 @@ class SelfAttention(nn.Module):
         keys are those of the units before as well."""
         one = may_see if isinstance(may_see, Asked) else None
         query = self._split(self.query(states if one is None else one.of(states)), self.heads)
+        if one is not None and angles is None and _spares_keys(self.key, self.value):
+            return self.out(self._of_states(query, one.rows_of(states), one.sight))
         key = self._split(self.key(states), self.kv_heads)
         value = self._split(self.value(states), self.kv_heads)
         if angles is not None:
@@ -126,6 +135,22 @@ class SelfAttention(nn.Module):
         if cache is not None:
             key, value = cache.extend(key, value)
         return self.out(attend(query, key, value, may_see).transpose(1, 2).flatten(2))
+
+    def _of_states(self, query: Tensor, states: Tensor, sight: Tensor) -> Tensor:
+        """What `query (B, H, 1, E)` finds in `states (B, T, D)`, `(B, 1, D)`: q (K x) is (q K) x, and the mean of V x is V of the mean of x, so of one query
+        there is no need of keys and values. A bias on the keys changes no softmax; that on the values comes through a mean as it is."""
+        rows, heads, _, each = query.shape
+        shared = heads // self.kv_heads
+        keys, values = (
+            part.weight.view(self.kv_heads, each, -1).repeat_interleave(shared, 0) for part in (self.key, self.value)
+        )
+        asking = (query.transpose(0, 1)[:, :, 0] @ keys).transpose(0, 1)[:, :, None]
+        every = states[:, None].expand(-1, heads, -1, -1)
+        seen = F.scaled_dot_product_attention(asking, every, every, attn_mask=sight, scale=each**-0.5)
+        found = (seen[:, :, 0].transpose(0, 1) @ values.transpose(1, 2)).transpose(0, 1)
+        if self.value.bias is not None:
+            found = found + self.value.bias.view(self.kv_heads, each).repeat_interleave(shared, 0)
+        return found.reshape(rows, 1, heads * each)
 
     def _split(self, states: Tensor, heads: int) -> Tensor:
         return states.unflatten(-1, (heads, self.head_dim)).transpose(1, 2)

@@ -17,8 +17,9 @@ from torch import Tensor
 
 PAYS = 0.9
 """The largest part of a batch that may be real units; above, moving them costs what it saves."""
-STEP = 32
-"""Kept units come in multiples of this: libraries cache by shape, so there may be few. The last few are copies of a unit."""
+STEP, COARSE_STEP = 8, 32
+"""Kept units come in multiples of this, the last few being copies of a unit: products like even numbers, and in coarser numbers libraries prepare a kernel for
+each shape, so there may be few."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def unpadded(mask: Tensor, bias: Tensor) -> Unpadded | None:
     if mask.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
         return None
     kept = mask.flatten().nonzero()[:, 0]
-    size = -(-len(kept) // STEP) * STEP
+    step = COARSE_STEP if torch.is_autocast_enabled("cpu") else STEP
+    size = -(-len(kept) // step) * step
     if len(kept) == 0 or size > PAYS * mask.numel():
         return None
     back = (mask.flatten().cumsum(0) - 1).clamp_min(0).view(mask.shape)
