@@ -161,7 +161,7 @@ class _Body(CachedBody):
             return Features(zeroed(states, real), real)
         states = last(states, may_see, angles, None if cache is None else cache.layers[-1])
         states = states if self.norm is None else self.norm(states)
-        states = put_back(states, order) if alone is None else alone.put(states)
+        states = put_back(states, order) if alone is None else alone.whole.put(states)
         states = zeroed(states, mask)
         return Features(states.view(features.states.shape), features.mask, features.segments)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zhuji.nn.unpadded import Unpadded
+from zhuji.nn.unpadded import Part, Unpadded
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Asked:
     place: Tensor
     sight: Tensor
     angles: tuple[Tensor, Tensor] | None
-    rows: Unpadded | None
+    rows: Part | None
 
     def of(self, states: Tensor) -> Tensor:
         """`(B, T, D)`, or `(1, N, D)` without padding -> `(B, 1, D)`."""
@@ -39,8 +39,8 @@ class Asked:
 
 def asked(number: Tensor, may_see: Tensor | Unpadded, angles: tuple[Tensor, Tensor] | None) -> Asked:
     """Unit `number (B,)` int64 of each row asks. `may_see`: what every unit may see; `angles`, `(B or 1, 1, T or N, E/2)` each: of every unit."""
-    rows = may_see if isinstance(may_see, Unpadded) else None
-    sight = may_see.bias if isinstance(may_see, Unpadded) else may_see
+    rows = may_see.whole if isinstance(may_see, Unpadded) else None
+    sight = may_see if rows is None else rows.bias
     if rows is None:
         units = sight.shape[-1]
         place = torch.arange(len(number), device=number.device) * units + number

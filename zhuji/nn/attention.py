@@ -57,8 +57,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Sight) -> Tensor:
     if isinstance(may_see, Asked):
         return attend(query, may_see.keys(key), may_see.keys(value), may_see.sight)
     if isinstance(may_see, Unpadded):
-        rows = attend(may_see.rows(query), may_see.rows(key), may_see.rows(value), may_see.bias)
-        return may_see.units(rows)
+        return may_see.units([attend(*(part.rows(each) for each in (query, key, value)), part.bias) for part in may_see.parts])
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
