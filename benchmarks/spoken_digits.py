@@ -98,8 +98,9 @@ def main() -> None:
         counts = ", ".join(f"{len(prepared.split(name)):,}" for name in ("train", "valid", "test"))
         score, linear = facts["test"]["accuracy"], facts["baselines"]["mfcc_svm"]["accuracy"]
         svm, chosen = machine_of_vectors(prepared)
+        recipe = "zhuji, recipe spoken" + (" with what --unheard says" if sets[1:] else "")
         lines += [
-            [way, counts, "zhuji, recipe spoken", _told(score), f"{facts['minutes']:.1f}"],
+            [way, counts, recipe, _told(score), f"{facts['minutes']:.1f}"],
             [way, counts, f"SVM on MFCC, radial, {chosen}", svm, ""],
             [way, counts, "SVM on MFCC, linear (the run's own baseline)", _told(linear), ""],
         ]
