@@ -27,7 +27,7 @@ Columns = Mapping[str, np.ndarray]
 
 Corrupt = Callable[[Features], Features]
 
-Needs = Literal["label", "target", "tags", "boxes", "lesson", "nothing"]
+Needs = Literal["label", "target", "tags", "boxes", "transcript", "lesson", "nothing"]
 
 Reads = Literal["texts", "pictures"]
 
@@ -239,9 +239,11 @@ class Task(Part, ABC):
     per_unit: ClassVar[bool] = False
     """The backbone must keep the grid."""
     needs: ClassVar[Needs] = "label"
-    """What a record must bring to be learned from."""
+    """What a record must bring to be learned from. target: a second input; transcript: a text that is the task's own affair, not the modality's."""
     compares: ClassVar[bool] = False
     """Its loss compares the rows of a batch with each other, so it changes when they are cut into batches otherwise."""
+    seeks: ClassVar[tuple[str, ...]] = ()
+    """Settings that say how answers are sought, not what is learned: of a finished model they may be others (`model/seeking.py`)."""
     teaches: ClassVar[Teaches] = "rows"
     """What a model of this task has to teach. rows: what it says of each row, to a model of the same task; vectors: the row's vector, to
     one that needs lessons; units: what it says of each unit of a batch, to a model of the same task and the same units."""
