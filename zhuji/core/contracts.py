@@ -29,7 +29,7 @@ Corrupt = Callable[[Features], Features]
 
 Needs = Literal["label", "target", "tags", "boxes", "transcript", "lesson", "nothing"]
 
-Reads = Literal["texts", "pictures"]
+Reads = Literal["texts", "pictures", "sounds"]
 
 Teaches = Literal["rows", "vectors", "units"]
 
@@ -78,13 +78,18 @@ class Modality(Part, ABC):
 
     shelf: ClassVar[str] = "modality"
     reads: ClassVar[Reads] = "texts"
-    """What its inputs are: texts (or words), or undecoded pictures (`Picture`)."""
+    """What its inputs are: texts (or words), or undecoded pictures (`Picture`) or sounds (`Sound`)."""
     cut_by: ClassVar[str] = "too long"
     """Under which name the ledger counts rows of which something was cut off."""
 
     @property
     @abstractmethod
     def spec(self) -> UnitSpec: ...
+
+    @property
+    def unit_seconds(self) -> float:
+        """How much of a row's time falls to one unit; 0 where units are no pieces of time."""
+        return 0.0
 
     @property
     def light(self) -> bool:

@@ -16,25 +16,45 @@ class Stored(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture that was not decoded: a file, or its bytes (from a table, or sent by somebody), here or `stored`. `mark`: how it looks, by which
-    copies are found, once it was looked at (`data.marks`)."""
+class Medium:
+    """What was not decoded: a file, or its bytes (from a table, or sent by somebody), here or `stored`. `mark`: how it looks or sounds, by which
+    copies are found, once it was looked at."""
 
     path: str = ""
     data: bytes | None = field(default=None, repr=False)
     stored: Stored | None = field(default=None, repr=False)
     mark: bytes | None = field(default=None, repr=False, compare=False)
 
+    @classmethod
+    def of(cls, raw: Any) -> Self:
+        """One as it is, its bytes, or the path of its file."""
+        if isinstance(raw, cls):
+            return raw
+        return cls(data=raw) if isinstance(raw, bytes) else cls(str(raw))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture(Medium):
+    """A picture that was not decoded; its mark is that of `data.marks`."""
+
     def __str__(self) -> str:
         """What a person calls it."""
         return self.path or in_language("a picture", "图片")
 
-    @classmethod
-    def of(cls, raw: Any) -> Self:
-        """A picture as it is, its bytes, or the path of its file."""
-        if isinstance(raw, cls):
-            return raw
-        return cls(data=raw) if isinstance(raw, bytes) else cls(str(raw))
+
+@dataclass(frozen=True, slots=True)
+class Sound(Medium):
+    """A sound that was not decoded: the whole of it, or from `start` on `seconds` of it (None: to its end); its mark is that of
+    `data.fingerprints`. `length`: seconds, once it was listened to."""
+
+    start: float = 0.0
+    seconds: float | None = None
+    length: float | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        """What a person calls it."""
+        name = self.path or in_language("a sound", "声音")
+        return name if self.seconds is None and not self.start else f"{name}@{self.start:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +91,7 @@ def class_names(label: Label) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`input` is what the modality reads (a str for text, a `Picture`); `label` what the task learns: a class name, a tuple of class
+    """`input` is what the modality reads (a str for text, a `Picture`, a `Sound`); `label` what the task learns: a class name, a tuple of class
     names (many labels), one tag for each word of an `input` that is a tuple of words (tagging), a tuple of boxes (objects in a
     picture; empty: there is none), a number (regression) or None (unlabelled). `target` is a second input: a translation, the other half of a pair. `lesson` is a teacher's vector, float32, for what
     is learned from vectors.

@@ -1,4 +1,4 @@
-"""Pictures that cannot be read, and where none can be written: their part of the catalogue (`core/errors.py`)."""
+"""Pictures and sounds that cannot be read, and where none can be written: their part of the catalogue (`core/errors.py`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from zhuji.core.errors import DataError, RunError
 
 
-class PictureError(DataError):
+class MediumError(DataError):
     """`cause`: the name under which a ledger counts it."""
 
     def __init__(self, *, cause: str, **facts: Any) -> None:
@@ -20,6 +20,14 @@ class PictureError(DataError):
         return make, nothing
 
 
+class PictureError(MediumError):
+    """A picture."""
+
+
+class SoundError(MediumError):
+    """A sound."""
+
+
 class BadPicture(PictureError):
     en = ("must be a whole picture that can be shown ({why})", "open it in a viewer and save it again, or leave it out")
     zh = ("必须是完整且可显示的图片（{why}）", "请用看图软件打开后重新保存，或将其剔除")
@@ -30,10 +38,20 @@ class HugePicture(PictureError):
     zh = ("图片最多可有 {limit}", "请缩小图片，或切成小块")
 
 
+class BadSound(SoundError):
+    en = ("must be a whole sound that can be heard ({why})", "play it, convert it to WAV or FLAC again, or leave it out")
+    zh = ("必须是完整且可播放的声音（{why}）", "请试听后重新转换为 WAV 或 FLAC，或将其剔除")
+
+
+class HugeSound(SoundError):
+    en = ("a sound may have at most {limit}", "cut it into pieces, or give fewer channels")
+    zh = ("声音最多可有 {limit}", "请切成小段，或减少声道数")
+
+
 class NoScratch(RunError):
-    en = ("temporary files must have room for pictures that take more than a share of memory ({why})",
+    en = ("temporary files must have room for pictures or sounds that take more than a share of memory ({why})",
           "free some space there, or name another folder by TMPDIR")  # fmt: skip
-    zh = ("临时文件必须有空间存放超出内存份额的图片（{why}）", "请在该处释放空间，或用 TMPDIR 指定其他文件夹")
+    zh = ("临时文件必须有空间存放超出内存份额的图片或声音（{why}）", "请在该处释放空间，或用 TMPDIR 指定其他文件夹")
 
 
 class NotEmpty(RunError):

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from zhuji.core.errors import EmptyData, NoReadableRow
-from zhuji.core.records import Picture
+from zhuji.core.records import Medium
 from zhuji.data.cells import cell_text, number
 from zhuji.data.sources import Source
 from zhuji.data.words import counted
@@ -47,8 +47,8 @@ class Column:
 
 
 def told_as(value: Any) -> str:
-    """A cell as a text; of a picture its file. Bytes that are no text, such as a picture's, and boxes are not told."""
-    if isinstance(value, Picture):
+    """A cell as a text; of a picture or a sound its file. Bytes that are no text, such as a picture's, and boxes are not told."""
+    if isinstance(value, Medium):
         return value.path
     if isinstance(value, tuple):
         return ""
@@ -79,6 +79,6 @@ def look(source: Source) -> list[Column]:
 
 def _size(value: Any) -> int:
     """Characters or bytes."""
-    if isinstance(value, Picture):
+    if isinstance(value, Medium):
         return len(value.data or b"")
     return len(value) if isinstance(value, str | bytes) else 0

@@ -6,7 +6,7 @@ Names are hints; they count only where the content allows what they say. Where n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,11 +14,12 @@ from typing import Any, Literal, cast
 from zhuji.core.config import nearest
 from zhuji.core.errors import BadSetting, MissingColumn, NoRole
 from zhuji.core.log import in_language
-from zhuji.core.records import Picture
+from zhuji.core.records import Medium
 from zhuji.data import names
 from zhuji.data.cells import is_flag, number, time_text
 from zhuji.data.columns import Column, look, told_as
-from zhuji.data.pictures import ENDINGS, is_picture
+from zhuji.data.media import KINDS, OFFSET, SECONDS
+from zhuji.data.media import Kind as OfFiles
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source
 from zhuji.data.tags import Scheme, scheme_of
@@ -28,8 +29,8 @@ Kind = Literal["classify", "classify_many", "regress", "tag", "pair", "detect", 
 
 @dataclass(frozen=True)
 class Roles:
-    """Columns by role. `reasons`: role -> why, also for `kind`; `scheme`: what tags keep to, where words are tagged. With an `image` there is no
-    `text`."""
+    """Columns by role. `reasons`: role -> why, also for `kind`; `scheme`: what tags keep to, where words are tagged. With an `image` or
+    a `sound` there is no `text`."""
 
     text: tuple[str, ...]
     label: tuple[str, ...] = ()
@@ -42,7 +43,17 @@ class Roles:
     label_separator: str | None = None
     scheme: Scheme | None = None
     image: str | None = None
+    sound: str | None = None
     reasons: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def files(self) -> OfFiles | None:
+        """What the inputs are that are files of their own; None where they are texts."""
+        return next((kind for kind in KINDS if self.column_of(kind) is not None), None)
+
+    def column_of(self, kind: OfFiles) -> str | None:
+        """The column of inputs of this kind."""
+        return self.image if kind.role == "image" else self.sound
 
 
 Choice = tuple[str, str] | None
@@ -65,27 +76,39 @@ def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) 
     reasons = dict.fromkeys(given, in_language("given", "指定"))
     taken = {name for names_ in given.values() for name in names_}
     found = dict(given)
-    if "text" not in given and "image" not in given and (picture := pictured(columns, source.parts[0].path.parent)):
-        found["image"], reasons["image"] = (picture[0],), picture[1]
-        taken.add(picture[0])
-    for both in () if "image" in found else (_tagged(columns, given), _paired(columns, given, pairs)):
+    if not _INPUTS & given.keys():
+        for kind in KINDS:
+            if not _INPUTS & found.keys() and (choice := of_files(columns, source.parts[0].path.parent, kind)):
+                found[kind.role], reasons[kind.role] = (choice[0],), choice[1]
+                taken.add(choice[0])
+    media = {kind.role for kind in KINDS} & found.keys()
+    if "sound" in found:
+        taken |= {OFFSET, SECONDS} & set(source.columns)
+    for both in () if media else (_tagged(columns, given), _paired(columns, given, pairs)):
         for role, name in ({} if both is None else both).items():
             found[role] = (name,)
             reasons.setdefault(role, _beside(role, name, both or {}))
             taken.add(name)
+    if "sound" in found and not {"label", "target"} & given.keys() and (said := _transcript(columns, taken, pairs)):
+        found["target"], reasons["target"] = (said[0],), said[1]
+        taken.add(said[0])
     for role, find in _FINDERS.items():
-        if (role == "label" and "target" in found) or (role == "text" and "image" in found):
+        if (role == "label" and "target" in found) or (role == "text" and media):
             continue
         free = [column for column in columns if column.name not in taken]
         if role not in found and (choice := find(free)):
             found[role], reasons[role] = (choice[0],), choice[1]
             taken.add(choice[0])
-    if "text" in found and "image" in found:
+    if "sound" in found and "target" in found and "group" not in found:
+        found["group"] = found["target"]
+        reasons["group"] = in_language("no sentence stands in two splits", "同一句子不出现在两个划分中")
+    if len(inputs := [role for role in ("text", "image", "sound") if role in found]) > 1:
+        one, other = inputs[0], inputs[1]
         rule = in_language(
-            "must not be given beside data.text: a row has one input", "不能与 data.text 同时指定：每行只有一个输入"
+            f"must not be given beside data.{one}: a row has one input", f"不能与 data.{one} 同时指定：每行只有一个输入"
         )
-        raise BadSetting(file=settings.path, key="data.image", rule=rule)
-    if not {"text", "image"} & found.keys():
+        raise BadSetting(file=settings.path, key=f"data.{other}", rule=rule)
+    if not _INPUTS & found.keys():
         raise NoRole(file=source.parts[0].path, role="text", columns=", ".join(source.columns))
     by_role = {role: [c for name in found.get(role, ()) for c in columns if c.name == name] for role in ("text", "label")}
     scheme = _scheme(by_role)
@@ -93,17 +116,30 @@ def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) 
     if scheme is not None:
         kind, reasons["kind"] = "tag", in_language(f"a tag for each word, by {scheme}", f"每个词一个标签，格式为 {scheme}")
     elif "target" in found:
-        kind, reasons["kind"] = "pair", in_language("pairs of texts", "成对的文本")
-    one = {role: found[role][0] if role in found else None for role in ("group", "time", "id", "split", "target", "image")}
+        kind, reasons["kind"] = "pair", (
+            in_language("sounds and what is said in them", "声音及其文本") if "sound" in found else in_language("pairs of texts", "成对的文本")
+        )
+    one = {role: found[role][0] if role in found else None for role in _ONE}
     return Roles(
         found.get("text", ()), found.get("label", ()), **one, kind=kind, label_separator=settings.label_separator, scheme=scheme,
         reasons=reasons,
     )  # fmt: skip
 
 
+_INPUTS = frozenset({"text", "image", "sound"})
+_ONE = ("group", "time", "id", "split", "target", "image", "sound")
+"""Roles of one column at most."""
+
+
+def named_files(settings: DataSettings, known: Roles, columns: Sequence[str]) -> DataSettings:
+    """The settings with the column of pictures or sounds that is known by name, where it is there and none is given."""
+    found = {kind.role: known.column_of(kind) for kind in KINDS if known.column_of(kind) in columns}
+    return settings.model_copy(update={role: name for role, name in found.items() if getattr(settings, role) is None})
+
+
 def _given(columns: tuple[str, ...], settings: DataSettings) -> dict[str, tuple[str, ...]]:
     asked: dict[str, tuple[str, ...] | None] = {"text": settings.text, "label": settings.label}
-    for role in ("image", "target", "split", "group", "time", "id"):
+    for role in _ONE:
         name = cast(str | None, getattr(settings, role))
         asked[role] = (name,) if name else None
     given = {role: wanted for role, wanted in asked.items() if wanted}
@@ -239,21 +275,26 @@ def _group(columns: list[Column]) -> Choice:
     return column.name, _named(column) + in_language(f"{distinct} distinct values", f"有 {distinct} 个不同的值")
 
 
-def pictured(columns: list[Column], folder: Path) -> Choice:
-    """The column of pictures, of their bytes, or of names of picture files that lie in or below `folder`."""
-    fit = [c for c in columns if c.filled and c.share(_is_pictured) > 0.5]
+def of_files(columns: list[Column], folder: Path, kind: OfFiles) -> Choice:
+    """The column of pictures or sounds, of their bytes, or of names of their files as seen from `folder`."""
+    fit = [c for c in columns if c.filled and c.share(kind.is_one) > 0.5]
     named = [c for c in fit if not isinstance(c.filled[0], str) or (folder / c.filled[0]).is_file()]
-    column = _best_named(named, names.IMAGE) or next(iter(named), None)
+    column = _best_named(named, kind.hints) or next(iter(named), None)
     if column is None:
         return None
-    files = isinstance(column.filled[0], str) or (isinstance(column.filled[0], Picture) and column.filled[0].data is None)
-    return column.name, in_language("files of pictures", "图片文件") if files else in_language("bytes of pictures", "图片数据")
+    files = isinstance(column.filled[0], str) or (isinstance(column.filled[0], Medium) and column.filled[0].data is None)
+    what = in_language(kind.reads, {"image": "图片", "sound": "声音"}[kind.role])
+    return column.name, in_language(f"files of {what}", f"{what}文件") if files else in_language(f"bytes of {what}", f"{what}数据")
 
 
-def _is_pictured(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.lower().endswith(ENDINGS)
-    return isinstance(value, Picture) or (isinstance(value, bytes) and is_picture(value))
+def _transcript(columns: list[Column], taken: set[str], known: bool) -> Choice:
+    """What is said in sounds: a column of texts so named. Where a few return they are classes, unless it is known that sentences are asked for."""
+    free = [c for c in columns if c.name not in taken and c.share(lambda value: isinstance(value, str)) > 0.5 and not c.numeric]
+    column = _whole_name([c for c in free if known or _varied(c)], names.TRANSCRIPT)
+    if column is None:
+        return None
+    size = f"{column.length:.0f}"
+    return column.name, _named(column) + in_language(f"{size} characters on average", f"平均 {size} 个字符")
 
 
 def _text(columns: list[Column]) -> Choice:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from zhuji.core.records import Label, boxed, class_names, named
 
 Fate = Literal["used", "cut", "dropped"]
+_SECONDS = ("seconds", "seconds_cut", "seconds_dropped")
 FATES: tuple[Fate, ...] = ("used", "cut", "dropped")
 
 UNKNOWN = "(unknown)"
@@ -32,7 +33,8 @@ class Entry:
 @dataclass
 class Ledger:
     """`read` counts rows as they leave the source; `settle` gives each its fate. `changes` counts rows that a filter mended,
-    `moved` rows that changed split; neither is a fate. Units are counted over the rows that are used or cut.
+    `moved` rows that changed split; neither is a fate. Units are counted over the rows that are used or cut, seconds of
+    sounds likewise; `seconds_dropped` are those of dropped rows whose sounds could be heard.
     """
 
     read: int = 0
@@ -43,6 +45,9 @@ class Ledger:
     """Training rows made by oversampling or augmentation, by class: they were never read."""
     units: int = 0
     units_cut: int = 0
+    seconds: float = 0.0
+    seconds_cut: float = 0.0
+    seconds_dropped: float = 0.0
 
     def settle(self, fate: Fate, cause: str = "", *, split: str | None, label: Label, rows: int = 1) -> None:
         if isinstance(label, tuple):
@@ -53,6 +58,13 @@ class Ledger:
 
     def drop(self, cause: str, *, split: str | None = None, label: Label = None, rows: int = 1) -> None:
         self.settle("dropped", cause, split=split, label=label, rows=rows)
+
+    def measure(self, units: int, cut: int, unit_seconds: float) -> None:
+        """Counts the units of a row that are kept and that are cut off, each of which lasts `unit_seconds`."""
+        self.units += units
+        self.units_cut += cut
+        self.seconds += units * unit_seconds
+        self.seconds_cut += cut * unit_seconds
 
     def total(self, fate: Fate | None = None, **where: str) -> int:
         """Rows with this fate (any if None) and these `cause`, `split`, `label`."""
@@ -89,6 +101,7 @@ class Ledger:
             "added": dict(sorted(self.added.items())),
             "units": self.units,
             "units_cut": self.units_cut,
+            **{name: round(getattr(self, name), 3) for name in _SECONDS},
             "rows": [
                 {"fate": e.fate, "cause": e.cause, "split": e.split, "label": e.label, "rows": n}
                 for e, n in sorted(self.fates.items())
@@ -100,5 +113,5 @@ class Ledger:
         fates = Counter[Entry]({Entry(r["fate"], r["cause"], r["split"], r["label"]): r["rows"] for r in data["rows"]})
         return cls(
             data["read"], fates, Counter[str](data["changes"]), Counter[str](data["moved"]), Counter[str](data["added"]),
-            data["units"], data["units_cut"],
+            data["units"], data["units_cut"], *(data.get(name, 0.0) for name in _SECONDS),
         )  # fmt: skip

@@ -13,6 +13,13 @@ IMAGE = (
     "image", "图片", "img", "picture", "图像", "photo", "照片", "file name", "filename", "image path", "image file", "path", "file", "路径",
     "文件名",
 )  # fmt: skip
+SOUND = (
+    "audio", "音频", "sound", "声音", "recording", "录音", "audio filepath", "audio path", "audio file", "wav", "wav path", "clip", "file name",
+    "filename", "path", "file", "路径", "文件名",
+)  # fmt: skip
+TRANSCRIPT = (
+    "transcript", "transcription", "转写", "转录", "text", "文本", "sentence", "句子", "normalized text", "transcripts", "utterance", "words",
+)  # fmt: skip
 LABEL = (
     "label", "labels", "标签", "标注", "class", "类别", "分类", "target", "目标", "y", "sentiment", "情感", "polarity", "极性",
     "category", "categories", "种类", "类型", "topic", "主题", "intent", "意图", "tag", "tags", "annotation", "gold", "emotion",

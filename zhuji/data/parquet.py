@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from zhuji.core.errors import DamagedFile, MissingExtra
 from zhuji.core.log import in_language
-from zhuji.core.records import Picture
+from zhuji.data.media import of_bytes, of_path
 from zhuji.data.tables import Row, distinct, flat
 
 BATCH_ROWS = 256
@@ -61,12 +61,12 @@ class ParquetTable:
             raise _damaged(self.path, error) from None
 
     def _cell(self, value: Any) -> Any:
-        """A struct of bytes and path, as Hugging Face writes pictures, is a picture."""
+        """A struct of bytes and path, as Hugging Face writes them, is a picture or a sound."""
         if isinstance(value, dict) and {"bytes", "path"} == {*cast(dict[str, Any], value)}:
             data, path = value["bytes"], value["path"]
             if isinstance(data, bytes):
-                return Picture(path or "", data)
-            return Picture(str(self.path.parent / path)) if isinstance(path, str) and path else None
+                return of_bytes(data, path or "")
+            return of_path(str(self.path.parent / path)) if isinstance(path, str) and path else None
         return flat(value)
 
 

@@ -54,6 +54,8 @@ class Opened:
 
 def is_picture(data: bytes) -> bool:
     """Do the first bytes look like those of a picture?"""
+    if data.startswith(b"RIFF") and data[8:12] == b"WAVE":
+        return False
     return data.startswith(_BEGINNINGS) or data[128:132] == b"DICM"
 
 

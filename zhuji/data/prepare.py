@@ -17,6 +17,7 @@ from zhuji.data.balance import oversampled
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.leaks import Leaks, blocks, cut_through, gate, numbered
 from zhuji.data.ledger import Ledger
+from zhuji.data.media import seconds_of
 from zhuji.data.names import split_name, test_name
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
@@ -25,6 +26,8 @@ from zhuji.data.split import Array, assign, method, moments, require
 from zhuji.data.tags import kinds
 from zhuji.data.words import counted
 
+_OF_PAIRS = ("translate", "transcribe")
+"""Tasks that learn second texts: translations, or what is said in sounds."""
 KNOWN = "test_known"
 """The test set of the groups that are not held out."""
 
@@ -55,7 +58,7 @@ def prepare(settings: DataSettings, seed: int, *, task: str = "auto") -> Prepare
     Raises what reading raises, and NoRole, EmptyData, TooManyDropped, TooFewRows, OneClass, LeakFound.
     """
     source = open_source(settings)
-    roles = _insisted(infer_roles(source, settings, pairs=task == "translate"), task, source.columns)
+    roles = _insisted(infer_roles(source, settings, pairs=task in _OF_PAIRS), task, source.columns)
     ledger = Ledger()
     records = list(read_records(settings, roles, ledger, source=source))
     records = _usable(records, settings, ledger)
@@ -126,7 +129,7 @@ def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:
 def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
     if task not in ("any", "generate") and roles.kind == "unlabelled":
         raise NoRole(role="label", columns=", ".join(columns))
-    needed = {"tag": "label", "translate": "target"}.get(task)
+    needed = {"tag": "label", **dict.fromkeys(_OF_PAIRS, "target")}.get(task)
     if needed and roles.kind != {"label": "tag", "target": "pair"}[needed]:
         raise NoRole(role=needed, columns=", ".join(columns))
     if task == "regress":
@@ -147,8 +150,10 @@ def _usable(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -
         split = split_name(record.split) or test_name(record.split)
         if has_split and split is None:
             ledger.drop("unknown split", label=counted_as(record))
+            ledger.seconds_dropped += seconds_of(record.input)
         elif np.isnan(time):
             ledger.drop("unreadable time", label=counted_as(record))
+            ledger.seconds_dropped += seconds_of(record.input)
         else:
             usable.append(replace(record, split=split))
     return usable

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from zhuji.core.errors import MissingColumn
-from zhuji.core.records import Box, Label, Picture, Record
-from zhuji.core.unreadable import PictureError
+from zhuji.core.records import Box, Label, Medium, Record
+from zhuji.core.unreadable import MediumError
 from zhuji.data import cells
 from zhuji.data.ahead import ahead
 from zhuji.data.clean import Cleaner, without_controls
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.ledger import Ledger
-from zhuji.data.marks import marked
+from zhuji.data.media import KINDS, Kind, seconds_of
 from zhuji.data.names import split_name, test_name
 from zhuji.data.pictures import quietly
 from zhuji.data.settings import DataSettings
@@ -52,41 +52,37 @@ def read_records(
     reader = _Reader(roles, settings, ledger if ledger is not None else Ledger(), labelled)
     for part, place in zip(source.parts, _places(source.parts)):
         _check(part, roles, labelled)
-        for raw, seen in _seen(source.rows(part), roles.image, part):
+        for raw, seen in _seen(source.rows(part), roles, part):
             if record := reader.record(raw, place, seen):
                 yield record
 
 
-Seen = tuple[Picture, tuple[str, ...]] | PictureError | None
-"""A row's picture, looked at, and what was done to it; or why it cannot be shown. None: there is none."""
+Seen = tuple[Medium, tuple[str, ...]] | MediumError | None
+"""A row's picture or sound, looked at, and what was done to it; or why it cannot be shown. None: there is none."""
 
 
-def _seen(rows: Iterator[RawRow], column: str | None, part: Part) -> Iterator[tuple[RawRow, Seen]]:
-    """The rows, and what is seen of their pictures, which are decoded some rows ahead."""
-    if column is None:
+def _seen(rows: Iterator[RawRow], roles: Roles, part: Part) -> Iterator[tuple[RawRow, Seen]]:
+    """The rows, and what is seen of their pictures or sounds, which are decoded some rows ahead."""
+    kind = roles.files
+    column = None if kind is None else roles.column_of(kind)
+    if kind is None or column is None:
         yield from ((row, None) for row in rows)
         return
-    folder = part.path if part.path.is_dir() else part.path.parent
 
     def look(row: RawRow) -> Seen:
-        picture = None if row.values is None else picture_of(row.values.get(column), folder)
         try:
-            return None if picture is None else marked(picture)
-        except PictureError as error:
+            medium = None if row.values is None else kind.of(row.values, column, folder_of(part))
+            return None if medium is None else kind.look(medium)
+        except MediumError as error:
             return error
 
     with quietly():
         yield from ahead(rows, look)
 
 
-def picture_of(value: Any, folder: Path) -> Picture | None:
-    """The picture in a cell: itself, its bytes, or a name of its file as seen from `folder`; None where there is nothing."""
-    if isinstance(value, Picture | None):
-        return value
-    if isinstance(value, bytes):
-        return Picture(data=value)
-    name = cells.cell_text(value).strip()
-    return Picture(str(folder / name)) if name else None
+def folder_of(part: Part) -> Path:
+    """From where a table names files."""
+    return part.path if part.path.is_dir() else part.path.parent
 
 
 def _places(parts: Sequence[Part]) -> list[str]:
@@ -100,8 +96,7 @@ def _places(parts: Sequence[Part]) -> list[str]:
 
 def _check(part: Part, roles: Roles, labelled: bool) -> None:
     needed = [("text", name) for name in roles.text]
-    if roles.image:
-        needed.append(("image", roles.image))
+    needed += [(kind.role, column) for kind in KINDS if (column := roles.column_of(kind)) is not None]
     if labelled and roles.target:
         needed.append(("target", roles.target))
     for role, name in needed:
@@ -117,7 +112,7 @@ class _Reader:
         self.store = Store()
         self.seen: dict[str, int] = {}
         """Id -> rows that asked for it."""
-        self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split, roles.target, roles.image}
+        self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split, roles.target, roles.image, roles.sound}
 
     def record(self, raw: RawRow, place: str = "", seen: Seen = None) -> Record | None:
         self.ledger.read += 1
@@ -136,22 +131,24 @@ class _Reader:
             self.ledger.drop(drop.cause, split=split, label=drop.label)
         except UnicodeDecodeError:
             self.ledger.drop("undecodable bytes", split=split)
+        if isinstance(seen, tuple):
+            self.ledger.seconds_dropped += seconds_of(seen[0])
         return None
 
     def _input(self, raw: RawRow, label: Label, seen: Seen) -> Any:
         assert raw.values is not None
-        if self.roles.image:
-            return self._picture(raw, label, seen)
+        if kind := self.roles.files:
+            return self._medium(raw, label, seen, kind)
         return self._words(raw.values, label) if self.roles.kind == "tag" else self._text(raw.values, label)
 
-    def _picture(self, raw: RawRow, label: Label, seen: Seen) -> Picture:
+    def _medium(self, raw: RawRow, label: Label, seen: Seen, kind: Kind) -> Medium:
         if seen is None:
-            raise _Dropped("no picture", label)
-        if isinstance(seen, PictureError):
+            raise _Dropped(f"no {kind.one}", label)
+        if isinstance(seen, MediumError):
             raise _Dropped(seen.cause, label)
-        picture, changes = seen
+        medium, changes = seen
         self.ledger.changes.update((*raw.changes, *changes))
-        return self.store.keep(picture)
+        return self.store.keep(medium)
 
     def _text(self, values: dict[str, Any], label: Label) -> str:
         parts = [cells.cell_text(values.get(name)) for name in self.roles.text]

@@ -53,13 +53,15 @@ class DataSettings(Settings):
 
     path: str
     """A CSV, TSV, JSONL, Parquet or CoNLL file (also .gz), a folder of such files named train/valid/test, or of folders by class; of pictures
-    also one with `metadata.csv`, or with boxes as COCO, YOLO or VOC write them."""
+    or sounds also one with `metadata.csv`, of pictures with boxes as COCO, YOLO or VOC write them."""
     valid_path: str | None = None
     test_path: str | None = None
     text: Names | None = None
     """Columns that make up the input, joined by a line break; for tagging, the column of words."""
     image: str | None = None
     """The column of pictures: their files, or their bytes."""
+    sound: str | None = None
+    """The column of sounds: their files, or their bytes. Beside a column `offset` each is a piece of its file, as long as `duration` says."""
     target: str | None = None
     """The column of second texts: translations, or the other halves of pairs."""
     label: Names | None = None
@@ -80,6 +82,6 @@ class DataSettings(Settings):
     leaks: Literal["move", "refuse", "allow"] = "move"
     near: Fraction = 0.8
     """Likeness from which two rows count as near duplicates: of texts the Jaccard similarity of 5-byte shingles, of pictures that of
-    thumbnails (`data.marks`). 0 turns the search off."""
+    thumbnails (`data.marks`), of sounds that of fingerprints (`data.fingerprints`). 0 turns the search off."""
     max_dropped: Fraction = 0.05
     """Largest share of rows that may be dropped before the run stops."""

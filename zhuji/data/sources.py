@@ -21,7 +21,7 @@ from zhuji.core.files import os_reason, sha256
 from zhuji.core.log import in_language
 from zhuji.core.records import SPLITS
 from zhuji.data.names import split_name
-from zhuji.data.picture_sets.entries import PictureTable, below
+from zhuji.data.picture_sets.entries import MediaTable, below
 from zhuji.data.picture_sets.finding import annotated, labelled, lists, single
 from zhuji.data.settings import DataSettings
 from zhuji.data.tables import OfFiles, Table, format_of, open_table
@@ -65,9 +65,9 @@ class Source:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Those that a person would name: a set of pictures is one."""
+        """Those that a person would name: a set of pictures or sounds is one."""
         return tuple(
-            path for part in self.parts for path in ((part.path,) if isinstance(part.table, PictureTable) else _files_of(part))
+            path for part in self.parts for path in ((part.path,) if isinstance(part.table, MediaTable) else _files_of(part))
         )
 
     @property
@@ -101,7 +101,7 @@ class Source:
                 yield RawRow(number, values, problem, part.name, part.split)
 
     def fingerprint(self) -> dict[str, dict[str, str | int]]:
-        """`{file: {"sha256": …, "bytes": …}}`, by the path below the source. A set of pictures counts as one file: the digest is of all its
+        """`{file: {"sha256": …, "bytes": …}}`, by the path below the source. A set of pictures or sounds counts as one file: the digest is of all its
         files' names and digests."""
         found: dict[str, dict[str, str | int]] = {}
         for part in self.parts:
@@ -110,7 +110,7 @@ class Source:
                 name = below(path, part.path) if isinstance(part.table, OfFiles) else part.name
                 with _translated(path):
                     found[name] = {"sha256": sha256(path), "bytes": path.stat().st_size}
-                if isinstance(part.table, PictureTable):
+                if isinstance(part.table, MediaTable):
                     one.update(f"{name}\0{found[name]['sha256']}\n".encode())
                     total = found.pop(name)["bytes"] + (found.get(part.name, {}).get("bytes", 0))  # type: ignore[operator]
                     found[part.name] = {"sha256": one.hexdigest(), "bytes": total}
@@ -212,8 +212,8 @@ def _beside(folder: Path, others: tuple[Path, ...]) -> list[Path]:
 
 
 _NOTHING = (
-    "this folder holds neither files named train, valid or test nor folders of .txt files or pictures, one for each class",
-    "该文件夹中既没有名为 train、valid 或 test 的文件，也没有每类一个的 .txt 或图片文件夹",
+    "this folder holds neither files named train, valid or test nor folders of .txt files, pictures or sounds, one for each class",
+    "该文件夹中既没有名为 train、valid 或 test 的文件，也没有每类一个的 .txt、图片或声音文件夹",
 )
 
 

@@ -1,4 +1,4 @@
-"""Bytes of pictures out of tables, in memory as long as they take a small share of it, and then in a file without a name."""
+"""Bytes of pictures and sounds out of tables, in memory as long as they take a small share of it, and then in a file without a name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import tempfile
 import threading
 import weakref
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import psutil
 
 from zhuji.core.files import os_reason
-from zhuji.core.records import Picture
+from zhuji.core.records import Medium
 from zhuji.core.unreadable import NoScratch
 
+M = TypeVar("M", bound=Medium)
+
 SHARE = 0.1
-"""Of the memory that is free when the first picture comes: what bytes of pictures may take."""
+"""Of the memory that is free when the first of them comes: what their bytes may take."""
 
 
 class Scratch:
@@ -50,22 +53,22 @@ class Part:
 
 
 class Store:
-    """Keeps pictures that come with their bytes."""
+    """Keeps pictures and sounds that come with their bytes."""
 
     def __init__(self) -> None:
         self._room = SHARE * psutil.virtual_memory().available
         self._scratch: Scratch | None = None
 
-    def keep(self, picture: Picture) -> Picture:
-        """The picture with its bytes where they are kept. Raises NoScratch where there is no room for them."""
-        data = picture.data
+    def keep(self, medium: M) -> M:
+        """The same with its bytes where they are kept. Raises NoScratch where there is no room for them."""
+        data = medium.data
         if data is None:
-            return picture
+            return medium
         self._room -= len(data)
         if self._room >= 0:
-            return picture
+            return medium
         try:
             self._scratch = self._scratch or Scratch()
-            return replace(picture, data=None, stored=self._scratch.add(data))
+            return replace(medium, data=None, stored=self._scratch.add(data))
         except OSError as error:
             raise NoScratch(why=os_reason(error)) from None

@@ -21,6 +21,11 @@ CHINESE = {
     "unreadable picture file": "图片文件无法读取", "not a picture": "不是图片", "truncated picture": "图片不完整",
     "damaged picture": "图片已损坏", "too many pixels": "像素过多", "unknown kind of pixels": "像素类型未知",
     "values that are not numbers": "含有非数值的像素", "values out of range": "像素值超出范围", "no picture": "没有图片", "edges cut off": "裁去边缘",
+    # causes of sounds
+    "no such sound": "没有这个声音文件", "empty sound file": "声音文件为空", "sound file too large": "声音文件过大",
+    "unreadable sound file": "声音文件无法读取", "not a sound": "不是声音", "truncated sound": "声音不完整", "damaged sound": "声音已损坏",
+    "sound too long": "声音过长", "too many channels": "声道过多", "sample rate out of range": "采样率超出范围", "no samples": "没有采样",
+    "span outside of its file": "片段超出文件范围", "samples that are not numbers": "含有非数值的采样", "no sound": "没有声音",
     "bad annotation": "标注有误", "annotation too large": "标注文件过大",
     # causes of a corpus
     "another language": "其他语言", "another split": "其他划分", "bullet lines": "多为列表行", "copy": "重复", "cut-off lines": "多为截断行",
@@ -35,6 +40,8 @@ CHINESE = {
     "first of several frames kept": "多帧中只取首帧", "damaged EXIF ignored": "忽略损坏的 EXIF", "turned upright": "已转正",
     "box without area left out": "略去没有面积的框", "box of a crowd left out": "略去群体框",
     "box of no known class left out": "略去类别未知的框", "laid over white": "透明处铺白", "CMYK turned into RGB": "CMYK 转为 RGB", "16 bits made 8": "16 位转为 8 位",
+    "channels mixed into one": "声道已合并", "samples that are no numbers made silent": "非数值的采样已置零", "clipped": "有削波",
+    "louder than full scale": "超过满幅", "silent": "无声", "end cut off": "截去末尾",
     "numbers made 8 bits": "数值转为 8 位", "DICOM window applied": "已应用 DICOM 窗口",
     # kinds of leak
     "exact": "完全相同", "near": "近似", "group": "同组", "id": "同编号",

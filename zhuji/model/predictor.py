@@ -28,8 +28,8 @@ from zhuji.model.assembly import Model, collate
 FIRST_WINDOW, LARGEST_WINDOW = 32, 4096
 """Rows sorted by length together. The first window is small so that the first answers of a slow stream come soon."""
 BATCH_UNITS = 8192
-PICTURES = 256
-"""Pictures that are decoded and held at once."""
+FILES = 256
+"""Pictures or sounds that are decoded and held at once."""
 PIXELS = 16
 """Pixels that cost as much as one unit of text: a first layer gives them few channels."""
 COARSE_UNITS = 128
@@ -93,7 +93,7 @@ class Predictor:
     @property
     def window(self) -> int:
         """Inputs that are held at once."""
-        return LARGEST_WINDOW if self.model.modality.reads == "texts" else PICTURES
+        return LARGEST_WINDOW if self.model.modality.reads == "texts" else FILES
 
     def predict(self, inputs: Iterable[Any], batch_units: int | None = None) -> Iterator[Prediction]:
         """One answer per raw input, in order; at most `window` inputs are held at once."""
@@ -180,7 +180,7 @@ class Predictor:
 
     def cleaned(self, raw: Any) -> Any:
         """A raw input as the modality encodes it."""
-        if self.model.modality.reads == "pictures":
+        if self.model.modality.reads != "texts":
             return raw
         if isinstance(raw, tuple | list):
             return self._cleaner.words([str(word) for word in cast(Sequence[Any], raw)])[0]

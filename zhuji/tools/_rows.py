@@ -9,7 +9,7 @@ from typing import Any
 
 from zhuji.core.config import assignments, overlay
 from zhuji.core.records import Record
-from zhuji.data.infer import infer_roles
+from zhuji.data.infer import infer_roles, named_files
 from zhuji.data.ledger import Ledger
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
@@ -35,8 +35,7 @@ def rows_of(predictor: Predictor, settings: DataSettings, ledger: Ledger) -> Ite
     known = predictor.roles
     if settings.text is None and known.text and set(known.text) <= set(source.columns):
         settings = settings.model_copy(update={"text": known.text})
-    if settings.image is None and known.image in source.columns:
-        settings = settings.model_copy(update={"image": known.image})
+    settings = named_files(settings, known, source.columns)
     return read_records(settings, infer_roles(source, settings), ledger, labelled=False, source=source)
 
 
@@ -50,6 +49,5 @@ def vectors_of(
         for record, row in zip(chunk, encoded, strict=True):
             fate, cause = ("cut", predictor.model.modality.cut_by) if row.cut else ("used", "")
             ledger.settle(fate, cause, split=record.split, label=record.label)
-            ledger.units += row.length
-            ledger.units_cut += row.cut
+            ledger.measure(row.length, row.cut, predictor.model.modality.unit_seconds)
         yield chunk, embed_rows(predictor.model, encoded, batch_units)

@@ -14,7 +14,7 @@ from zhuji.core.config import assignments, overlay
 from zhuji.core.contracts import Encoded, Modality
 from zhuji.core.files import read_json
 from zhuji.core.records import Record
-from zhuji.data.infer import Roles, infer_roles
+from zhuji.data.infer import Roles, infer_roles, named_files
 from zhuji.data.ledger import Ledger
 from zhuji.data.names import split_name, test_name
 from zhuji.data.prepare import counted_as, limit_dropped
@@ -137,8 +137,7 @@ def roles_for(predictor: Predictor, source: Source, settings: DataSettings) -> R
     named = {role: getattr(known, role) for role in ("text", "label") if getattr(settings, role) is None}
     if settings.target is None and known.target in source.columns:
         settings = settings.model_copy(update={"target": known.target})
-    if settings.image is None and known.image in source.columns:
-        settings = settings.model_copy(update={"image": known.image})
+    settings = named_files(settings, known, source.columns)
     present = {role: names for role, names in named.items() if names and set(names) <= set(source.columns)}
     inferred = infer_roles(source, settings.model_copy(update=present), pairs=known.kind == "pair")
     scheme = inferred.scheme or known.scheme
@@ -175,8 +174,7 @@ def _encoded(modality: Modality, records: Iterator[Record], ledger: Ledger) -> I
         for record, row in zip(chunk, modality.encode([r.input for r in chunk]), strict=True):
             fate, cause = ("cut", modality.cut_by) if row.cut else ("used", "")
             ledger.settle(fate, cause, split=record.split, label=counted_as(record))
-            ledger.units += row.length
-            ledger.units_cut += row.cut
+            ledger.measure(row.length, row.cut, modality.unit_seconds)
             yield record, row
 
 

@@ -115,26 +115,32 @@ def begin(run: Run, folder: Path) -> Job:
 def _tell(prepared: Prepared, name: str) -> None:
     """Which column was taken for what, and why; how many rows each split has."""
     say(in_language(f"Data: {name}", f"数据：{name}"))
-    for role in ("text", "image", "target", "label", "group", "time", "split"):
+    for role in ("text", "image", "sound", "target", "label", "group", "time", "split"):
         if role in prepared.roles.reasons:
             say(f"  {role:<6} {prepared.roles.reasons[role]}")
     say("  " + " · ".join(f"{split} {len(prepared.split(split)):,}" for split in SPLITS))
-    if prepared.roles.image is not None and (changes := counted(prepared.ledger.changes)):
-        say(in_language(f"  pictures: {changes}", f"  图片：{changes}"))
+    kind = prepared.roles.files
+    if kind is not None and (changes := counted(prepared.ledger.changes)):
+        say(in_language(f"  {kind.reads}: {changes}", f"  {_READ[kind.reads]}：{changes}"))
+
+
+_READ = {"texts": "文本", "pictures": "图片", "sounds": "声音"}
+"""What inputs are called in Chinese."""
 
 
 def _refuse_other_inputs(prepared: Prepared, modality: Modality) -> None:
-    """Raises ImpossiblePair where the rows are pictures and the model reads texts, or the other way round."""
-    pictures = prepared.roles.image is not None
-    if pictures == (modality.reads == "pictures"):
+    """Raises ImpossiblePair where the rows are pictures and the model reads texts, and the like."""
+    kind = prepared.roles.files
+    rows, wanted = "texts" if kind is None else kind.reads, modality.reads
+    if rows == wanted:
         return
-    kinds = {True: ("pictures", "图片"), False: ("texts", "文本")}
-    rule = in_language(f"the rows are {kinds[pictures][0]}, the other reads {kinds[not pictures][0]}",
-                       f"数据是{kinds[pictures][1]}，后者读取的是{kinds[not pictures][1]}")  # fmt: skip
-    advice = in_language("choose a model for pictures, such as --model resnet-20", "请选用图片模型，例如 --model resnet-20") if pictures else in_language(
-        "choose a model for texts, such as --model bag, or name the column of pictures by --image",
-        "请选用文本模型，例如 --model bag，或用 --image 指定图片列",
-    )  # fmt: skip
+    rule = in_language(f"the rows are {rows}, the other reads {wanted}", f"数据是{_READ[rows]}，后者读取的是{_READ[wanted]}")
+    model = {"pictures": "resnet-20", "sounds": "spoken", "texts": "bag"}[rows]
+    option = {"pictures": "--image", "sounds": "--sound", "texts": "--text"}[wanted]
+    advice = in_language(
+        f"choose a model for {rows}, such as --model {model}, or name the column of {wanted} by {option}",
+        f"请选用{_READ[rows]}模型，例如 --model {model}，或用 {option} 指定{_READ[wanted]}列",
+    )
     raise ImpossiblePair(
         first=in_language("the data", "数据"), second=in_language(f"modality '{modality.name()}'", f"模态「{modality.name()}」"),
         rule=rule, advice=advice,

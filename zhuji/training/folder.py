@@ -25,7 +25,7 @@ from zhuji.core.contracts import Modality
 from zhuji.core.errors import ChangedSinceStart, NothingToResume, RunExists
 from zhuji.core.files import PARTIAL, atomic_file, atomic_folder, write_json, write_text
 from zhuji.core.log import in_language
-from zhuji.core.records import Picture, Record
+from zhuji.core.records import Medium, Record
 from zhuji.training.run import Run
 
 RUN, START, RESULTS = "run.yaml", "start.json", "results.json"
@@ -134,7 +134,7 @@ def write_splits(folder: Path, records: Iterable[Record]) -> None:
             line = {
                 "id": record.id, "row": record.row, "file": record.file, "split": record.split,
             }  # fmt: skip
-            if not isinstance(record.input, Picture):
+            if not isinstance(record.input, Medium):
                 line["characters"] = len(str(record.input))
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 

@@ -199,5 +199,4 @@ def settle(prepared: Prepared, part: Rows) -> None:
             continue
         fate, cause = ("cut", part.modality.cut_by) if row.cut else ("used", "")
         prepared.ledger.settle(fate, cause, split=record.split, label=counted_as(record))
-        prepared.ledger.units += row.length
-        prepared.ledger.units_cut += row.cut
+        prepared.ledger.measure(row.length, row.cut, part.modality.unit_seconds)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.data.picture_sets.made import picture
 from zhuji.core.records import Box, Picture
-from zhuji.data.picture_sets.entries import NO_AREA, Entry, PictureTable, below, boxes, pictures_in
+from zhuji.data.picture_sets.entries import NO_AREA, Entry, MediaTable, below, boxes, files_in
 
 
 def test_boxes_are_set_right_or_left_out() -> None:
@@ -20,15 +20,15 @@ def test_only_files_called_as_pictures_are_some(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpeg", "notes.txt", ".hidden.png", "._a.jpg"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in pictures_in(tmp_path)] == ["a.jpeg", "b.PNG"]
-    assert pictures_in(tmp_path / "none") == []
+    assert [path.name for path in files_in(tmp_path)] == ["a.jpeg", "b.PNG"]
+    assert files_in(tmp_path / "none") == []
 
 
 def test_columns_are_those_of_which_anything_is_said(tmp_path: Path) -> None:
     a, b = picture(tmp_path / "a.png"), tmp_path / "gone.png"
-    assert PictureTable(tmp_path, [Entry(a)], "x").columns == ("file", "image")
-    assert PictureTable(tmp_path, [Entry(a, "train", "cat")], "x").columns == ("file", "image", "label", "split")
-    table = PictureTable(
+    assert MediaTable(tmp_path, [Entry(a)], "x").columns == ("file", "image")
+    assert MediaTable(tmp_path, [Entry(a, "train", "cat")], "x").columns == ("file", "image", "label", "split")
+    table = MediaTable(
         tmp_path, [Entry(a, None, ()), Entry(b, None, None, "", (NO_AREA,)), Entry(b, problem="bad annotation")], "x"
     )
     assert table.columns == ("file", "image", "objects")

@@ -12,7 +12,7 @@ from typing import Any, cast
 from zhuji.core.errors import DamagedFile
 from zhuji.core.log import in_language
 from zhuji.data.names import split_name
-from zhuji.data.picture_sets.entries import Corners, Entry, PictureTable, boxes
+from zhuji.data.picture_sets.entries import Corners, Entry, MediaTable, boxes
 
 _LOOK = 4096
 """Characters of a file that are looked at: its keys stand in any order, so there must be one that only COCO has."""
@@ -21,18 +21,18 @@ CROWD = "box of a crowd left out"
 STRANGE = "box of no known class left out"
 
 
-def coco(path: Path) -> PictureTable | None:
+def coco(path: Path) -> MediaTable | None:
     """The set that a JSON file, or those in a folder, its `annotations` or its folders by split, describe; None if none does.
 
     Raises DamagedFile.
     """
     if path.is_file():
-        return PictureTable(path.parent, _entries(path, None), "COCO", [path]) if _looks_so(path) else None
+        return MediaTable(path.parent, _entries(path, None), "COCO", [path]) if _looks_so(path) else None
     places = [path, path / "annotations", *(p for p in sorted(path.iterdir()) if p.is_dir() and split_name(p.name))]
     found = [file for place in places if place.is_dir() for file in sorted(place.glob("*.json")) if _looks_so(file)]
     found = [file for file in found if _wanted(file)]
     entries = [entry for file in found for entry in _entries(file, _split_of(file))]
-    return PictureTable(path, entries, "COCO", found) if found else None
+    return MediaTable(path, entries, "COCO", found) if found else None
 
 
 def _looks_so(file: Path) -> bool:

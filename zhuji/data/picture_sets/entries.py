@@ -1,4 +1,4 @@
-"""What every set of pictures comes down to: files of pictures, each with what is known of it."""
+"""What every set of pictures or sounds comes down to: files, each with what is known of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from zhuji.core.log import in_language
-from zhuji.core.records import Box, Picture
-from zhuji.data.pictures import ENDINGS
+from zhuji.core.records import Box
+from zhuji.data.media import PICTURES, Kind
 from zhuji.data.tables import FileRow, OfFiles
 
 NO_AREA = "box without area left out"
@@ -20,7 +20,7 @@ Corners = tuple[str, float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture. `label`: its class, its boxes, or None where nothing is said; `problem`: why what is said cannot be read."""
+    """One picture or sound. `label`: its class, its boxes, or None where nothing is said; `problem`: why what is said cannot be read."""
 
     path: Path
     split: str | None = None
@@ -29,21 +29,23 @@ class Entry:
     changes: tuple[str, ...] = ()
 
 
-class PictureTable(OfFiles):
-    """Columns `file` (path below the folder), `image`, then `label` or `objects` where anything is said, and `split` where the folder tells
+class MediaTable(OfFiles):
+    """Columns `file` (path below the folder), `image` or `sound`, then `label` or `objects` where anything is said, and `split` where the folder tells
     it. `named`: further files that belong to the set, such as annotations."""
 
     encoding = "utf-8"
     delimiter: str | None = None
 
-    def __init__(self, folder: Path, entries: Sequence[Entry], kind: str, named: Sequence[Path] = ()) -> None:
-        self.folder, self.entries, self._named = folder, entries, tuple(named)
-        self.format = kind
-        self.why = {"format": in_language(f"{len(entries):,} pictures", f"{len(entries):,} 张图片")}
+    def __init__(self, folder: Path, entries: Sequence[Entry], form: str, named: Sequence[Path] = (), kind: Kind = PICTURES) -> None:
+        self.folder, self.entries, self._named, self.kind = folder, entries, tuple(named), kind
+        self.format = form
+        count = f"{len(entries):,}"
+        told = in_language(f"{count} {kind.reads}", f"{count} 张图片" if kind is PICTURES else f"{count} 段声音")
+        self.why = {"format": told}
         said = [entry.label for entry in entries if entry.label is not None]
         self._label = "objects" if any(isinstance(label, tuple) for label in said) else "label"
         self._splits = any(entry.split for entry in entries)
-        self.columns = ("file", "image", *((self._label,) if said else ()), *(("split",) if self._splits else ()))
+        self.columns = ("file", kind.role, *((self._label,) if said else ()), *(("split",) if self._splits else ()))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -55,7 +57,7 @@ class PictureTable(OfFiles):
             if entry.problem:
                 yield FileRow(name, None, entry.problem)
                 continue
-            values: dict[str, Any] = {"file": name, "image": Picture(str(entry.path)), self._label: entry.label}
+            values: dict[str, Any] = {"file": name, self.kind.role: self.kind.medium(str(entry.path)), self._label: entry.label}
             if self._splits:
                 values["split"] = entry.split
             yield FileRow(name, {key: value for key, value in values.items() if key in self.columns}, "", entry.changes)
@@ -69,11 +71,11 @@ def below(path: Path, folder: Path) -> str:
         return path.as_posix()
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """Files whose names end as those of pictures do, sorted; hidden ones are none."""
+def files_in(folder: Path, kind: Kind = PICTURES) -> list[Path]:
+    """Files whose names end as those of this kind do, sorted; hidden ones are none."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and not p.name.startswith(".") and not p.is_dir())
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in kind.endings and not p.name.startswith(".") and not p.is_dir())
 
 
 def boxes(corners: Iterable[Corners]) -> tuple[tuple[Box, ...], tuple[str, ...]]:

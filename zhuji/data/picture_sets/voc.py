@@ -8,27 +8,27 @@ from pathlib import Path
 from xml.parsers import expat
 
 from zhuji.data.names import split_name
-from zhuji.data.picture_sets.entries import Corners, Entry, PictureTable, boxes, pictures_in
+from zhuji.data.picture_sets.entries import Corners, Entry, MediaTable, boxes, files_in
 
 MOST_BYTES = 1 << 24
 """Bytes of an annotation from which it is not read."""
 _NUMBERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def voc(folder: Path) -> PictureTable | None:
+def voc(folder: Path) -> MediaTable | None:
     """The set in such a folder; None if it is not one. A picture that stands in no list has no split."""
     notes = folder / "Annotations"
     if not notes.is_dir():
         return None
     pictures = next((place for name in ("JPEGImages", "images", "Images") if (place := folder / name).is_dir()), notes)
-    files = {path.stem: path for path in pictures_in(pictures)}
+    files = {path.stem: path for path in files_in(pictures)}
     told = {path.stem: path for path in sorted(notes.glob("*.xml"))}
     splits = _splits(folder / "ImageSets" / "Main")
     entries = [
         _entry(name, files.get(name, pictures / f"{name}.jpg"), told.get(name), splits.get(name))
         for name in sorted({*files, *told, *splits})
     ]
-    return PictureTable(folder, entries, "VOC", list(told.values())) if entries else None
+    return MediaTable(folder, entries, "VOC", list(told.values())) if entries else None
 
 
 def _splits(folder: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from zhuji.core.log import in_language
 from zhuji.core.records import Picture
 from zhuji.core.unreadable import PictureError
 from zhuji.data.names import split_name
-from zhuji.data.picture_sets.entries import Corners, Entry, PictureTable, boxes, pictures_in
+from zhuji.data.picture_sets.entries import Corners, Entry, MediaTable, boxes, files_in
 from zhuji.data.pictures import quietly, size_of
 
 _SETTINGS = ("data.yaml", "data.yml", "dataset.yaml")
@@ -22,7 +22,7 @@ _NAMES = ("classes.txt", "obj.names", "labels.txt")
 MOST_BYTES = 1 << 24
 
 
-def yolo(folder: Path) -> PictureTable | None:
+def yolo(folder: Path) -> MediaTable | None:
     """The set in such a folder, or that its data.yaml describes; None if it is not one.
 
     Raises BadSetting or DamagedFile where the YAML cannot be read.
@@ -37,9 +37,9 @@ def yolo(folder: Path) -> PictureTable | None:
     except (ValueError, TypeError) as error:
         raise DamagedFile(file=file, format="YOLO", why=in_language(str(error), f"「{error}」")) from None
     with quietly():
-        entries = [_entry(picture, split, names) for split, place in places for picture in pictures_in(place)]
+        entries = [_entry(picture, split, names) for split, place in places for picture in files_in(place)]
     notes = [note for entry in entries if (note := _note_of(entry.path)).is_file()]
-    return PictureTable(folder, entries, "YOLO", [*([] if file is None else [file]), *notes]) if entries else None
+    return MediaTable(folder, entries, "YOLO", [*([] if file is None else [file]), *notes]) if entries else None
 
 
 def _places(folder: Path, told: Mapping[str, Any]) -> Iterator[tuple[str | None, Path]]:
