@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -151,8 +151,12 @@ class Modality(Part, ABC):
         return record
 
     def unplaced(self, prediction: Prediction, encoded: Encoded) -> Prediction:
-        """The inverse for an answer: its places as those of the input as it came."""
-        return prediction
+        """The inverse for an answer: its places as those of the input as it came, and times in seconds, where units are pieces of time."""
+        seconds = self.unit_seconds * encoded.length
+        if not seconds or not prediction.times:
+            return prediction
+        times = tuple(replace(one, begin=one.begin * seconds, end=one.end * seconds) for one in prediction.times)
+        return replace(prediction, times=times)
 
     def varied(self, batch: Batch, chance: Generator) -> Batch:
         """A batch of training rows, changed by chance in ways that leave its targets true (augmentation); everything is drawn from `chance`."""

@@ -73,7 +73,18 @@ def by_length(columns: Columns) -> dict[str, Columns]:
     return found
 
 
-def version() -> str:
+def note(case: str, punctuation: str) -> str:
+    """How texts were written before they were compared, to stand beside a score."""
+    return f"jiwer {_version()}, NFKC, case {case}, punctuation {punctuation}"
+
+
+def rule_in(note: str) -> tuple[Any, Any]:
+    """The case and the punctuation of a `note`."""
+    parts = dict(part.split(" ", 1) for part in note.split(", ") if " " in part)
+    return parts["case"], parts["punctuation"]
+
+
+def _version() -> str:
     """The version of jiwer, for what stands beside a score."""
     _library()
     from importlib.metadata import version as of

@@ -171,9 +171,10 @@ class Transcribe(Task):
         return {**transcription.judged(heard, said, "greedy_"), "unfit": unfit, "rows": np.ones_like(unfit)}
 
     def metrics(self) -> Mapping[str, Metric]:
-        """Of the likeliest path, which costs no search; without words that are written apart only characters count."""
+        """Of the likeliest path, which costs no search. That of characters comes first: it orders models in which no word is right yet. Without words that
+        are written apart only characters count."""
         by_word = {"greedy_wer": transcription.greedy_wer} if self.alphabet.spaced else {}
-        return {**by_word, "greedy_cer": transcription.greedy_cer, "unfit": transcription.unfit}
+        return {"greedy_cer": transcription.greedy_cer, **by_word, "unfit": transcription.unfit}
 
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """The text of each row; `score`: the geometric mean of its letters' probabilities, each in the frame where it is surest; `times` of its words, in
@@ -207,7 +208,7 @@ class Transcribe(Task):
 
     def notes(self) -> Mapping[str, str]:
         """How texts were written before they were compared."""
-        rule = [f"jiwer {transcription.version()}", "NFKC", f"case {self.case}", f"punctuation {self.punctuation}"]
+        rule = [transcription.note(self.case, self.punctuation)]
         rule += [f"beams {self.beams}", *([] if self._language is None else [f"language model {self.language_weight:g}"])]
         return dict.fromkeys(self.answer_metrics(), ", ".join(rule))
 
