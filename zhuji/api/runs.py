@@ -27,7 +27,7 @@ Scores = Mapping[str, Mapping[str, float | None]]
 """Metric -> `value`, `low`, `high`; the metric that chose the model stands first."""
 
 DEFAULT_RECIPE = "bag"
-DEFAULT_TRANSFER = {"texts": "finetune", "pictures": "finetune-pictures"}
+DEFAULT_TRANSFER = {"texts": "finetune", "pictures": "finetune-pictures", "sounds": "finetune-pictures"}
 """By what the model begun from reads."""
 DEFAULT_EMBEDDER = "embed"
 DEFAULT_OF_UNITS = {"masked_units": "bert-mini", "next_unit": "gpt-mini"}
@@ -97,7 +97,7 @@ class Handle:
         return tuple(self.predictor.model.task.plain().get("labels", ()))
 
     def predict(self, inputs: Iterable[Any]) -> list[Prediction]:
-        """One answer per raw input, in order: texts, or of a model for pictures their paths or bytes. A single one counts as one input."""
+        """One answer per raw input, in order: texts, or of a model for pictures or sounds their paths or bytes. A single one counts as one input."""
         return list(self.predictor.predict([inputs] if isinstance(inputs, str | bytes | Path) else inputs))
 
     def evaluate(

@@ -53,7 +53,8 @@ def _show(screen: Console, found: Any) -> None:
     ]
     terminal.table(screen, header, rows)
     screen.print(in_language("next:", "接下来："))
-    text = "PICTURE.jpg" if found["reads"] == "pictures" else shlex.quote(in_language("a text of yours", "你的一段文本"))
+    files = {"pictures": "PICTURE.jpg", "sounds": "SOUND.wav"}
+    text = files.get(found["reads"]) or shlex.quote(in_language("a text of yours", "你的一段文本"))
     for each in found["formats"]:
         folder = shlex.quote(each["folder"])
         client = Path(each["folder"]) / "client.py"

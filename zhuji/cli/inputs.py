@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from zhuji.data.ledger import Ledger
 
 _ROWS = (".csv", ".tsv", ".jsonl", ".parquet", ".gz")
-"""What the names of files of rows end in; those of pictures end as `data.pictures` says."""
+"""What the names of files of rows end in; those of pictures and sounds end as `data.media` says."""
 
 
 def given(inputs: Iterable[str]) -> Iterator[Any]:
-    """`-` is standard input, what exists on disk is a file, all else is a text. Raises MissingFile for the name of a file of rows or a picture
+    """`-` is standard input, what exists on disk is a file, all else is a text. Raises MissingFile for the name of a file of rows, a picture or a sound
     that is not there: its answer would be taken for the file's."""
     for one in inputs:
         if one == "-":
             yield (line.rstrip("\r\n") for line in sys.stdin)
         elif _exists(one):
             yield Path(one)
-        elif one.lower().endswith((*_ROWS, *_pictures())) and not any(map(str.isspace, one)):
+        elif one.lower().endswith((*_ROWS, *_files())) and not any(map(str.isspace, one)):
             raise MissingFile(file=one)
         else:
             yield one
 
 
-def _pictures() -> tuple[str, ...]:
-    from zhuji.data.pictures import ENDINGS
+def _files() -> tuple[str, ...]:
+    from zhuji.data.media import ENDINGS
 
     return ENDINGS
 

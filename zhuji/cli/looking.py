@@ -17,6 +17,7 @@ from zhuji.cli.options import (
     MaxDropped,
     Seed,
     Sets,
+    Sound,
     Split,
     Test,
     Text,
@@ -35,6 +36,7 @@ def check(  # noqa: PLR0917 - the options of a verb
     data: Annotated[str, typer.Argument(help="The file or folder that one would train on.")],
     text: Text = None,
     image: Image = None,
+    sound: Sound = None,
     label: Label = None,
     group: Group = None,
     time: Time = None,
@@ -54,6 +56,7 @@ def check(  # noqa: PLR0917 - the options of a verb
     columns = data_options(
         text=text,
         image=image,
+        sound=sound,
         label=label,
         group=group,
         time=time,

@@ -31,6 +31,7 @@ RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Folder of the ru
 Text = Annotated[list[str] | None, typer.Option("--text", metavar="COLUMN", help="Text column. May be repeated.")]
 Label = Annotated[list[str] | None, typer.Option("--label", metavar="COLUMN", help="Label column. May be repeated.")]
 Image = Annotated[str | None, typer.Option("--image", metavar="COLUMN", help="Column of pictures: files, or bytes.")]
+Sound = Annotated[str | None, typer.Option("--sound", metavar="COLUMN", help="Column of sounds: files, or bytes.")]
 Target = Annotated[
     str | None, typer.Option("--target", metavar="COLUMN", help="Column of second texts: translations, or halves of pairs.")
 ]

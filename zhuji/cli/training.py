@@ -21,6 +21,7 @@ from zhuji.cli.options import (
     RunDir,
     RunSeed,
     Sets,
+    Sound,
     Split,
     Start,
     Target,
@@ -57,6 +58,7 @@ def train(  # noqa: PLR0917 - the options of a verb
     epochs: Epochs = None,
     text: Text = None,
     image: Image = None,
+    sound: Sound = None,
     target: Target = None,
     label: Label = None,
     group: Group = None,
@@ -77,7 +79,7 @@ def train(  # noqa: PLR0917 - the options of a verb
     from zhuji import api
 
     columns = data_options(
-        text=text, image=image, target=target, label=label, group=group, time=time, id=id_, split=split, valid=valid, test=test, leaks=leaks,
+        text=text, image=image, sound=sound, target=target, label=label, group=group, time=time, id=id_, split=split, valid=valid, test=test, leaks=leaks,
         max_dropped=max_dropped,
     )  # fmt: skip
     with terminal.speaking(as_json) as answer:

@@ -14,7 +14,7 @@ import typer
 
 from zhuji.cli import terminal
 from zhuji.cli.inputs import counts, dropped_text, given
-from zhuji.cli.options import Group, Id, Image, Json, Label, Sets, Target, Text, Unmoved, data_options
+from zhuji.cli.options import Group, Id, Image, Json, Label, Sets, Sound, Target, Text, Unmoved, data_options
 from zhuji.cli.writing import writer
 from zhuji.core.log import in_language, say
 from zhuji.data.words import counted
@@ -34,6 +34,7 @@ def evaluate(  # noqa: PLR0917 - the options of a verb
     data: Annotated[str | None, typer.Argument(help="Labelled rows; without it the run's own test split.")] = None,
     text: Text = None,
     image: Image = None,
+    sound: Sound = None,
     target: Target = None,
     label: Label = None,
     group: Group = None,
@@ -45,7 +46,7 @@ def evaluate(  # noqa: PLR0917 - the options of a verb
     """Score a model on labelled rows, through the same path as training."""
     from zhuji import api
 
-    columns = data_options(text=text, image=image, target=target, label=label, group=group, id=id_)
+    columns = data_options(text=text, image=image, sound=sound, target=target, label=label, group=group, id=id_)
     with terminal.speaking(as_json) as answer:
         found = api.evaluate(model, data, seed=seed, sets=sets or (), **columns)
         answer(found.as_dict(), _show_scores)
@@ -84,6 +85,7 @@ def predict(  # noqa: PLR0917 - the options of a verb
     ] = None,
     text: Text = None,
     image: Image = None,
+    sound: Sound = None,
     as_json: Json = False,
     seed: MaybeSeed = None,
     sets: Sets = None,
@@ -96,7 +98,7 @@ def predict(  # noqa: PLR0917 - the options of a verb
     with terminal.speaking(as_json) as answer:
         sources = [*given(inputs or ["-"])]
         rows = api.predict(
-            model, sources, ledger, draw=draw, seed=seed, sets=sets or (), **data_options(text=text, image=image)
+            model, sources, ledger, draw=draw, seed=seed, sets=sets or (), **data_options(text=text, image=image, sound=sound)
         )
         if out is not None:
             with writer(out) as write:

@@ -95,7 +95,11 @@ def _candidates(shown: Sequence[Array]) -> tuple[Array, Array, Array]:
     crowd = ends - np.searchsorted(key, key, side="left") > _MOST
     found = [np.empty((0, 3), np.int64)]
     for step in range(1, _MOST):
-        at = np.flatnonzero(~crowd[:-step] & (key[:-step] == key[step:]) & (row[:-step] != row[step:])) if len(key) > step else []
+        at = (
+            np.flatnonzero(~crowd[:-step] & (key[:-step] == key[step:]) & (row[:-step] != row[step:]))
+            if len(key) > step
+            else []
+        )
         if not len(at):
             break
         found.append(np.stack((row[at], row[at + step], place[at] - place[at + step]), 1))

@@ -116,8 +116,13 @@ def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) 
     if scheme is not None:
         kind, reasons["kind"] = "tag", in_language(f"a tag for each word, by {scheme}", f"每个词一个标签，格式为 {scheme}")
     elif "target" in found:
-        kind, reasons["kind"] = "pair", (
-            in_language("sounds and what is said in them", "声音及其文本") if "sound" in found else in_language("pairs of texts", "成对的文本")
+        kind, reasons["kind"] = (
+            "pair",
+            (
+                in_language("sounds and what is said in them", "声音及其文本")
+                if "sound" in found
+                else in_language("pairs of texts", "成对的文本")
+            ),
         )
     one = {role: found[role][0] if role in found else None for role in _ONE}
     return Roles(
@@ -284,7 +289,9 @@ def of_files(columns: list[Column], folder: Path, kind: OfFiles) -> Choice:
         return None
     files = isinstance(column.filled[0], str) or (isinstance(column.filled[0], Medium) and column.filled[0].data is None)
     what = in_language(kind.reads, {"image": "图片", "sound": "声音"}[kind.role])
-    return column.name, in_language(f"files of {what}", f"{what}文件") if files else in_language(f"bytes of {what}", f"{what}数据")
+    return column.name, in_language(f"files of {what}", f"{what}文件") if files else in_language(
+        f"bytes of {what}", f"{what}数据"
+    )
 
 
 def _transcript(columns: list[Column], taken: set[str], known: bool) -> Choice:

@@ -112,7 +112,17 @@ class _Reader:
         self.store = Store()
         self.seen: dict[str, int] = {}
         """Id -> rows that asked for it."""
-        self.used = {*roles.text, *roles.label, roles.group, roles.time, roles.id, roles.split, roles.target, roles.image, roles.sound}
+        self.used = {
+            *roles.text,
+            *roles.label,
+            roles.group,
+            roles.time,
+            roles.id,
+            roles.split,
+            roles.target,
+            roles.image,
+            roles.sound,
+        }
 
     def record(self, raw: RawRow, place: str = "", seen: Seen = None) -> Record | None:
         self.ledger.read += 1

@@ -20,7 +20,7 @@ def card(results: Mapping[str, Any]) -> str:
 def _what(results: Mapping[str, Any]) -> str:
     model, labels = results.get("model", {}), results.get("labels") or ()
     lines = [f"# {_plain(results.get('name', 'model'))}", ""]
-    one = "a picture" if _of_pictures(results) else "a text"
+    one = {"image": "a picture", "speech": "a sound"}.get(_modality(results), "a text")
     kinds = {
         "regress": f"gives a number for {one}", "classify_many": f"gives any number of labels to {one}", "detect": f"finds objects in {one}",
     }  # fmt: skip
@@ -37,8 +37,8 @@ def _what(results: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", *made] if made else lines)
 
 
-def _of_pictures(results: Mapping[str, Any]) -> bool:
-    return (results.get("model") or {}).get("modality") == "image"
+def _modality(results: Mapping[str, Any]) -> str:
+    return str((results.get("model") or {}).get("modality"))
 
 
 def _scores(results: Mapping[str, Any]) -> str:
@@ -82,12 +82,17 @@ def _data(results: Mapping[str, Any]) -> str:
     return "\n".join(["## Data", "", *lines]) if lines else ""
 
 
+_ELSEWHERE = {
+    "image": "pictures of other cameras, places or times",
+    "speech": "sounds of other voices, microphones or rooms",
+    "text": "texts from elsewhere, later times or other languages",
+}
+
+
 def _limits(results: Mapping[str, Any]) -> str:
     weakest = sorted((row for row in results.get("per_class") or () if row["support"]), key=lambda row: row["f1"])[:3]
     lines = [
-        "- It knows what its training rows showed. On pictures of other cameras, places or times its scores do not hold."
-        if _of_pictures(results)
-        else "- It knows what its training rows showed. On texts from elsewhere, later times or other languages its scores do not hold.",
+        f"- It knows what its training rows showed. On {_ELSEWHERE.get(_modality(results), _ELSEWHERE['text'])} its scores do not hold.",
         "- `golden.jsonl` holds some rows of the test data as they are: remove private rows from the data before you hand it on.",
     ]
     if results.get("kind") == "classify_many":
@@ -101,7 +106,8 @@ def _limits(results: Mapping[str, Any]) -> str:
 
 
 def _use(results: Mapping[str, Any]) -> str:
-    one, more = ("picture.jpg", "folder") if _of_pictures(results) else ('"a text"', "more.csv")
+    files = {"image": ("picture.jpg", "folder"), "speech": ("sound.wav", "folder")}
+    one, more = files.get(_modality(results), ('"a text"', "more.csv"))
     return f"""## Use
 
 ```sh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,17 +12,20 @@ from typing import Any
 import numpy as np
 
 from zhuji.core.contracts import Columns
-from zhuji.core.records import Picture, Record
-from zhuji.core.unreadable import PictureError
+from zhuji.core.records import Medium, Picture, Record, Sound
+from zhuji.core.unreadable import MediumError
+from zhuji.data import sounds
 from zhuji.data.cells import joined
 from zhuji.data.clean import Cleaner
 from zhuji.data.pictures import portable, read_bytes, size_of
 from zhuji.model.predictor import Predictor
 
 LONGEST_INPUT = 100_000
-"""Characters from which an input is too long to travel; bytes from which a picture is made smaller."""
+"""Characters from which an input is too long to travel; bytes from which a picture is made smaller, or a sound shorter."""
 LARGEST_PICTURE = 512
 """Pixels of the longest side of a picture that travels; of a larger one a smaller copy does."""
+LONGEST_SOUND = 10.0
+"""Seconds of a sound that travels; of a longer one the beginning does."""
 LONGEST_SOILED = 2_000
 """The same of a copy that only shows whether it is cleaned."""
 
@@ -29,7 +33,7 @@ LONGEST_SOILED = 2_000
 def choose_golden(predictor: Predictor, records: Sequence[Record], columns: Columns, count: int = 16) -> list[dict[str, Any]]:
     """`{input, answer, score, scores}` of `count` rows: by turns one of typical length, one of the longest, one of the rarest class
     (of the most extreme target), one with the smallest margin. `columns` is the records' evidence, row by row."""
-    lengths = np.array([0 if isinstance(record.input, Picture) else len(joined(record.input)) for record in records])
+    lengths = np.array([0 if isinstance(record.input, Medium) else len(joined(record.input)) for record in records])
     fit = np.flatnonzero(lengths <= LONGEST_INPUT)
     orders = [
         np.abs(lengths - np.median(lengths[fit])) if len(fit) else lengths,
@@ -42,22 +46,35 @@ def choose_golden(predictor: Predictor, records: Sequence[Record], columns: Colu
 
 
 def carried(raw: Any) -> Any:
-    """An input as it travels: a picture as its bytes, made smaller where there are many."""
+    """An input as it travels: a picture or a sound as its bytes, made smaller or shorter where there are many."""
+    if isinstance(raw, Sound):
+        return sounds.portable(raw, LONGEST_INPUT, LONGEST_SOUND)
     return portable(raw, LONGEST_INPUT, LARGEST_PICTURE) if isinstance(raw, Picture) else raw
 
 
 def as_json(raw: Any) -> Any:
-    """An input as JSON has it: a picture as `{"picture": bytes in base64}`."""
-    return {"picture": base64.b64encode(read_bytes(raw)).decode("ascii")} if isinstance(raw, Picture) else raw
+    """An input as JSON has it: a picture as `{"picture": bytes in base64}`, a sound as `{"sound": …}`; of a sound that is a piece of its file the
+    piece."""
+    if isinstance(raw, Sound):
+        return {"sound": _base64(sounds.read_bytes(sounds.portable(raw, sounds.MOST_BYTES, math.inf)))}
+    return {"picture": _base64(read_bytes(raw))} if isinstance(raw, Picture) else raw
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def from_json(raw: Any) -> Any:
-    """The inverse of `as_json`. Raises ValueError where it is neither a text, nor words, nor a picture."""
+    """The inverse of `as_json`. Raises ValueError where it is neither a text, nor words, nor a picture, nor a sound."""
     if isinstance(raw, str) or (isinstance(raw, list) and all(isinstance(word, str) for word in raw)):
         return raw
-    if isinstance(raw, dict) and set(raw) == {"picture"} and isinstance(raw["picture"], str):
-        return Picture(data=base64.b64decode(raw["picture"], validate=True))
-    raise ValueError("an input must be text, a list of words, or a picture")
+    for name, kind in _NAMES.items():
+        if isinstance(raw, dict) and set(raw) == {name} and isinstance(raw[name], str):
+            return kind(data=base64.b64decode(raw[name], validate=True))
+    raise ValueError("an input must be text, a list of words, a picture, or a sound")
+
+
+_NAMES: Mapping[str, type[Medium]] = {"picture": Picture, "sound": Sound}
 
 
 def told(predictor: Predictor, inputs: Sequence[Any]) -> list[dict[str, Any]]:
@@ -69,18 +86,20 @@ def told(predictor: Predictor, inputs: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def small(raw: Any) -> Any:
-    """The input of a golden row, unless it is a large picture: a thousand of these, each of a few bytes, would keep whoever opens the bundle
-    busy for hours. Raises ValueError."""
-    if not isinstance(raw, Picture):
+    """The input of a golden row, unless it is a large picture or a long sound: a thousand of these, each of a few bytes, would keep whoever opens
+    the bundle busy for hours. Raises ValueError."""
+    if not isinstance(raw, Picture | Sound):
         return raw
-    picture = raw
     try:
-        sides = size_of(picture)
-    except PictureError as error:
+        if isinstance(raw, Sound):
+            fits, limit = sounds.header(raw).seconds <= LONGEST_SOUND, f"a sound may last at most {LONGEST_SOUND:g} seconds"
+        else:
+            fits, limit = max(size_of(raw)) <= LARGEST_PICTURE, f"a picture may have at most {LARGEST_PICTURE} pixels a side"
+    except MediumError as error:
         raise ValueError(str(error)) from None
-    if max(sides) > LARGEST_PICTURE:
-        raise ValueError(f"a picture may have at most {LARGEST_PICTURE} pixels a side")
-    return picture
+    if not fits:
+        raise ValueError(limit)
+    return raw
 
 
 def soiled(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

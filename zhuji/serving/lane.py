@@ -20,7 +20,7 @@ import torch
 
 from zhuji.core.errors import ZhujiError
 from zhuji.core.log import in_language
-from zhuji.core.records import Picture
+from zhuji.core.records import Medium
 from zhuji.core.refusals import Busy, NotAnswerable, ServingError, TooLate
 from zhuji.model import pooled
 from zhuji.model.predictor import Predictor
@@ -308,7 +308,7 @@ def _settle(done: Sequence[Asking]) -> None:
 
 
 def _characters(raw: Any) -> int:
-    if isinstance(raw, Picture):
+    if isinstance(raw, Medium):
         return SHORT + 1  # to be decoded beside the lane, however small
     return len(raw) if isinstance(raw, str) else sum(map(len, raw))
 

@@ -10,11 +10,14 @@ from zhuji.serving.shelf import Served
 
 _TEXT = {"type": "string"}
 _NAME = {**_TEXT, "description": "Name of the model; the first one by default."}
-_PICTURE = {
-    "type": "object", "required": ["picture"], "additionalProperties": False,
-    "properties": {"picture": {**_TEXT, "contentEncoding": "base64"}},
-}  # fmt: skip
-_INPUT = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}, _PICTURE]}
+_OF_FILES = [
+    {
+        "type": "object", "required": [name], "additionalProperties": False,
+        "properties": {name: {**_TEXT, "contentEncoding": "base64"}},
+    }
+    for name in ("picture", "sound")
+]  # fmt: skip
+_INPUT = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}, *_OF_FILES]}
 _SECONDS = {"type": "number"}
 
 
@@ -30,7 +33,7 @@ def predict(service: Service) -> dict[str, Any]:
     rows = {"type": "string", "format": "binary"}
     form = {
         "type": "object", "required": ["file"],
-        "properties": {"file": {**rows, "description": "CSV, TSV, JSONL, or text a line; a picture."}, "model": _NAME, "text": _TEXT},
+        "properties": {"file": {**rows, "description": "CSV, TSV, JSONL, or text a line; a picture or a sound."}, "model": _NAME, "text": _TEXT},
     }  # fmt: skip
     content = {
         "application/json": {"schema": asked, "example": {"inputs": inputs}},

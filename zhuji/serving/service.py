@@ -17,7 +17,7 @@ import numpy as np
 from zhuji.core.contracts import Prediction, Reads
 from zhuji.core.errors import NoWeights
 from zhuji.core.log import in_language
-from zhuji.core.records import Picture
+from zhuji.core.records import Picture, Sound
 from zhuji.core.refusals import NotAnswerable, TooLarge
 from zhuji.model.golden import from_json
 from zhuji.model.pooled import Vectors
@@ -165,15 +165,17 @@ def _lane(served: Served) -> Lane:
 
 
 def _sound(raw: Any, reads: Reads, place: int) -> Any:
-    """An input as a model reads it. Where pictures are read, a text from a client never becomes the path of one. Raises NotAnswerable."""
-    if reads == "pictures":
-        if isinstance(raw, Picture):
-            return raw
+    """An input as a model reads it. Where pictures or sounds are read, a text from a client never becomes the path of one. Raises
+    NotAnswerable."""
+    if reads != "texts":
+        wanted, name = (Picture, "picture") if reads == "pictures" else (Sound, "sound")
         with contextlib.suppress(ValueError):
-            if isinstance(raw, dict):
-                return from_json(raw)
+            found = from_json(raw) if isinstance(raw, dict) else raw
+            if isinstance(found, wanted):
+                return found
+        kind = in_language(name, {"picture": "图片", "sound": "声音"}[name])
         why = in_language(
-            'it must be a picture: {"picture": "its bytes in base64"}', '须为图片：{"picture": "其字节的 base64"}'
+            f'it must be a {kind}: {{"{name}": "its bytes in base64"}}', f'须为{kind}：{{"{name}": "其字节的 base64"}}'
         )
     elif isinstance(raw, str) or (isinstance(raw, list | tuple) and raw and all(isinstance(word, str) for word in raw)):
         return raw

@@ -15,7 +15,9 @@ from zhuji.core.refusals import Refused, TooLarge
 from zhuji.data.cells import joined
 from zhuji.data.clean import Cleaner
 from zhuji.data.ledger import Ledger
-from zhuji.data.pictures import ENDINGS as PICTURES
+from zhuji.data.media import ENDINGS
+from zhuji.data.media import KINDS as OF_FILES
+from zhuji.data.media import Kind as OfFile
 from zhuji.data.writing import csv_rows
 from zhuji.model.predictor import Predictor
 from zhuji.tools.predict import Answered, file_rows, free_name
@@ -43,20 +45,32 @@ class Row:
 def ending_of(name: str) -> str:
     """The ending of a file's name; nothing else of a name that a client gives is used. Raises Refused."""
     ending = "." + name.rpartition(".")[2].lower()
-    if ending not in (*KINDS.values(), *PICTURES):
+    if ending not in (*KINDS.values(), *ENDINGS):
         raise _unknown(name[-40:])
     return ending
+
+
+_CHINESE = {"table": "表格", "picture": "图片", "sound": "声音", "pictures": "图片", "sounds": "声音"}
+
+
+def kind_of(ending: str) -> OfFile | None:
+    """What a file of this ending is, if it is an input by itself."""
+    return next((kind for kind in OF_FILES if ending in kind.endings), None)
 
 
 def rows_of(predictor: Predictor, data: bytes, ending: str, text: Sequence[str], limit: int) -> list[Row]:
     """The rows of a file of this ending. `text`: columns to answer, those of training by default.
 
     Raises TooLarge for more than `limit` rows, Refused for a packed file, and what reading raises."""
-    if predictor.model.modality.reads == "pictures":
-        # A table names pictures by their paths: here these would be files of the server.
-        raise _unknown(in_language("a table, and this model reads pictures", "表格，而该模型读取图片"))
-    if ending in PICTURES:
-        raise _unknown(in_language("a picture, and this model reads texts", "图片，而该模型读取文本"))
+    reads, kind = predictor.model.modality.reads, kind_of(ending)
+    if reads != "texts":
+        # A table names pictures and sounds by their paths: here these would be files of the server.
+        what = "table" if kind is None else kind.one
+        raise _unknown(
+            in_language(f"a {what}, and this model reads {reads}", f"{_CHINESE[what]}，而该模型读取{_CHINESE[reads]}")
+        )
+    if kind is not None:
+        raise _unknown(in_language(f"a {kind.one}, and this model reads texts", f"{_CHINESE[kind.one]}，而该模型读取文本"))
     if data.startswith(_PACKED):
         raise _unknown(in_language("a packed file", "压缩文件"))
     cleaner, rows = Cleaner(predictor.clean), list[Row]()
@@ -117,8 +131,8 @@ def as_csv(rows: Sequence[Row], found: Sequence[Prediction], words: Sequence[tup
 
 def _unknown(value: str) -> Refused:
     rule = in_language(
-        f"a file must be CSV, TSV, JSONL or plain text, or a picture for a model of pictures, but is {value!r}",
-        f"文件须为 CSV、TSV、JSONL 或纯文本，读取图片的模型则须为图片；实际为 {value!r}",
+        f"a file must be CSV, TSV, JSONL or plain text, or a picture or a sound for a model that reads these, but is {value!r}",
+        f"文件须为 CSV、TSV、JSONL 或纯文本，读取图片或声音的模型则须为图片或声音；实际为 {value!r}",
     )
     return Refused(
         rule=rule, fix=in_language("convert it, and name its kind", "请转换格式并注明类型"), status=415, param="file"

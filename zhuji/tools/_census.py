@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zhuji.core.records import Picture, Record, boxed, class_names
+from zhuji.core.records import Medium, Record, boxed, class_names
 from zhuji.core.seed import stream
 from zhuji.data.alike import cluster_of, exact_key
 
@@ -43,8 +43,8 @@ def lengths(records: Sequence[Record]) -> dict[str, dict[str, list[int]]]:
 
 
 def texts_among(records: Sequence[Record]) -> Sequence[Record]:
-    """Pictures have neither characters nor a language."""
-    return [record for record in records if not isinstance(record.input, Picture)]
+    """Pictures and sounds have neither characters nor a language."""
+    return [record for record in records if not isinstance(record.input, Medium)]
 
 
 def percentiles(by_split: Mapping[str, Sequence[int]]) -> dict[str, int]:

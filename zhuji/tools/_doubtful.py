@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from zhuji.core.records import Picture, Record
+from zhuji.core.records import Picture, Record, Sound
 from zhuji.core.seed import derive, stream
 from zhuji.data.marks import thumbnails
+from zhuji.training.summaries import summaries
 
 FOLDS = 3
 FEATURES = 20_000
@@ -35,12 +36,11 @@ def doubtful_labels(records: Sequence[Record], *, sample: int, seed: int) -> tup
     """Doubtful rows, worst first, and how many rows were looked at (a random `sample` at most).
 
     Confident learning (Northcutt, Jiang and Chuang 2021, section 3.1): a row is doubtful when another class reaches that class's
-    own mean confidence and beats the label's; ranked by the margin. Probabilities come from TF-IDF (of pictures: thumbnails) and logistic
+    own mean confidence and beats the label's; ranked by the margin. Probabilities come from TF-IDF (of pictures: thumbnails, of sounds: sums of cepstra) and logistic
     regression, each row judged by a model that never saw it. Classes with fewer rows than folds are left out.
     """
     counts = Counter(r.label for r in records if isinstance(r.label, str))
     usable = [r for r in records if isinstance(r.label, str) and counts[r.label] >= 2 * FOLDS]
-    pictures = any(isinstance(r.input, Picture) for r in usable)
     if len(usable) > sample:
         usable = [usable[i] for i in sorted(stream(seed, "check", "doubtful").choice(len(usable), sample, replace=False))]
         counts = Counter(r.label for r in usable)
@@ -49,11 +49,21 @@ def doubtful_labels(records: Sequence[Record], *, sample: int, seed: int) -> tup
     if len(names) < 2:
         return [], 0
     label = np.array([names.index(str(r.label)) for r in usable])
-    features: Any = thumbnails([r.input for r in usable]) / 255 if pictures else [str(r.input) for r in usable]
+    features = _features([r.input for r in usable])
     probabilities = _held_out(features, label, seed)
     return [_found(usable[i], names, int(other), probabilities[i]) for i, other in _confident(probabilities, label)], len(
         usable
     )
+
+
+def _features(inputs: Sequence[Any]) -> Any:
+    """Texts, or `(N, F)` numbers of pictures or sounds."""
+    if isinstance(inputs[0], Picture):
+        return thumbnails(inputs) / 255
+    if isinstance(inputs[0], Sound):
+        found = summaries(inputs)
+        return (found - found.mean(0)) / (found.std(0) + 1)
+    return [str(one) for one in inputs]
 
 
 def _held_out(features: Any, label: np.ndarray, seed: int) -> np.ndarray:

@@ -188,7 +188,7 @@ def _lines(prepared: Prepared, facts: Mapping[str, Any]) -> list[tuple[str, str]
             ),
         )
     )
-    if roles.image is None:
+    if roles.files is None:
         size = facts["lengths"]["characters"]
         lines.append(
             (

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zhuji.core.records import Picture
+from zhuji.core.records import Medium, Picture
 from zhuji.data.ledger import Ledger
+from zhuji.data.media import KINDS
 from zhuji.model.explain import Explained
 from zhuji.model.explain import explain as explain_one
 from zhuji.model.heat import Heat
@@ -59,7 +60,7 @@ def explain(
 
 def _inputs(
     predictor: Predictor,
-    source: str | Path | Picture | Iterable[str],
+    source: str | Path | Medium | Iterable[str],
     ledger: Ledger,
     sets: Sequence[str],
     columns: Mapping[str, Any] | None,
@@ -69,7 +70,7 @@ def _inputs(
         records = rows_of(predictor, settings_for(predictor, source, sets, columns), ledger)
         yield from ((record.id, record.file, record.input) for record in records)
         return
-    pictures = predictor.model.modality.reads == "pictures"
-    for number, raw in enumerate([source] if isinstance(source, str | Picture) else source, 1):
+    kind = next((kind for kind in KINDS if kind.reads == predictor.model.modality.reads), None)
+    for number, raw in enumerate([source] if isinstance(source, str | Medium) else source, 1):
         ledger.read += 1
-        yield str(number), "", Picture.of(raw) if pictures else raw
+        yield str(number), "", raw if kind is None else kind.medium.of(raw)

@@ -11,15 +11,16 @@ from typing import Any
 from zhuji.core.config import assignments, overlay
 from zhuji.core.contracts import Prediction
 from zhuji.core.errors import MissingColumn, NoRole
-from zhuji.core.records import Picture
-from zhuji.core.unreadable import PictureError
+from zhuji.core.records import Medium, Picture
+from zhuji.core.unreadable import MediumError
 from zhuji.data.ahead import ahead
 from zhuji.data.cells import cell_text, joined, words
 from zhuji.data.clean import Cleaner
 from zhuji.data.infer import infer_roles
 from zhuji.data.ledger import Ledger
+from zhuji.data.media import KINDS, Kind, kind_of
 from zhuji.data.pictures import opened, quietly
-from zhuji.data.read import picture_of
+from zhuji.data.read import folder_of
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
 from zhuji.data.tags import spans
@@ -98,8 +99,8 @@ def predict(
     base = overlay({"clean": predictor.clean.plain(), **(columns or {})}, asked.get("data", {}))
     cleaner = Cleaner(predictor.clean)
     found = _rows(predictor, sources, base)
-    pictures = predictor.model.modality.reads == "pictures"
-    rows = _shown(found, ledger) if pictures else _sound(found, cleaner, ledger)
+    files = _kind(predictor)
+    rows = _shown(found, ledger) if files else _sound(found, cleaner, ledger)
     first, second = tee(rows)
     answers = predictor.predict((text for _, _, _, text in first), units)
     for (file, number, values, text), answer in zip(second, answers, strict=True):
@@ -119,8 +120,8 @@ def _rows(predictor: Predictor, sources: Iterable[str | Path | Iterable[str]], b
             yield from file_rows(predictor, source, base)
         else:
             texts = [source] if isinstance(source, str) else source
-            if predictor.model.modality.reads == "pictures":
-                yield from (("", number, {"file": name}, Picture(name)) for number, name in enumerate(texts, 1))
+            if kind := _kind(predictor):
+                yield from (("", number, {"file": name}, kind.medium(name)) for number, name in enumerate(texts, 1))
                 continue
             yield from (("", number, {"text": text}, text) for number, text in enumerate(texts, 1))
 
@@ -129,8 +130,8 @@ def file_rows(predictor: Predictor, path: Path, base: Mapping[str, Any]) -> Iter
     """The rows of a file, in order. `base`: settings of the `data` section. Raises what reading raises."""
     settings = DataSettings.parse({**base, "path": str(path)}, "data")
     source = open_source(settings)
-    if predictor.model.modality.reads == "pictures":
-        yield from _picture_rows(predictor, source, settings)
+    if kind := _kind(predictor):
+        yield from _rows_of_files(predictor, source, settings, kind)
         return
     tagged = predictor.model.task.needs == "tags"
     names = _text_columns(predictor, source.columns, settings) or infer_roles(source, settings).text
@@ -150,30 +151,35 @@ def file_rows(predictor: Predictor, path: Path, base: Mapping[str, Any]) -> Iter
         yield row.file, row.number, row.values, text
 
 
-def _picture_rows(predictor: Predictor, source: Source, settings: DataSettings) -> Iterator[Raw]:
-    """Raises NoRole where no column holds pictures."""
-    known = predictor.roles.image
-    name = settings.image or (known if known in source.columns else infer_roles(source, settings).image)
+def _kind(predictor: Predictor) -> Kind | None:
+    """What the model reads that are files of their own; None where it reads texts."""
+    return next((kind for kind in KINDS if kind.reads == predictor.model.modality.reads), None)
+
+
+def _rows_of_files(predictor: Predictor, source: Source, settings: DataSettings, kind: Kind) -> Iterator[Raw]:
+    """Raises NoRole where no column holds any."""
+    known = predictor.roles.column_of(kind)
+    given = getattr(settings, kind.role)
+    name = given or (known if known in source.columns else infer_roles(source, settings).column_of(kind))
     if name is None:
-        raise NoRole(file=settings.path, role="image", columns=", ".join(source.columns))
+        raise NoRole(file=settings.path, role=kind.role, columns=", ".join(source.columns))
     for part in source.parts:
-        folder = part.path if part.path.is_dir() else part.path.parent
         for row in source.rows(part):
-            picture = None if row.values is None else picture_of(row.values.get(name), folder)
-            problem = row.problem or ("" if picture else "no picture")
-            yield row.file, row.number, None if problem else row.values, problem or picture
+            medium = None if row.values is None else kind.of(row.values, name, folder_of(part))
+            problem = row.problem or ("" if medium else f"no {kind.one}")
+            yield row.file, row.number, None if problem else row.values, problem or medium
 
 
-def _shown(rows: Iterable[Raw], ledger: Ledger) -> Iterator[tuple[str, int, Values, Picture]]:
-    """The rows whose pictures can be decoded."""
+def _shown(rows: Iterable[Raw], ledger: Ledger) -> Iterator[tuple[str, int, Values, Medium]]:
+    """The rows whose pictures or sounds can be decoded."""
 
     def seen(row: Raw) -> tuple[str, tuple[str, ...]]:
         """The cause why not, and what was done to it."""
         if row[2] is None:
             return str(row[3]), ()
         try:
-            return "", opened(row[3]).changes
-        except PictureError as error:
+            return "", opened(row[3]).changes if isinstance(row[3], Picture) else kind_of(row[3]).look(row[3])[1]
+        except MediumError as error:
             return error.cause, ()
 
     with quietly():
@@ -187,13 +193,13 @@ def _shown(rows: Iterable[Raw], ledger: Ledger) -> Iterator[tuple[str, int, Valu
 
 
 def written(values: Mapping[str, Any]) -> Values:
-    """Cells that can be written down: a picture by its file, and not at all where its bytes are all there is; boxes as numbers by name."""
+    """Cells that can be written down: a picture or a sound by its file, and not at all where its bytes are all there is; boxes as numbers by name."""
     plain = {name: _plain(value) for name, value in values.items() if not isinstance(value, bytes)}
     return {name: value for name, value in plain.items() if value != "" or values[name] == ""}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Picture):
+    if isinstance(value, Medium):
         return value.path
     return [asdict(part) for part in value] if isinstance(value, tuple) else value
 

@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhuji.core.contracts import Columns, Prediction, Task
-from zhuji.core.records import Picture, Record
+from zhuji.core.records import Picture, Record, Sound
 from zhuji.data.marks import thumbnails
 from zhuji.training import dictionary, tagging
 from zhuji.training.evaluation import Scores, score_columns
+from zhuji.training.summaries import summaries
 
 LONGEST = 20_000
 """Characters of a text that a baseline reads."""
-_COLOUR_C = 1e-3
+_DENSE_C = 1e-3
 """How much each row counts against small weights, for rows of colours."""
 PASSES = 50
 """Most passes over the data of the logistic regression's solver."""
@@ -58,7 +59,7 @@ def baselines(
     task: Task, train: Sequence[Record], test: Sequence[Record], *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, Baseline]:
     """By name, scored by the task's own metrics on the same test rows: majority, tfidf_svm and tfidf_logistic, or for numbers mean and
-    tfidf_ridge; of pictures the same on thumbnails of 8 × 8 colours; for tags usual_tag and shape_svm; for translations dictionary and copy. `task` must be fitted. Metrics of probabilities are left out where a model gives none."""
+    tfidf_ridge; of pictures the same on thumbnails of 8 × 8 colours, of sounds on sums of cepstra; for tags usual_tag and shape_svm; for translations dictionary and copy. `task` must be fitted. Metrics of probabilities are left out where a model gives none."""
     if not train or not test:
         return {}
     if task.needs in WRITTEN:
@@ -72,12 +73,15 @@ def baselines(
     target, columns = _targets(task, train), _targets(task, test)
     name = next(iter(columns))
     rows = _Rows(*_matrices(train, test), target[name], columns, len(labels))
-    pictures = isinstance(train[0].input, Picture)
-    reads = "thumbnail" if pictures else "tfidf"
+    reads = {Picture: "thumbnail", Sound: "mfcc"}.get(type(train[0].input), "tfidf")
     fits: dict[str, Fit] = (
         {"mean": _mean, f"{reads}_ridge": _ridge}
         if name == "target"
-        else {"majority": _majority, f"{reads}_svm": _svm, f"{reads}_logistic": _colour_logistic if pictures else _logistic}
+        else {
+            "majority": _majority,
+            f"{reads}_svm": _svm,
+            f"{reads}_logistic": _logistic if reads == "tfidf" else _dense_logistic,
+        }
     )
     ids = tuple(record.id for record in test)
 
@@ -134,17 +138,18 @@ def is_spaced(texts: Sequence[str]) -> bool:
     return sum(map(str.isspace, sample)) * 15 >= len(sample)
 
 
-def _colours(train: Sequence[Record], test: Sequence[Record]) -> tuple[Any, Any]:
-    """Thumbnails, each number of mean 0 and deviation 1 over the training rows: what a linear model makes of pixels without growing with
+def _dense(train: Sequence[Record], test: Sequence[Record]) -> tuple[Any, Any]:
+    """Thumbnails or sums of cepstra, each number of mean 0 and deviation 1 over the training rows: what a linear model makes of pixels without growing with
     their number."""
-    learn, ask = (thumbnails([record.input for record in records]).astype(np.float32) for records in (train, test))
+    of = thumbnails if isinstance(train[0].input, Picture) else summaries
+    learn, ask = (of([record.input for record in records]).astype(np.float32) for records in (train, test))
     mean, deviation = learn.mean(0), learn.std(0) + 1
     return (learn - mean) / deviation, (ask - mean) / deviation
 
 
 def _matrices(train: Sequence[Record], test: Sequence[Record]) -> tuple[Any, Any]:
-    if isinstance(train[0].input, Picture):
-        return _colours(train, test)
+    if isinstance(train[0].input, Picture | Sound):
+        return _dense(train, test)
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     learn, ask = ([str(record.input)[:LONGEST] for record in records] for records in (train, test))
@@ -181,19 +186,19 @@ def _svm(rows: _Rows) -> Columns:
     from sklearn.svm import LinearSVC
 
     # Few columns full of numbers are soon learned by heart, many empty ones are not.
-    svm = LinearSVC(C=_COLOUR_C) if isinstance(rows.train, np.ndarray) else LinearSVC()
+    svm = LinearSVC(C=_DENSE_C) if isinstance(rows.train, np.ndarray) else LinearSVC()
     if rows.target.ndim == 2:
         model = OneVsRestClassifier(svm).fit(rows.train, rows.target)
         return {"prediction": np.asarray(model.predict(rows.test), dtype=bool)}
     return {"prediction": np.asarray(svm.fit(*_known(rows)).predict(rows.test))}
 
 
-def _colour_logistic(rows: _Rows) -> Columns:
+def _dense_logistic(rows: _Rows) -> Columns:
     """By L-BFGS: columns are few."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier
 
-    model: Any = LogisticRegression(C=10 * _COLOUR_C, max_iter=2 * PASSES)
+    model: Any = LogisticRegression(C=10 * _DENSE_C, max_iter=2 * PASSES)
     if rows.target.ndim == 2:
         scores = OneVsRestClassifier(model).fit(rows.train, rows.target).predict_proba(rows.test)
         return {"prediction": scores >= 0.5, "probabilities": scores}

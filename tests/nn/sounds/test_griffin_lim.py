@@ -16,7 +16,9 @@ def test_it_is_librosas() -> None:
     librosa = pytest.importorskip("librosa")
     # Of noise: where a bin holds nothing its phase is chance, and the two would part.
     magnitudes = stft(0.1 * torch.randn(1, 4_000, generator=torch.Generator().manual_seed(0)), 256, 64, 256).abs()
-    theirs = librosa.griffinlim(magnitudes[0].T.numpy(), n_iter=8, hop_length=64, win_length=256, n_fft=256, init=None, length=4_000)
+    theirs = librosa.griffinlim(
+        magnitudes[0].T.numpy(), n_iter=8, hop_length=64, win_length=256, n_fft=256, init=None, length=4_000
+    )
     ours = griffin_lim(magnitudes, 256, 64, 4_000, steps=8)[0].numpy()
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 

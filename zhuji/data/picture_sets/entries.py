@@ -36,7 +36,9 @@ class MediaTable(OfFiles):
     encoding = "utf-8"
     delimiter: str | None = None
 
-    def __init__(self, folder: Path, entries: Sequence[Entry], form: str, named: Sequence[Path] = (), kind: Kind = PICTURES) -> None:
+    def __init__(
+        self, folder: Path, entries: Sequence[Entry], form: str, named: Sequence[Path] = (), kind: Kind = PICTURES
+    ) -> None:
         self.folder, self.entries, self._named, self.kind = folder, entries, tuple(named), kind
         self.format = form
         count = f"{len(entries):,}"
@@ -75,7 +77,9 @@ def files_in(folder: Path, kind: Kind = PICTURES) -> list[Path]:
     """Files whose names end as those of this kind do, sorted; hidden ones are none."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in kind.endings and not p.name.startswith(".") and not p.is_dir())
+    return sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in kind.endings and not p.name.startswith(".") and not p.is_dir()
+    )
 
 
 def boxes(corners: Iterable[Corners]) -> tuple[tuple[Box, ...], tuple[str, ...]]:

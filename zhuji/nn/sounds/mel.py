@@ -57,7 +57,9 @@ def log_mel(spectra: Tensor, bank: Tensor) -> Tensor:
 @lru_cache(maxsize=8)
 def cosines(bands: int, count: int) -> Tensor:
     """`(M, N)`: the first columns of the orthonormal DCT of type 2. Not to be changed."""
-    places = (torch.arange(bands, dtype=torch.float64)[:, None] + 0.5) * torch.arange(count, dtype=torch.float64) * math.pi / bands
+    places = (
+        (torch.arange(bands, dtype=torch.float64)[:, None] + 0.5) * torch.arange(count, dtype=torch.float64) * math.pi / bands
+    )
     found = torch.cos(places) * math.sqrt(2.0 / bands)
     found[:, 0] /= math.sqrt(2.0)
     return found.float()

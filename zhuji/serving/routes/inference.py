@@ -17,6 +17,9 @@ from zhuji.serving.service import Service
 from zhuji.serving.shelf import Served
 from zhuji.version import __version__
 
+_ONE = {"pictures": "picture", "sounds": "sound"}
+"""What an input that is a file is called in JSON, by what a model reads."""
+
 HEADER = "Inference-Header-Content-Length"
 PLATFORM = "pytorch_zhuji"
 """The protocol's form is `<project>_<format>`."""
@@ -68,14 +71,14 @@ def _model_routes(routes: APIRouter, service: Service, suffix: str) -> None:
 
     @routes.post(f"{place}/infer", openapi_extra={"requestBody": _body(service)}, response_class=Response)
     async def infer(request: Request, name: str, version: str = "") -> Response:
-        """Answers for a batch of texts; of a model of pictures each is the bytes of one in base64. Whatever follows the JSON of the request are its tensors as bytes, as the header
+        """Answers for a batch of texts; of a model of pictures or sounds each is the bytes of one in base64. Whatever follows the JSON of the request are its tensors as bytes, as the header
         Inference-Header-Content-Length says; so it is in the answer where bytes are asked for."""
         facts = _found(service, name, version).facts
         if (encoding := request.headers.get("Content-Encoding", "identity")) != "identity":
             rule = in_language(f"a request must not be compressed, but is {encoding[:20]}", f"请求不得压缩（{encoding[:20]}）")
             raise Refused(rule=rule, fix="", param="Content-Encoding")
         asked = read(await request.body(), request.headers.get(HEADER), service.settings.request_rows)
-        inputs = asked.texts if facts.reads == "texts" else [{"picture": text} for text in asked.texts]
+        inputs = asked.texts if facts.reads == "texts" else [{_ONE[facts.reads]: text} for text in asked.texts]
         answers = await service.answer(name, inputs)
         served = answers.served
         words = [served.predictor.words(text) for text in asked.texts] if served.facts.answers == "tags" else []

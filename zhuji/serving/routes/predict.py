@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from zhuji.core.contracts import Prediction
 from zhuji.core.log import in_language
-from zhuji.core.records import Picture
 from zhuji.core.refusals import Refused
 from zhuji.serving import schemas, uploads
 from zhuji.serving.bodies import json_of
@@ -100,9 +99,10 @@ async def _form(request: Request) -> _File:
 
 async def _answered_file(service: Service, request: Request, file: _File) -> Response:
     served = await service.opened(file.model)
-    if file.ending in uploads.PICTURES and served.facts.reads == "pictures":
-        picture = [Picture(data=file.data)]
-        return _shown(await service.answer(file.model, picture), picture)
+    kind = uploads.kind_of(file.ending)
+    if kind is not None and served.facts.reads == kind.reads:
+        one = [kind.medium(data=file.data)]
+        return _shown(await service.answer(file.model, one), one)
     limit = service.settings.request_rows
     rows = await service.encode(lambda: uploads.rows_of(served.predictor, file.data, file.ending, file.text, limit))
     inputs = [row.input for row in rows if not row.cause]

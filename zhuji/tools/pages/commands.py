@@ -31,11 +31,11 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
                 f"zhuji realism {folder} --by CLASSIFIER_RUN",
                 f"zhuji evaluate {folder}",
             ]
-        pictures = (facts.get("model") or {}).get("modality") == "image"
-        text = "PICTURE.jpg" if pictures else shlex.quote(in_language("a text of yours", "你的一段文本"))
+        file = {"image": "PICTURE.jpg", "speech": "SOUND.wav"}.get(str((facts.get("model") or {}).get("modality")))
+        text = file or shlex.quote(in_language("a text of yours", "你的一段文本"))
         return [
             f"zhuji predict {folder} {text}",
-            f"zhuji evaluate {folder} {'FOLDER' if pictures else 'FILE.csv'}",
+            f"zhuji evaluate {folder} {'FOLDER' if file else 'FILE.csv'}",
             f"zhuji serve {folder}",
         ]
     if (facts.get("model") or {}).get("chats"):

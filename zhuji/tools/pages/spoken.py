@@ -46,7 +46,7 @@ def _affordable(bundle: Path, rows: Sequence[Mapping[str, Any]]) -> Predictor | 
 
     predictor = open_bundle(bundle)
     task, modality = predictor.model.task, predictor.model.modality
-    if not task.explains or task.needs == "tags" or modality.reads == "pictures":
+    if not task.explains or task.needs == "tags" or modality.reads != "texts":
         return None
     units = sum(row.length for row in modality.encode([row["input"] for row in rows]))
     # Two operations a number of the network forwards, twice as many backwards.

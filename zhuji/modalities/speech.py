@@ -1,0 +1,344 @@
+"""Sounds as frames of mel bands, of cepstra, or as samples one by one.
+
+Shapes: B rows, S samples, T frames, M bands or cepstral numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, cast
+
+import numpy as np
+import torch
+from pydantic import Field, PrivateAttr, model_validator
+from torch import Generator, Tensor, nn
+
+from zhuji.core.config import Settings
+from zhuji.core.contracts import Encoded, Modality, Reads, Shown
+from zhuji.core.errors import MissingFile
+from zhuji.core.log import in_language
+from zhuji.core.records import Sound
+from zhuji.core.seed import stream
+from zhuji.core.units import Batch, Units, UnitSpec
+from zhuji.data import sounds
+from zhuji.data.ahead import ahead
+from zhuji.data.sounds import Heard, as_wav
+from zhuji.nn.sounds.companding import companded
+from zhuji.nn.sounds.mel import Scale, cepstra, filters, from_mel, log_mel, to_mel
+from zhuji.nn.sounds.spectra import stft
+from zhuji.nn.sounds.variation import Variation
+from zhuji.nn.stems import IdStem, ValueStem
+
+MEASURED = 10_000
+"""Training sounds on which mean and deviation are measured, drawn at random where there are more."""
+_FILE = "sounds.json"
+_LEAST = 1e-3
+"""Deviation of channels that never change: nothing is divided by zero."""
+_PART = 0.1
+"""Seconds that an explanation points at."""
+_NOISE_SECONDS = 60.0
+"""Of a sound of the noise folder no more is kept."""
+
+
+class _Measured(Settings):
+    """Of each channel, as it comes out of `encode`."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    sounds: int
+
+
+class Speech(Modality):
+    """`values (T, M)` float32: natural logarithms of the power in mel bands, or MFCC; with `plane` the same as `(T, M, 1)`, a grid of time and
+    pitch that networks for pictures read. Or `ids (S,)`: samples by the mu law. Normalised to mean 0 and deviation 1 of the training split, channel
+    by channel, when they are put in a batch.
+
+    An input is a `Sound`, or the path or bytes of one.
+    """
+
+    reads: ClassVar[Reads] = "sounds"
+    cut_by: ClassVar[str] = "end cut off"
+
+    rate: int = Field(default=16_000, ge=1_000, le=192_000)
+    """Samples a second, to which every sound is brought."""
+    features: Literal["log_mel", "mfcc", "samples"] = "log_mel"
+    plane: bool = False
+    """The units are the cells of a plane of time and bands, for networks that read pictures; else each is a frame."""
+    window: float = Field(default=0.025, gt=0, le=1)
+    """Seconds that a frame looks at."""
+    hop: float = Field(default=0.01, gt=0, le=1)
+    """Seconds from frame to frame."""
+    bands: int = Field(default=80, gt=1, le=512)
+    """Mel bands."""
+    low: float = Field(default=0.0, ge=0)
+    """Hertz where the lowest band begins."""
+    high: float | None = Field(default=None, gt=0)
+    """Hertz where the highest one ends; None: half the rate."""
+    scale: Scale = "slaney"
+    """Of the mel bands."""
+    coefficients: int = Field(default=13, gt=1, le=512)
+    """Cepstral numbers of MFCC."""
+    levels: int = Field(default=256, ge=2, le=65_536)
+    """Of samples, by the mu law."""
+    trim: float | None = Field(default=None, gt=0, le=120)
+    """Cut off at both ends what is so many decibels softer than the loudest frame; None: nothing is."""
+    loudness: float | None = Field(default=None, ge=-60, le=0)
+    """Decibels below full scale to which every sound is brought on average; None: as loud as it is."""
+    longest: float = Field(default=30.0, gt=0, le=3_600)
+    """Seconds that are read of a sound; what is longer is cut, and the ledger tells it."""
+    variation: Variation = Variation()
+    """How training sounds are varied by chance."""
+
+    _measured: _Measured | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        rules = [
+            (self.features == "samples" and not self.variation.off, "no variation with features=samples", "features=samples 时不可用 variation"),
+            (self.features == "mfcc" and (self.variation.changes_powers or self.variation.band_masks > 0),
+             "of variation only time_masks with features=mfcc, which have no powers", "features=mfcc 没有功率，variation 只可用 time_masks"),
+            (self.plane and self.features != "log_mel", "plane with features=log_mel only", "plane 只可与 features=log_mel 同用"),
+            (self.features == "mfcc" and self.coefficients > self.bands, "no more coefficients than bands", "coefficients 不得多于 bands"),
+            (not self.low < self.top <= self.rate / 2, "low < high <= rate / 2", "须 low < high ≤ rate / 2"),
+            (self.step < 1 or self.span < 2, "a window and a hop of whole samples at this rate", "window 与 hop 在该采样率下须至少一个采样"),
+        ]  # fmt: skip
+        for broken, en, zh in rules:
+            if broken:
+                raise ValueError(in_language(f"must have {en}", zh))
+        return self
+
+    # ------------------------------------------------------------------------------------------------------- sizes
+
+    @property
+    def step(self) -> int:
+        """Samples from frame to frame."""
+        return round(self.hop * self.rate)
+
+    @property
+    def span(self) -> int:
+        """Samples of a window."""
+        return round(self.window * self.rate)
+
+    @property
+    def points(self) -> int:
+        """Of the Fourier transform: a power of two."""
+        return 1 << max(1, (self.span - 1).bit_length())
+
+    @property
+    def top(self) -> float:
+        """Hertz where the highest band ends."""
+        return self.rate / 2 if self.high is None else self.high
+
+    @property
+    def channels(self) -> int:
+        return self.coefficients if self.features == "mfcc" else self.bands
+
+    @property
+    def spec(self) -> UnitSpec:
+        if self.features == "samples":
+            return UnitSpec(grid_ndim=1, num_ids=self.levels)
+        return UnitSpec(grid_ndim=2, num_values=1) if self.plane else UnitSpec(grid_ndim=1, num_values=self.channels)
+
+    @property
+    def unit_seconds(self) -> float:
+        if self.features == "samples":
+            return 1 / self.rate
+        return self.step / self.rate / (self.bands if self.plane else 1)
+
+    @property
+    def varies(self) -> bool:
+        return not self.variation.off
+
+    @property
+    def light(self) -> bool:
+        return self.plane or self.features == "samples"
+
+    # --------------------------------------------------------------------------------------------------- measuring
+
+    @property
+    def fitted(self) -> bool:
+        return self.features == "samples" or self._measured is not None
+
+    @property
+    def measured(self) -> _Measured:
+        """What `fit` learned."""
+        assert self._measured is not None, "the speech modality must be fitted first"
+        return self._measured
+
+    def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
+        """Measures mean and deviation of each channel over all frames. Raises SoundError and MissingExtra."""
+        if self.features == "samples":
+            return self
+        given = [Sound.of(raw) for raw in inputs]
+        if len(given) > MEASURED:
+            chosen = np.sort(stream(seed, "measured").choice(len(given), MEASURED, replace=False))
+            given = [given[i] for i in chosen.tolist()]
+        total, squares, frames = np.zeros(self.channels), np.zeros(self.channels), 0
+        for _, values in self._heard(given):
+            wide = values.double().numpy()
+            total += wide.sum(0)
+            squares += (wide**2).sum(0)
+            frames += len(wide)
+        mean = total / max(frames, 1)
+        deviation = np.sqrt(np.maximum(squares / max(frames, 1) - mean**2, 0)).clip(_LEAST)
+        rounded = [tuple(round(float(value), 6) for value in values) for values in (mean, deviation)]
+        return self._with(_Measured(mean=rounded[0], deviation=rounded[1], sounds=len(given)))
+
+    def _with(self, measured: _Measured) -> Self:
+        fitted = self.model_copy()
+        fitted._measured = measured
+        return fitted
+
+    def files(self) -> Mapping[str, bytes]:
+        return {} if self._measured is None else {_FILE: json.dumps(self.measured.plain(), sort_keys=True).encode()}
+
+    def with_files(self, files: Mapping[str, bytes]) -> Self:
+        """Raises ValueError where they do not hold a mean and a deviation for each channel."""
+        if _FILE not in files:
+            return self
+        measured = _Measured.parse(json.loads(files[_FILE]))
+        numbers = (*measured.mean, *measured.deviation)
+        sizes = {len(measured.mean), len(measured.deviation)}
+        if sizes != {self.channels} or not np.isfinite(numbers).all() or min(measured.deviation) <= 0:
+            raise ValueError(f"{_FILE} must hold a mean and a deviation above 0 for each of {self.channels} channels")
+        return self._with(measured)
+
+    # ---------------------------------------------------------------------------------------------------- encoding
+
+    def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
+        """`values` or `ids`; `cut` counts the units of what was too long. Raises SoundError for what cannot be heard, and MissingExtra."""
+        return [self._encoded(heard, values) for heard, values in self._heard([Sound.of(raw) for raw in inputs])]
+
+    def _heard(self, given: Sequence[Sound]) -> Iterator[tuple[Heard, Tensor]]:
+        """Each sound with its features."""
+
+        def work(sound: Sound) -> tuple[Heard, Tensor]:
+            heard = sounds.samples(sound, self.rate, self.longest)
+            return heard, self.of_samples(heard.samples)
+
+        if len(given) == 1:
+            yield work(given[0])
+        else:
+            yield from (found for _, found in ahead(given, work))
+
+    def of_samples(self, samples: np.ndarray) -> Tensor:
+        """The units of samples `(S,)` at `rate`: `(T, M)` float32, or `(S,)` int64."""
+        sound = torch.from_numpy(self._levelled(self._trimmed(samples)))
+        if self.features == "samples":
+            return companded(sound, self.levels)
+        spectra = stft(sound[None], self.span, self.step, self.points)
+        logs = log_mel(spectra, filters(self.rate, self.points, self.bands, self.low, self.top, self.scale))
+        return (cepstra(logs, self.coefficients) if self.features == "mfcc" else logs)[0]
+
+    def _trimmed(self, samples: np.ndarray) -> np.ndarray:
+        if self.trim is None or not len(samples):
+            return samples
+        count = -(-len(samples) // self.step)
+        parts = np.pad(samples.astype(np.float64), (0, count * self.step - len(samples))).reshape(count, self.step)
+        power = (parts**2).mean(1)
+        loud = np.flatnonzero(power > power.max() * 10 ** (-self.trim / 10))
+        return samples[loud[0] * self.step : (loud[-1] + 1) * self.step] if len(loud) else samples
+
+    def _levelled(self, samples: np.ndarray) -> np.ndarray:
+        level = math.sqrt(float((samples.astype(np.float64) ** 2).mean())) if len(samples) else 0.0
+        return samples if self.loudness is None or not level else samples * np.float32(10 ** (self.loudness / 20) / level)
+
+    def _encoded(self, heard: Heard, values: Tensor) -> Encoded:
+        units = round(heard.cut / self.unit_seconds)
+        if self.features == "samples":
+            return Encoded(ids=values.numpy().astype(np.int32), cut=units)
+        array = values.numpy()
+        return Encoded(values=array[..., None] if self.plane else array, cut=units)
+
+    def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
+        """`values` float32, normalised, or `ids`; zeros behind."""
+        mask = torch.zeros(len(rows), *grid, dtype=torch.bool)
+        for row, real in zip(rows, mask, strict=True):
+            real[tuple(slice(side) for side in row.grid)] = True
+        if self.features == "samples":
+            ids = torch.zeros(len(rows), *grid, dtype=torch.int64)
+            for place, row in enumerate(rows):
+                ids[place, : row.length] = torch.from_numpy(cast(np.ndarray, row.ids)).long()
+            return Units(mask, ids=ids)
+        values = torch.zeros(len(rows), grid[0], self.channels)
+        mean, deviation = self._numbers()
+        for place, row in enumerate(rows):
+            array = torch.from_numpy(cast(np.ndarray, row.values)).reshape(-1, self.channels)
+            values[place, : len(array)] = (array - mean) / deviation
+        return Units(mask, values=values[..., None] if self.plane else values)
+
+    def _numbers(self) -> tuple[Tensor, Tensor]:
+        return torch.tensor(self.measured.mean), torch.tensor(self.measured.deviation)
+
+    def shown(self, raw: Any) -> Shown:
+        """Tenths of a second, each a part: there is nothing to read in a sound but when it was."""
+        (row,) = self.encode([raw])
+        cells = self.bands if self.plane else 1
+        part = (np.arange(row.length) // cells * (self.unit_seconds * cells) / _PART).astype(np.int64)
+        text, parts = "", list[tuple[int, int]]()
+        for number in range(int(part.max(initial=-1)) + 1):
+            told = f"{number * _PART:.1f}–{(number + 1) * _PART:.1f} s"
+            text += " " * bool(parts) + told
+            parts.append((len(text) - len(told), len(text)))
+        return Shown(text, parts, np.stack((part, part + 1), 1))
+
+    def stem(self, dim: int) -> nn.Module:
+        """A vector for each id; of frames a linear map; of the cells of a plane themselves where the network reads one channel."""
+        if self.features == "samples":
+            return IdStem(self.levels, dim, padding=None)
+        return ValueStem(self.spec.num_values, dim, as_they_are=self.plane)
+
+    # ----------------------------------------------------------------------------------------------------- varying
+
+    def varied(self, batch: Batch, chance: Generator) -> Batch:
+        """See `variation`. Raises MissingFile for a noise folder that holds no sounds."""
+        if not self.varies:
+            return batch
+        assert batch.units.values is not None
+        values, mask = batch.units.values, batch.units.mask
+        if self.plane:
+            values, mask = values[..., 0], mask.any(-1)
+        if self.variation.changes_powers:
+            mean, deviation = self._numbers()
+            logs, mask = self.variation.loud(values * deviation + mean, mask, self.middles(), self._noises(), chance)
+            values = ((logs - mean) / deviation).masked_fill(~mask[..., None], 0.0)
+        values = self.variation.hidden(values, mask, chance)
+        if self.plane:
+            values, mask = values[..., None], mask[..., None].repeat(1, 1, self.bands)
+        return replace(batch, units=replace(batch.units, values=values, mask=mask))
+
+    def middles(self) -> Tensor:
+        """`(M,)`: where each band is loudest, in hertz."""
+        ends = to_mel(torch.tensor([self.low, self.top], dtype=torch.float64), self.scale)
+        return from_mel(torch.linspace(float(ends[0]), float(ends[1]), self.bands + 2, dtype=torch.float64), self.scale)[
+            1:-1
+        ].float()
+
+    def _noises(self) -> Sequence[Tensor]:
+        folder = self.variation.noise_folder
+        if folder is None or not self.variation.noise:
+            return ()
+        plain = self.model_copy(update={"variation": Variation(), "trim": None, "longest": _NOISE_SECONDS})
+        return _noises_of(folder, json.dumps(plain.plain(), sort_keys=True))
+
+    @classmethod
+    def example(cls) -> tuple[Self, list[Any]]:
+        random = np.random.default_rng(0)
+        given = [Sound(data=as_wav(0.3 * random.standard_normal(size), 8_000)) for size in (900, 400, 1_300, 80)]
+        return cls(rate=8_000, bands=6).fit(given), given
+
+
+@lru_cache(maxsize=4)
+def _noises_of(folder: str, settings: str) -> Sequence[Tensor]:
+    """Log-mel `(N, M)` of all sounds in and below a folder, by the settings of a modality. Raises MissingFile where there are none."""
+    place = Path(folder)
+    paths = sorted(p for p in place.rglob("*") if p.suffix.lower() in sounds.ENDINGS) if place.is_dir() else []
+    if not paths:
+        raise MissingFile(file=folder)
+    modality = Speech.parse(json.loads(settings))
+    return [values for _, values in modality._heard([Sound(str(path)) for path in paths])]
