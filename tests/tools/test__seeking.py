@@ -69,7 +69,7 @@ def test_what_is_not_about_seeking_is_refused():
         sought(predictor, ["decode.beam=8"])
     with pytest.raises(UnknownKey):
         sought(predictor, ["decode.letters=[a]"])
-    with pytest.raises(BadSetting, match="decode.beams"):
+    with pytest.raises(BadSetting, match=r"decode\.beams"):
         sought(predictor, ["decode.beams=0"])
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from zhuji.core.contracts import Prediction
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
-from zhuji.core.refusals import Refused
+from zhuji.core.refusals import NotAnswerable, Refused
 from zhuji.data import sounds
 from zhuji.serving._openai import OpenAIRequest
 from zhuji.serving._subtitles import Cue, cues, srt, vtt
@@ -52,7 +52,10 @@ def router(service: Service) -> APIRouter:
         async with request.form(max_files=1, max_fields=20) as form:
             asked, sound = _asked(form), await _sound(form)
         served = _listener(service, asked)
-        answers = await service.answer(served.name, [sound])
+        try:
+            answers = await service.answer(served.name, [sound])
+        except NotAnswerable as error:
+            raise NotAnswerable(why=error.facts["why"], param="file") from None
         seconds = await service.encode(lambda: sounds.header(sound).seconds)
         return _told(answers.predictions[0], seconds, asked)
 
