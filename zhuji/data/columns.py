@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 from zhuji.core.errors import EmptyData, NoReadableRow
+from zhuji.core.log import in_language
 from zhuji.core.records import Medium
+from zhuji.data import names
 from zhuji.data.cells import cell_text, number
 from zhuji.data.sources import Source
 from zhuji.data.words import counted
@@ -82,3 +84,45 @@ def _size(value: Any) -> int:
     if isinstance(value, Medium):
         return len(value.data or b"")
     return len(value) if isinstance(value, str | bytes) else 0
+
+
+# ------------------------------------------------------------------------------------------------- by name and content
+
+Choice = tuple[str, str] | None
+"""(column, reason)."""
+
+
+class Search:
+    """What was found so far: columns by role, and why; what is `taken` has its role, or none."""
+
+    def __init__(self, columns: Sequence[Column], given: Mapping[str, tuple[str, ...]]) -> None:
+        self.columns = columns
+        self.given = given
+        self.found = dict(given)
+        self.reasons = dict.fromkeys(given, in_language("given", "指定"))
+        self.taken = {name for some in given.values() for name in some}
+
+    @property
+    def free(self) -> list[Column]:
+        return [column for column in self.columns if column.name not in self.taken]
+
+    def give(self, role: str, choice: tuple[str, str]) -> None:
+        self.found[role], self.reasons[role] = (choice[0],), choice[1]
+        self.taken.add(choice[0])
+
+
+def best_named(columns: Iterable[Column], hints: tuple[str, ...]) -> Column | None:
+    ranked = [(rank, i, column) for i, column in enumerate(columns) if (rank := names.rank(column.name, hints)) is not None]
+    return min(ranked, key=lambda r: r[:2])[2] if ranked else None
+
+
+def whole_name(columns: list[Column], hints: tuple[str, ...]) -> Column | None:
+    return best_named([c for c in columns if names.is_one(c.name, hints)], hints)
+
+
+def varied(column: Column) -> bool:
+    return len(column.distinct) > 0.1 * len(column.filled) or len(column.filled) < 20
+
+
+def as_named(column: Column) -> str:
+    return in_language(f"named '{column.name}', ", f"列名为「{column.name}」，")

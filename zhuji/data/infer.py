@@ -6,19 +6,18 @@ Names are hints; they count only where the content allows what they say. Where n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from zhuji.core.config import nearest
 from zhuji.core.errors import BadSetting, MissingColumn, NoRole
 from zhuji.core.log import in_language
-from zhuji.core.records import Medium
 from zhuji.data import names
 from zhuji.data.cells import is_flag, number, time_text
-from zhuji.data.columns import Column, look, told_as
-from zhuji.data.media import KINDS, OFFSET, SECONDS
+from zhuji.data.columns import Choice, Column, Search, as_named, best_named, look, told_as, varied, whole_name
+from zhuji.data.files import find_files, find_said, keep_sentences_together
+from zhuji.data.media import KINDS
 from zhuji.data.media import Kind as OfFiles
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source
@@ -56,10 +55,6 @@ class Roles:
         return self.image if kind.role == "image" else self.sound
 
 
-Choice = tuple[str, str] | None
-"""(column, reason)."""
-
-
 def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) -> Roles:
     """Roles of the columns; what `settings` names is taken as it is. Words with tags and pairs of texts are told by names and content.
     Without a label column the kind is `unlabelled`. `pairs`: it is known that there are pairs.
@@ -73,35 +68,23 @@ def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) 
     """
     given = _given(source.columns, settings)
     columns = look(source)
-    reasons = dict.fromkeys(given, in_language("given", "指定"))
-    taken = {name for names_ in given.values() for name in names_}
-    found = dict(given)
+    search = Search(columns, given)
     if not _INPUTS & given.keys():
-        for kind in KINDS:
-            if not _INPUTS & found.keys() and (choice := of_files(columns, source.parts[0].path.parent, kind)):
-                found[kind.role], reasons[kind.role] = (choice[0],), choice[1]
-                taken.add(choice[0])
-    media = {kind.role for kind in KINDS} & found.keys()
-    if "sound" in found:
-        taken |= {OFFSET, SECONDS} & set(source.columns)
+        find_files(search, source.parts[0].path.parent)
+    media = {kind.role for kind in KINDS} & search.found.keys()
     for both in () if media else (_tagged(columns, given), _paired(columns, given, pairs)):
         for role, name in ({} if both is None else both).items():
-            found[role] = (name,)
-            reasons.setdefault(role, _beside(role, name, both or {}))
-            taken.add(name)
-    if "sound" in found and not {"label", "target"} & given.keys() and (said := _transcript(columns, taken, pairs)):
-        found["target"], reasons["target"] = (said[0],), said[1]
-        taken.add(said[0])
+            search.give(role, (name, search.reasons.get(role) or _beside(role, name, both or {})))
+    if "sound" in media:
+        find_said(search, pairs)
     for role, find in _FINDERS.items():
-        if (role == "label" and "target" in found) or (role == "text" and media):
+        if (role == "label" and "target" in search.found) or (role == "text" and media):
             continue
-        free = [column for column in columns if column.name not in taken]
-        if role not in found and (choice := find(free)):
-            found[role], reasons[role] = (choice[0],), choice[1]
-            taken.add(choice[0])
-    if "sound" in found and "target" in found and "group" not in found:
-        found["group"] = found["target"]
-        reasons["group"] = in_language("no sentence stands in two splits", "同一句子不出现在两个划分中")
+        if role not in search.found and (choice := find(search.free)):
+            search.give(role, choice)
+    if "sound" in media:
+        keep_sentences_together(search)
+    found, reasons = search.found, search.reasons
     if len(inputs := [role for role in ("text", "image", "sound") if role in found]) > 1:
         one, other = inputs[0], inputs[1]
         rule = in_language(
@@ -116,13 +99,10 @@ def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) 
     if scheme is not None:
         kind, reasons["kind"] = "tag", in_language(f"a tag for each word, by {scheme}", f"每个词一个标签，格式为 {scheme}")
     elif "target" in found:
+        sounds = ("sounds and what is said in them", "声音及其文本")
         kind, reasons["kind"] = (
             "pair",
-            (
-                in_language("sounds and what is said in them", "声音及其文本")
-                if "sound" in found
-                else in_language("pairs of texts", "成对的文本")
-            ),
+            in_language(*sounds) if "sound" in found else in_language("pairs of texts", "成对的文本"),
         )
     one = {role: found[role][0] if role in found else None for role in _ONE}
     return Roles(
@@ -186,7 +166,7 @@ def _beside(role: str, name: str, both: dict[str, str]) -> str:
 def _chosen(columns: list[Column], asked: tuple[str, ...] | None, hints: tuple[str, ...]) -> Column | None:
     if asked is not None:
         return next((c for c in columns if (c.name,) == asked), None)
-    return _best_named(columns, hints)
+    return best_named(columns, hints)
 
 
 def _equally_long(words: Column, tags: Column) -> bool:
@@ -213,11 +193,11 @@ def _paired(columns: list[Column], given: dict[str, tuple[str, ...]], known: boo
     """Two columns of texts, a source and its target, as their names say, or two columns that are called by their languages."""
     if "label" in given or ("target" not in given and not known and "text" in given):
         return None
-    texts = [c for c in columns if c.share(lambda value: isinstance(value, str)) > 0.5 and not c.numeric and _varied(c)]
+    texts = [c for c in columns if c.share(lambda value: isinstance(value, str)) > 0.5 and not c.numeric and varied(c)]
     by_language = [c for c in texts if c.name.lower() in names.LANGUAGES]
     asked = {role: next((c for c in columns if (c.name,) == given.get(role)), None) for role in ("text", "target")}
-    source = asked["text"] or _whole_name(texts, names.SOURCE)
-    target = asked["target"] or _whole_name([c for c in texts if c is not source], names.TARGET)
+    source = asked["text"] or whole_name(texts, names.SOURCE)
+    target = asked["target"] or whole_name([c for c in texts if c is not source], names.TARGET)
     rest = [c for c in by_language if c is not source and c is not target]
     if source is None and target is None and len(by_language) != 2:
         return None
@@ -226,16 +206,7 @@ def _paired(columns: list[Column], given: dict[str, tuple[str, ...]], known: boo
     return None if source is None or target is None else {"text": source.name, "target": target.name}
 
 
-def _whole_name(columns: list[Column], hints: tuple[str, ...]) -> Column | None:
-    return _best_named([c for c in columns if names.is_one(c.name, hints)], hints)
-
-
 # ------------------------------------------------------------------------------------------------------ one finder a role
-
-
-def _best_named(columns: Iterable[Column], hints: tuple[str, ...]) -> Column | None:
-    ranked = [(rank, i, column) for i, column in enumerate(columns) if (rank := names.rank(column.name, hints)) is not None]
-    return min(ranked, key=lambda r: r[:2])[2] if ranked else None
 
 
 def _split(columns: list[Column]) -> Choice:
@@ -245,14 +216,14 @@ def _split(columns: list[Column]) -> Choice:
         if names.is_one(c.name, names.SPLIT) and c.share(lambda value: names.split_name(told_as(value))) > 0.5
     ]
     fit = [c for c in columns if c.filled and c.share(lambda value: names.split_name(told_as(value))) > 0.95]
-    column = _best_named(named or fit, names.SPLIT) or next((c for c in fit if len(c.distinct) > 1), None)
+    column = best_named(named or fit, names.SPLIT) or next((c for c in fit if len(c.distinct) > 1), None)
     return (column.name, in_language("values ", "取值为 ") + "/".join(sorted(column.distinct)[:6])) if column else None
 
 
 def _id(columns: list[Column]) -> Choice:
     fit = [c for c in columns if len(c.filled) > 1 and c.unique and c.length <= 200]
-    if column := _best_named(fit, names.ID):
-        return column.name, f"{_named(column)}{in_language('every value differs', '各值互不相同')}"
+    if column := best_named(fit, names.ID):
+        return column.name, f"{as_named(column)}{in_language('every value differs', '各值互不相同')}"
     for column in fit:
         numbers = [number(value) for value in column.values]
         if numbers[0] in (0, 1) and numbers == list(range(int(numbers[0]), int(numbers[0]) + len(numbers))):
@@ -265,43 +236,19 @@ _ISO_DATE = re.compile(r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}.*")
 
 def _time(columns: list[Column]) -> Choice:
     fit = [c for c in columns if c.filled and c.share(lambda value: time_text(told_as(value))) > 0.95]
-    if column := _best_named(fit, names.TIME):
-        return column.name, f"{_named(column)}{in_language('holds times such as ', '内容为时间，如 ')}{column.texts[0][:40]}"
+    if column := best_named(fit, names.TIME):
+        return column.name, f"{as_named(column)}{in_language('holds times such as ', '内容为时间，如 ')}{column.texts[0][:40]}"
     column = next((c for c in fit if all(map(_ISO_DATE.fullmatch, c.texts))), None)
     return (column.name, in_language("holds dates such as ", "内容为日期，如 ") + column.texts[0][:40]) if column else None
 
 
 def _group(columns: list[Column]) -> Choice:
     fit = [c for c in columns if 1 < len(c.distinct) < len(c.filled) and c.length <= 200]
-    column = _best_named([c for c in fit if names.is_one(c.name, names.GROUP)], names.GROUP)
+    column = best_named([c for c in fit if names.is_one(c.name, names.GROUP)], names.GROUP)
     if column is None:
         return None
     distinct = f"{len(column.distinct):,}"
-    return column.name, _named(column) + in_language(f"{distinct} distinct values", f"有 {distinct} 个不同的值")
-
-
-def of_files(columns: list[Column], folder: Path, kind: OfFiles) -> Choice:
-    """The column of pictures or sounds, of their bytes, or of names of their files as seen from `folder`."""
-    fit = [c for c in columns if c.filled and c.share(kind.is_one) > 0.5]
-    named = [c for c in fit if not isinstance(c.filled[0], str) or (folder / c.filled[0]).is_file()]
-    column = _best_named(named, kind.hints) or next(iter(named), None)
-    if column is None:
-        return None
-    files = isinstance(column.filled[0], str) or (isinstance(column.filled[0], Medium) and column.filled[0].data is None)
-    what = in_language(kind.reads, {"image": "图片", "sound": "声音"}[kind.role])
-    return column.name, in_language(f"files of {what}", f"{what}文件") if files else in_language(
-        f"bytes of {what}", f"{what}数据"
-    )
-
-
-def _transcript(columns: list[Column], taken: set[str], known: bool) -> Choice:
-    """What is said in sounds: a column of texts so named. Where a few return they are classes, unless it is known that sentences are asked for."""
-    free = [c for c in columns if c.name not in taken and c.share(lambda value: isinstance(value, str)) > 0.5 and not c.numeric]
-    column = _whole_name([c for c in free if known or _varied(c)], names.TRANSCRIPT)
-    if column is None:
-        return None
-    size = f"{column.length:.0f}"
-    return column.name, _named(column) + in_language(f"{size} characters on average", f"平均 {size} 个字符")
+    return column.name, as_named(column) + in_language(f"{distinct} distinct values", f"有 {distinct} 个不同的值")
 
 
 def _text(columns: list[Column]) -> Choice:
@@ -309,16 +256,12 @@ def _text(columns: list[Column]) -> Choice:
     if not fit:
         return None
     longest = max(fit, key=lambda c: c.length)
-    named = _best_named([c for c in fit if c.length >= 0.2 * longest.length and _varied(c)], names.TEXT)
+    named = best_named([c for c in fit if c.length >= 0.2 * longest.length and varied(c)], names.TEXT)
     if named:
         size = f"{named.length:.0f}"
-        return named.name, _named(named) + in_language(f"{size} characters on average", f"平均 {size} 个字符")
+        return named.name, as_named(named) + in_language(f"{size} characters on average", f"平均 {size} 个字符")
     size = f"{longest.length:.0f}"
     return longest.name, in_language(f"longest text on average: {size} characters", f"平均文本最长：{size} 个字符")
-
-
-def _varied(column: Column) -> bool:
-    return len(column.distinct) > 0.1 * len(column.filled) or len(column.filled) < 20
 
 
 def _label(columns: list[Column]) -> Choice:
@@ -326,8 +269,8 @@ def _label(columns: list[Column]) -> Choice:
     if column := next(filter(_boxed, fit), None):
         return column.name, in_language(f"'{column.name}', boxes of objects", f"「{column.name}」，物体的框")
     hinted = [c for c in fit if c.numeric or _classes(c) or (names.is_one(c.name, names.LABEL) and c.length <= 200)]
-    if column := _best_named(hinted, names.LABEL):
-        return column.name, _named(column) + _distinct(column)
+    if column := best_named(hinted, names.LABEL):
+        return column.name, as_named(column) + _distinct(column)
     few = [c for c in fit if len(c.distinct) > 1 and _classes(c)]
     if column := few[-1] if few else None:
         return column.name, in_language("few values that return: ", "少数几个反复出现的值：") + _distinct(column)
@@ -345,10 +288,6 @@ def _classes(column: Column) -> bool:
     """Few distinct values, each short, most of them seen again; of a handful of rows nothing more can be asked."""
     repeated = len(column.distinct) <= max(0.2 * len(column.filled), min(len(column.filled), 20))
     return column.length <= 60 and (repeated or column.share(lambda value: isinstance(value, list)) > 0.5)
-
-
-def _named(column: Column) -> str:
-    return in_language(f"named '{column.name}', ", f"列名为「{column.name}」，")
 
 
 def _distinct(column: Column) -> str:

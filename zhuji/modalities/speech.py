@@ -29,7 +29,7 @@ from zhuji.data import sounds
 from zhuji.data.ahead import ahead
 from zhuji.data.sounds import Heard, as_wav
 from zhuji.nn.sounds.companding import companded
-from zhuji.nn.sounds.mel import Scale, cepstra, filters, from_mel, log_mel, to_mel
+from zhuji.nn.sounds.mel import Scale, cepstra, corners_of, filters, log_mel
 from zhuji.nn.sounds.spectra import stft
 from zhuji.nn.sounds.variation import Variation
 from zhuji.nn.stems import IdStem, ValueStem
@@ -232,7 +232,7 @@ class Speech(Modality):
         if self.features == "samples":
             return companded(sound, self.levels)
         spectra = stft(sound[None], self.span, self.step, self.points)
-        logs = log_mel(spectra, filters(self.rate, self.points, self.bands, self.low, self.top, self.scale))
+        logs = log_mel(spectra, filters(self.rate, self.points, self.bands, (self.low, self.top), self.scale))
         return (cepstra(logs, self.coefficients) if self.features == "mfcc" else logs)[0]
 
     def _trimmed(self, samples: np.ndarray) -> np.ndarray:
@@ -314,10 +314,7 @@ class Speech(Modality):
 
     def middles(self) -> Tensor:
         """`(M,)`: where each band is loudest, in hertz."""
-        ends = to_mel(torch.tensor([self.low, self.top], dtype=torch.float64), self.scale)
-        return from_mel(torch.linspace(float(ends[0]), float(ends[1]), self.bands + 2, dtype=torch.float64), self.scale)[
-            1:-1
-        ].float()
+        return corners_of(self.bands, (self.low, self.top), self.scale)[1:-1].float()
 
     def _noises(self) -> Sequence[Tensor]:
         folder = self.variation.noise_folder

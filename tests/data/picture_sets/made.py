@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from zhuji.core.records import Box
-from zhuji.data.picture_sets.entries import PictureTable
+from zhuji.data.picture_sets.entries import MediaTable
 
 
 def picture(path: Path, size: tuple[int, int] = (20, 10), seed: int = 0) -> Path:
@@ -18,7 +18,7 @@ def picture(path: Path, size: tuple[int, int] = (20, 10), seed: int = 0) -> Path
     return path
 
 
-def told(table: PictureTable | None) -> list[tuple[str, object, object]]:
+def told(table: MediaTable | None) -> list[tuple[str, object, object]]:
     """(path below the folder, split, what is said) of every row; of one that cannot be read the problem."""
     assert table is not None
     rows = list(table.file_rows())

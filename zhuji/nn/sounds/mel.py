@@ -34,11 +34,16 @@ def from_mel(mel: Tensor, scale: Scale) -> Tensor:
     return torch.where(mel < edge, mel * _LINEAR, _BREAK * torch.exp(_STEP * (mel - edge).clamp_min(0)))
 
 
+def corners_of(bands: int, ends: tuple[float, float], scale: Scale) -> Tensor:
+    """`(M + 2,)` float64: hertz where triangles begin, are highest and end, each at the middle of its neighbours."""
+    low, high = to_mel(torch.tensor(ends, dtype=torch.float64), scale).tolist()
+    return from_mel(torch.linspace(low, high, bands + 2, dtype=torch.float64), scale)
+
+
 @lru_cache(maxsize=32)
-def filters(rate: int, fft: int, bands: int, low: float, high: float, scale: Scale) -> Tensor:
+def filters(rate: int, fft: int, bands: int, ends: tuple[float, float], scale: Scale) -> Tensor:
     """`(F, M)` float32: triangles whose corners are equally far apart in mel. Slaney's have equal areas, HTK's equal heights. Not to be changed."""
-    ends = to_mel(torch.tensor([low, high], dtype=torch.float64), scale)
-    corners = from_mel(torch.linspace(float(ends[0]), float(ends[1]), bands + 2, dtype=torch.float64), scale)
+    corners = corners_of(bands, ends, scale)
     hertz = torch.linspace(0, rate / 2, fft // 2 + 1, dtype=torch.float64)[:, None]
     rising = (hertz - corners[:-2]) / (corners[1:-1] - corners[:-2])
     falling = (corners[2:] - hertz) / (corners[2:] - corners[1:-1])
