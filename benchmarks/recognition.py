@@ -43,9 +43,9 @@ WRITE = Transcribe()
 """How transcripts are written: the recipe's defaults."""
 LANGUAGE = (
     "modality.tokenizer=characters", "modality.vocab_size=64", "modality.max_units=256", "modality.wrap=both", "backbone.width=96", "backbone.layers=2",
-    "backbone.heads=4", "backbone.hidden=192", "backbone.positions=rotary", "train.batch_units=2048", "train.threads=1",
+    "backbone.heads=4", "backbone.hidden=192", "backbone.positions=rotary", "train.batch_units=1024", "train.threads=1", "corpus.quality.min_words=1",
 )  # fmt: skip
-DIGITS = "zero one two three four five six seven eight nine".split()
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 Rows = list[dict[str, str]]
 
 

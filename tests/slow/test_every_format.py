@@ -15,8 +15,9 @@ from zhuji.model.parity import hop
 pytestmark = pytest.mark.slow
 TORCH, ONNX, INT8, VINO = "torch-export", "onnx", "onnx-int8", "openvino"
 KINDS = [name for name in MODELS if name != "writer"]
-OTHERWISE = {("wide", VINO): AnswersDiffer}
-"""Runs of units are hashed in whole numbers of 64 bits that wrap around, which OpenVINO computes otherwise: the gate tells."""
+OTHERWISE = {("wide", VINO): AnswersDiffer, ("speller", INT8): AnswersDiffer}
+"""Runs of units are hashed in whole numbers of 64 bits that wrap around, which OpenVINO computes otherwise; a text changes with any of its letters, between
+which one that was never taught hardly decides: the gate tells."""
 
 
 @pytest.mark.parametrize("format", [TORCH, ONNX, INT8, VINO])

@@ -150,7 +150,8 @@ def test_answers_are_judged_as_texts_are_learned():
 def test_the_reading_is_enough_for_a_stranger():
     task = Transcribe().fit(RECORDS)
     told = json.loads(json.dumps(task.reading()))
-    assert told["kind"] == "letters" and told["letters"] == ["", " ", "a", "b"]
+    assert told == {"kind": "letters", "letters": ["", " ", "a", "b"], "spaced": True}
+    assert task.model_copy(update={"beams": 8}).reading() == {"kind": "tensors"}
 
 
 def test_what_cannot_be_is_refused():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import nn
@@ -101,6 +102,10 @@ class _Body(nn.Module):
 
     def forward(self, features: Features) -> Features:
         states, mask = features.states, features.mask
+        if self.shorter and torch.compiler.is_exporting():
+            # Padding changes nothing, and an exported network need not ask whether a single unit is left.
+            more = 1 << len(self.shorter)
+            states, mask = F.pad(states, (0, 0, 0, more)), F.pad(mask, (0, more))
         for layer in self.shorter:
             states, mask = F.silu(layer(states, mask)), mask[:, ::2]
         states = self.dropout(self.enter(states))

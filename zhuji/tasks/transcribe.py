@@ -224,13 +224,15 @@ class Transcribe(Task):
         ]
 
     def reading(self) -> Mapping[str, Any]:
-        """The likeliest letter of each real frame, merged where it repeats; number 0 is none. `begins`: what a piece begins with that begins a word."""
-        return {"kind": "letters", "letters": ["", *self.letters], "pieces": bool(self.merges)}
+        """The likeliest letter of each real frame, merged where it repeats, number 0 being none; where a search is asked for, it is left to the reader."""
+        if self.beams > 1:
+            return super().reading()
+        return {"kind": "letters", "letters": ["", *self.letters], "spaced": self.alphabet.spaced}
 
     @classmethod
     def example(cls) -> Example:
         records = [Record(f"row-{i}", "", target=text) for i, text in enumerate(("a", "b", "A", "b", "a b", "b.", "", "a"))]
-        return Example(cls(dropout=0.0, beams=2, attention=0.3, heads=1).fit(records), records)
+        return Example(cls(dropout=0.0, attention=0.3, heads=1).fit(records), records)
 
 
 def _frames(outputs: Mapping[str, Tensor]) -> list[np.ndarray]:
