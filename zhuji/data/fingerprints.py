@@ -24,6 +24,8 @@ FEWEST = 8
 """Frames below which a fingerprint says too little."""
 DIGEST = 16
 _WINDOW, _HOP, _BANDS, _LOW, _HIGH = 1024, 128, 17, 300.0, 2_000.0
+_AT_ONCE = 256
+"""Frames that are transformed at a time: bounds memory."""
 _APART = 4
 """Frames between the two whose bits must agree: neighbours share most of their samples."""
 _MOST = 64
@@ -40,8 +42,12 @@ def fingerprint(samples: Array) -> bytes:
         return b""
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     edges = np.geomspace(_LOW, _HIGH, _BANDS + 1) * _WINDOW / RATE
-    power = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW).astype(np.float32))) ** 2
-    energy = np.add.reduceat(power[:, : int(edges[-1])], edges[:-1].astype(int), axis=1)
+    hann = np.hanning(_WINDOW).astype(np.float32)
+    parts: list[Array] = []
+    for start in range(0, count, _AT_ONCE):
+        power = np.abs(np.fft.rfft(frames[start : start + _AT_ONCE] * hann)[:, : int(edges[-1])]) ** 2
+        parts.append(np.add.reduceat(power, edges[:-1].astype(int), axis=1))
+    energy = np.concatenate(parts)
     slope = energy[:, :-1] - energy[:, 1:]
     bits = slope[1:] > slope[:-1]
     return np.packbits(bits, axis=1).tobytes()

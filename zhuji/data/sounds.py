@@ -45,6 +45,8 @@ FULL = 0.999
 """From this share of full scale a sample counts as clipped."""
 CLIPPED = 0.001
 """Share of clipped samples from which a person is told."""
+LOUDEST = 1 << 16
+"""Times full scale from which samples are no loudness: whole numbers of 16 bits, written as they are, lie below."""
 BROKEN = 0.01
 """Share of samples that are no numbers from which a sound is not used."""
 _BEGINNINGS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3")
@@ -149,7 +151,7 @@ def read_bytes(sound: Sound) -> bytes:
 
 def as_wav(values: np.ndarray, rate: int) -> bytes:
     """`values (S,)` or `(S, K)` in [-1, 1] as a WAV file of 16 bits; needs no extra."""
-    file, columns = io.BytesIO(), values.reshape(len(values), -1)
+    file, columns = io.BytesIO(), values[:, None] if values.ndim == 1 else values
     with wave.open(file, "wb") as out:
         out.setnchannels(columns.shape[1])
         out.setsampwidth(2)
@@ -199,7 +201,8 @@ class _Checks:
 
 def _blocks(sound: Sound, file: Any, of: Header, checks: _Checks) -> Iterator[np.ndarray]:
     """Mono float32 `(S,)`, one after the other; as many samples as the header says. Raises BadSound where there are fewer."""
-    file.seek(of.first)
+    if of.first:  # not every coding can be sought in
+        file.seek(of.first)
     step, left = max(1, BLOCK // of.channels), of.frames
     while left > 0:
         block = file.read(min(step, left), dtype="float32", always_2d=True)
@@ -210,6 +213,8 @@ def _blocks(sound: Sound, file: Any, of: Header, checks: _Checks) -> Iterator[np
     # How long an MP3 is its header estimates; a decoder's delay may be missing.
     if left > (of.rate // 10 if of.format == "MP3" else 0):
         raise bad(sound, "truncated sound")
+    if checks.loudest > LOUDEST:
+        raise bad(sound, "samples out of range", f"{checks.loudest:.3g}")
     if checks.broken > BROKEN * checks.count:
         raise bad(sound, "samples that are not numbers")
 

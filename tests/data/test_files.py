@@ -1,0 +1,109 @@
+"""What a folder or a manifest of sounds is taken for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.heard import spoken_folder, tone, written
+from zhuji.core.errors import BadSetting
+from zhuji.core.records import Sound
+from zhuji.data.infer import infer_roles
+from zhuji.data.ledger import Ledger
+from zhuji.data.prepare import prepare
+from zhuji.data.read import read_records
+from zhuji.data.settings import DataSettings
+from zhuji.data.sources import open_source
+
+
+def roles(path: Path, **options):
+    settings = DataSettings(path=str(path), **options)
+    return infer_roles(open_source(settings), settings, pairs=False)
+
+
+def sentences(folder: Path, count: int = 30) -> Path:
+    lines = ["file_name,transcript,duration"]
+    for number in range(count):
+        written(folder / f"{number}.wav", tone(300 + 30 * number, seed=number))
+        lines.append(f"{number}.wav,sentence of number {number // 2},0.3")
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_words_that_return_are_classes(tmp_path: Path) -> None:
+    found = roles(spoken_folder(tmp_path))
+    assert (found.sound, found.label, found.group, found.kind, found.text) == (
+        "file_name",
+        ("transcript",),
+        "speaker",
+        "classify",
+        (),
+    )
+
+
+def test_sentences_are_second_texts_and_none_is_in_two_splits(tmp_path: Path) -> None:
+    found = roles(sentences(tmp_path))
+    assert (found.sound, found.target, found.group, found.kind, found.label) == (
+        "file_name",
+        "transcript",
+        "transcript",
+        "pair",
+        (),
+    )
+    prepared = prepare(DataSettings(path=str(tmp_path), near=0.0), 0, task="transcribe")
+    places = {record.target: {r.split for r in prepared.records if r.target == record.target} for record in prepared.records}
+    assert len(places) == 15 and all(len(splits) == 1 for splits in places.values())
+
+
+def test_a_label_that_is_asked_for_is_one(tmp_path: Path) -> None:
+    found = roles(sentences(tmp_path), label=("transcript",))
+    assert (found.label, found.target) == (("transcript",), None)
+
+
+def test_a_row_has_one_input(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting):
+        roles(spoken_folder(tmp_path), sound="file_name", text=("transcript",))
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_folders_by_class(tmp_path: Path, split: bool) -> None:
+    for number in range(8):
+        part = ("train", "test")[number % 4 == 3] if split else ""
+        written(tmp_path / part / "ab"[number % 2] / f"{number}.wav", tone(300 + 50 * number))
+    (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8\xff")
+    records = list(read_records(DataSettings(path=str(tmp_path))))
+    assert {record.label for record in records} == {"a", "b"} and len(records) == 8
+    assert isinstance(records[0].input, Sound) and records[0].input.mark
+    assert {record.split for record in records} == ({"train", "test"} if split else {None})
+
+
+def test_a_manifest_as_nemo_writes_it(tmp_path: Path) -> None:
+    written(tmp_path / "long.wav", tone(300, 30.0))
+    rows = [{"audio_filepath": "long.wav", "offset": n * 1.5, "duration": 1.0, "text": f"sentence {n}"} for n in range(21)]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ledger = Ledger()
+    records = list(read_records(DataSettings(path=str(tmp_path / "train.jsonl")), ledger=ledger))
+    assert [(r.input.start, r.input.seconds, r.target) for r in records[:2]] == [
+        (0.0, 1.0, "sentence 0"),
+        (1.5, 1.0, "sentence 1"),
+    ]
+    assert len(records) == 20 and ledger.causes("dropped") == {"span outside of its file": 1}
+
+
+def test_seconds_of_rows_that_are_dropped_are_told(tmp_path: Path) -> None:
+    folder = spoken_folder(tmp_path)
+    lines = (folder / "metadata.csv").read_text().splitlines()
+    lines[1] = "clips/0.wav,,a"
+    (folder / "metadata.csv").write_text("\n".join([*lines, "clips/none.wav,low,a"]) + "\n")
+    ledger = Ledger()
+    records = list(read_records(DataSettings(path=str(folder)), ledger=ledger))
+    assert len(records) == 23 and ledger.read == 25 and ledger.causes("dropped") == {"no label": 1, "no such sound": 1}
+    assert ledger.seconds_dropped == pytest.approx(0.2) and Ledger.from_dict(ledger.as_dict()) == ledger
+
+
+def test_sounds_of_a_table_with_their_bytes(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    clips = [{"bytes": written(tmp_path / f"{n}.wav", tone(300 + n)).read_bytes(), "path": f"{n}.wav"} for n in range(6)]
+    pq.write_table(pa.table({"audio": clips, "label": ["a", "b"] * 3}), tmp_path / "rows.parquet")
+    records = list(read_records(DataSettings(path=str(tmp_path / "rows.parquet"))))
+    assert len(records) == 6 and all(isinstance(record.input, Sound) and record.input.data for record in records)

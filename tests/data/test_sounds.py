@@ -1,0 +1,158 @@
+import os
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.heard import RATE, coded, tone, written
+from zhuji.core.records import Sound
+from zhuji.core.unreadable import BadSound, HugeSound, SoundError
+from zhuji.data import sounds
+from zhuji.data.sounds import as_wav, header, heard, is_sound, portable, read_bytes, samples
+
+soundfile = pytest.importorskip("soundfile")
+
+
+def refused(sound: Sound, what=heard) -> str:
+    with pytest.raises(SoundError) as caught:
+        what(sound)
+    return caught.value.cause
+
+
+@pytest.mark.parametrize(
+    ("how", "gap"),
+    [
+        ({"format": "WAV", "subtype": "PCM_16"}, 1e-4), ({"format": "WAV", "subtype": "PCM_U8"}, 1e-2), ({"format": "WAV", "subtype": "PCM_24"}, 1e-6),
+        ({"format": "WAV", "subtype": "FLOAT"}, 1e-7), ({"format": "WAV", "subtype": "ULAW"}, 2e-2), ({"format": "FLAC"}, 1e-4),
+        ({"format": "RF64", "subtype": "PCM_16"}, 1e-4), ({"format": "OGG", "subtype": "VORBIS"}, 0.1), ({"format": "MP3"}, 0.1),
+    ],
+)  # fmt: skip
+def test_every_format_gives_the_samples(how: dict[str, str], gap: float) -> None:
+    wanted = tone(440, 0.5)
+    data = coded(wanted, **how)
+    found = samples(Sound(data=data), RATE)
+    assert is_sound(data) and header(Sound(data=data)).rate == RATE
+    assert found.samples.dtype == np.float32 and len(found.samples) == len(wanted) and found.cut == 0 and found.changes == ()
+    assert np.abs(found.samples - wanted).max() < gap
+
+
+@pytest.mark.parametrize("rate", [4_000, 11_025, 16_000, 96_000])
+def test_any_rate_is_resampled_as_soxr_does_at_once(rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    import soxr
+
+    wanted = tone(700, 0.4)
+    monkeypatch.setattr(sounds, "BLOCK", 1_000)
+    found = samples(Sound(data=coded(wanted, format="WAV", subtype="FLOAT")), rate).samples
+    np.testing.assert_allclose(found, soxr.resample(wanted, RATE, rate), atol=1e-6)
+
+
+def test_channels_become_one() -> None:
+    left, right = tone(300), tone(1_200, seed=1)
+    found = samples(Sound(data=coded(np.stack((left, right), 1), format="WAV", subtype="FLOAT")), RATE)
+    np.testing.assert_allclose(found.samples, (left + right) / 2, atol=1e-6)
+    assert found.changes == ("channels mixed into one",)
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = Sound(data=as_wav(tone(300, 1.0), RATE))
+    whole, marked = samples(sound, 16_000).samples, heard(sound)[0]
+    monkeypatch.setattr(sounds, "BLOCK", 333)
+    assert np.array_equal(samples(sound, 16_000).samples, whole) and heard(sound)[0].mark == marked.mark
+
+
+def test_only_the_beginning_of_a_long_sound_is_decoded() -> None:
+    found = samples(Sound(data=as_wav(tone(300, 3.0), RATE)), 16_000, longest=1.25)
+    assert len(found.samples) == 20_000 and found.seconds == 3.0 and found.cut == 1.75
+
+
+def test_a_piece_of_a_file(tmp_path: Path) -> None:
+    wanted = tone(300, 2.0)
+    path = str(written(tmp_path / "a.wav", wanted))
+    found = samples(Sound(path, start=0.5, seconds=0.25), RATE).samples
+    np.testing.assert_allclose(found, wanted[4_000:6_000], atol=1e-4)
+    assert len(samples(Sound(path, start=1.5), RATE).samples) == 4_000
+    for start, seconds in ((2.0, None), (-1.0, None), (1.0, 1.5), (0.0, 0.0), (float("nan"), 1.0), (0.0, float("inf"))):
+        assert refused(Sound(path, start=start, seconds=seconds)) == "span outside of its file"
+
+
+def test_what_is_no_number_is_made_silent_and_told_or_refused() -> None:
+    some, many = tone(300, 1.0), tone(300, 1.0)
+    some[100], some[200] = np.nan, np.inf
+    many[:1_000] = np.nan
+    found = samples(Sound(data=coded(some, format="WAV", subtype="FLOAT")), RATE)
+    assert found.changes == ("samples that are no numbers made silent",) and found.samples[100] == found.samples[200] == 0
+    assert refused(Sound(data=coded(many, format="WAV", subtype="FLOAT"))) == "samples that are not numbers"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.zeros(1_000), ("silent",)), (np.clip(5 * tone(300), -1, 1), ("clipped",)),
+        (5 * tone(300), ("clipped", "louder than full scale")), (tone(300), ()),
+    ],
+)  # fmt: skip
+def test_what_a_person_should_know_is_told(values: np.ndarray, told: tuple[str, ...]) -> None:
+    assert heard(Sound(data=coded(values, format="WAV", subtype="FLOAT")))[1] == told
+
+
+def test_equal_samples_have_equal_marks_whatever_the_format(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.wav", tone(300))
+    one, other = heard(Sound(str(path)))[0], heard(Sound(data=coded(soundfile.read(path)[0], format="FLAC")))[0]
+    assert one.mark == other.mark != heard(Sound(data=as_wav(tone(301), RATE)))[0].mark
+    assert one.length == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (b"", "empty sound file"), (b"this is no sound" * 9, "not a sound"), (as_wav(np.zeros(0), RATE), "no samples"),
+        (as_wav(tone(300), RATE)[:-100], "truncated sound"), (as_wav(tone(300), RATE)[:44], "truncated sound"),
+        (as_wav(tone(300), RATE)[:20], "damaged sound"), (coded(tone(300), format="AIFF"), "not a sound"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_heard_says_why(data: bytes, cause: str) -> None:
+    assert refused(Sound(data=data)) == cause
+
+
+def test_sizes_are_bounded_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sound = Sound(data=as_wav(tone(300), RATE))
+    monkeypatch.setattr(sounds, "_blocks", lambda *_: pytest.fail("decoded"))
+    for name, value, cause in (("MOST_SECONDS", 0.1, "sound too long"), ("MOST_CHANNELS", 0, "too many channels")):
+        with monkeypatch.context() as patch:
+            patch.setattr(sounds, name, value)
+            with pytest.raises(HugeSound) as caught:
+                heard(sound)
+            assert caught.value.cause == cause
+    monkeypatch.setattr(sounds, "MOST_BYTES", 100)
+    assert refused(Sound(str(written(tmp_path / "a.wav", tone(300))))) == "sound file too large"
+    monkeypatch.setattr(sounds, "RATES", (16_000, 48_000))
+    assert refused(sound) == "sample rate out of range"
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert refused(Sound(str(tmp_path / "pipe.wav"))) == "not a regular file"
+    assert refused(Sound(str(tmp_path / "none.wav"))) == refused(Sound("a\0.wav")) == "no such sound"
+    assert refused(Sound(str(tmp_path))) == "not a regular file"
+
+
+def test_a_sound_travels_as_it_is_or_as_its_beginning(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.wav", tone(300, 2.0))
+    assert portable(Sound(str(path)), 100_000, 10.0).data == path.read_bytes() == read_bytes(Sound(str(path)))
+    short = portable(Sound(str(path)), 100_000, 0.5)
+    assert header(short).seconds == 0.5 and header(short).format == "FLAC"
+    assert len(read_bytes(portable(Sound(str(path)), 5_000, 10.0))) < 5_100
+    piece = portable(Sound(str(path), start=1.0, seconds=0.5), 100_000, 10.0)
+    np.testing.assert_allclose(samples(piece, RATE).samples, tone(300, 2.0)[8_000:12_000], atol=2e-4)
+
+
+def test_a_wav_without_any_extra(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(as_wav(np.stack((tone(300), tone(500)), 1), RATE))
+    with wave.open(str(tmp_path / "a.wav")) as file:
+        assert (file.getnchannels(), file.getframerate(), file.getsampwidth(), file.getnframes()) == (2, RATE, 2, 2_400)
+
+
+def test_the_error_tells_the_file_in_both_languages() -> None:
+    error = sounds.bad(Sound("a.wav"), "damaged sound", "lost sync")
+    assert isinstance(error, BadSound) and error.file == "a.wav" and "lost sync" in error.message("en") and error.message("zh")

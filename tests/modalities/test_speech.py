@@ -1,0 +1,186 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.heard import RATE, tone, written
+from zhuji.core.errors import BadSetting, MissingFile
+from zhuji.core.records import Sound
+from zhuji.core.units import Batch
+from zhuji.core.unreadable import SoundError
+from zhuji.data.sounds import as_wav
+from zhuji.modalities.speech import Speech
+from zhuji.nn.sounds.companding import expanded
+
+pytest.importorskip("soundfile")
+SMALL = {"rate": RATE, "bands": 12}
+
+
+def sounds(*seconds: float) -> list[Sound]:
+    return [Sound(data=as_wav(tone(300 + 100 * n, length, seed=n), RATE)) for n, length in enumerate(seconds)]
+
+
+def whole(speech: Speech, given: list[Sound]):
+    rows = speech.encode(given)
+    return speech.collate(rows, tuple(max(row.grid[axis] for row in rows) for axis in range(len(rows[0].grid))))
+
+
+def test_frames_stand_a_hop_apart_and_are_librosas() -> None:
+    librosa = pytest.importorskip("librosa")
+    speech = Speech(rate=16_000, bands=40)
+    said = tone(440, 0.5, 16_000)
+    (row,) = speech.encode([Sound(data=as_wav(said, 16_000))])
+    heard = np.rint(said * 32_767) / 32_768
+    mel = librosa.feature.melspectrogram(
+        y=heard.astype(np.float32), sr=16_000, n_fft=512, hop_length=160, win_length=400, n_mels=40
+    )
+    assert row.grid == (51,) and row.cut == 0
+    np.testing.assert_allclose(row.values, np.log(np.maximum(mel, 1e-10)).T, atol=1e-4)
+
+
+def test_cepstra_are_librosas() -> None:
+    librosa = pytest.importorskip("librosa")
+    said = tone(440, 0.5, 16_000)
+    (row,) = Speech(rate=16_000, bands=40, features="mfcc").encode([Sound(data=as_wav(said, 16_000))])
+    heard = (np.rint(said * 32_767) / 32_768).astype(np.float32)
+    mel = librosa.feature.melspectrogram(y=heard, sr=16_000, n_fft=512, hop_length=160, win_length=400, n_mels=40)
+    theirs = librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None), n_mfcc=13).T
+    np.testing.assert_allclose(row.values, theirs, atol=2e-3)
+
+
+def test_what_was_measured_makes_training_frames_standard() -> None:
+    given = sounds(0.5, 0.3, 0.4)
+    speech = Speech(**SMALL).fit(given)
+    units = whole(speech, given)
+    assert units.values is not None and units.values.shape == (3, 51, 12) and units.mask.sum(1).tolist() == [51, 31, 41]
+    real = units.values[units.mask]
+    torch.testing.assert_close(real.mean(0), torch.zeros(12), atol=1e-4, rtol=0)
+    torch.testing.assert_close(real.std(0, correction=0), torch.ones(12), atol=1e-4, rtol=0)
+    assert not units.values[~units.mask].any()
+
+
+def test_a_row_in_a_padded_batch_is_what_it_is_alone() -> None:
+    given = sounds(0.5, 0.21)
+    for options in ({}, {"plane": True}, {"features": "mfcc", "coefficients": 5}, {"features": "samples"}):
+        speech = Speech(**SMALL, **options).fit(given)
+        both, alone = whole(speech, given), whole(speech, given[1:])
+        name = "ids" if options.get("features") == "samples" else "values"
+        frames = alone.grid[0]
+        assert getattr(both, name)[1, :frames].equal(getattr(alone, name)[0]) and both.mask[1, :frames].all()
+        assert not both.mask[1, frames:].any()
+
+
+def test_a_plane_holds_the_same_numbers() -> None:
+    given = sounds(0.4, 0.2)
+    line, plane = (Speech(**SMALL, plane=one).fit(given) for one in (False, True))
+    assert plane.spec.grid_ndim == 2 and plane.spec.num_values == 1 and plane.light and not line.light
+    flat, laid = whole(line, given), whole(plane, given)
+    assert (
+        laid.values is not None
+        and laid.values[..., 0].equal(flat.values)
+        and laid.mask.equal(flat.mask[..., None].expand(-1, -1, 12))
+    )
+
+
+def test_samples_are_ids_by_the_mu_law() -> None:
+    (sound,) = sounds(0.2)
+    speech = Speech(rate=RATE, features="samples")
+    (row,) = speech.encode([sound])
+    assert speech.fitted and speech.spec.num_ids == 256 and row.ids is not None and row.length == 1_600
+    assert np.abs(expanded(torch.from_numpy(row.ids)).numpy() - tone(300, 0.2)).max() < 0.02
+
+
+def test_what_is_too_long_is_cut_and_told_in_units_and_seconds() -> None:
+    for options, units in (({}, 50), ({"plane": True}, 600), ({"features": "samples"}, 4_000)):
+        speech = Speech(**SMALL, longest=0.5, **options)
+        (row,) = speech.encode(sounds(1.0))
+        assert row.cut == units and row.cut * speech.unit_seconds == pytest.approx(0.5)
+
+
+def test_any_rate_and_channels_become_the_one_asked_for() -> None:
+    said = tone(440, 0.5, 48_000)
+    wide = Sound(data=as_wav(np.stack([said] * 6, 1), 48_000))
+    (row,), (other,) = (Speech(**SMALL).encode([sound]) for sound in (wide, Sound(data=as_wav(tone(440, 0.5), RATE))))
+    assert row.grid == other.grid and row.values is not None and other.values is not None
+    assert row.values[25].argmax() == other.values[25].argmax()
+
+
+def test_silence_at_both_ends_is_trimmed() -> None:
+    quiet = np.zeros(2_000, np.float32)
+    sound = Sound(data=as_wav(np.concatenate((quiet, tone(400, 0.25), quiet)), RATE))
+    (row,), (left,) = Speech(**SMALL, trim=30).encode([sound]), Speech(**SMALL).encode([sound])
+    assert row.grid == (26,) and left.grid == (76,) and row.cut == 0
+    (silent,) = Speech(**SMALL, trim=30, loudness=-20).encode([Sound(data=as_wav(quiet, RATE))])
+    assert silent.grid == (26,) and np.isfinite(silent.values).all()
+
+
+def test_loudness_is_brought_to_one_level() -> None:
+    said = tone(400)
+    rows = Speech(**SMALL, loudness=-20).encode([Sound(data=as_wav(share * said, RATE)) for share in (1.0, 0.1)])
+    # 16 bits leave a tenth of the loudness about 10 bits.
+    np.testing.assert_allclose(rows[0].values[5:25], rows[1].values[5:25], atol=0.35)
+    assert abs(float(rows[0].values.max() - rows[1].values.max())) < 0.01
+
+
+def test_an_explanation_points_at_tenths_of_a_second() -> None:
+    for plane in (False, True):
+        shown = Speech(**SMALL, plane=plane).shown(sounds(0.25)[0])
+        assert [shown.text[a:b] for a, b in shown.parts] == ["0.0–0.1 s", "0.1–0.2 s", "0.2–0.3 s"]
+        assert shown.units[0].tolist() == [0, 1] and shown.units[-1].tolist() == [2, 3]
+        assert len(shown.units) == 26 * (12 if plane else 1)
+
+
+def test_variation_is_off_until_asked_for_and_decided_by_the_seed() -> None:
+    given = sounds(0.4, 0.3, 0.5)
+    for plane in (False, True):
+        still = Speech(**SMALL, plane=plane).fit(given)
+        batch = Batch(whole(still, given))
+        assert not still.varies and still.varied(batch, torch.Generator()) is batch
+        speech = Speech(**SMALL, plane=plane, variation={"speed": (0.9, 1.1), "noise": 1.0, "gain": 6, "time_masks": 1}).fit(
+            given
+        )
+        one, other, third = (speech.varied(batch, torch.Generator().manual_seed(seed)).units for seed in (1, 1, 2))
+        assert one.values is not None and one.values.equal(other.values) and one.values.isfinite().all()
+        assert one.mask.shape == one.values.shape[:-1] and not one.values[~one.mask].any()
+        assert third.values is not None and not (third.values.shape == one.values.shape and third.values.equal(one.values))
+
+
+def test_noise_comes_out_of_a_folder(tmp_path: Path) -> None:
+    given = sounds(0.4, 0.3)
+    asked = {"noise": 1.0, "noise_folder": str(tmp_path / "noise"), "snr": (-30, -30)}
+    speech = Speech(**SMALL, variation=asked).fit(given)
+    batch = Batch(whole(speech, given))
+    with pytest.raises(MissingFile):
+        speech.varied(batch, torch.Generator())
+    written(tmp_path / "noise" / "a" / "hum.wav", tone(3_000, 1.0))
+    found = speech.varied(batch, torch.Generator().manual_seed(0)).units.values
+    assert found is not None and (found[0, :20].argmax(-1) >= 10).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"features": "mfcc", "variation": {"gain": 3}}, {"features": "samples", "variation": {"time_masks": 1}}, {"features": "mfcc", "plane": True},
+        {"low": 5_000}, {"high": 9_000}, {"hop": 1e-5}, {"features": "mfcc", "coefficients": 99}, {"rate": 10}, {"longest": 0},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(BadSetting):
+        Speech.parse({"rate": RATE, "bands": 20, **wrong})
+
+
+def test_hostile_files_are_refused() -> None:
+    speech = Speech(**SMALL)
+    for content in (b'{"mean": [0], "deviation": [1], "sounds": 1}', b'{"mean": [], "deviation": [], "sounds": 1}'):
+        with pytest.raises(ValueError):
+            speech.with_files({"sounds.json": content})
+    learned = '{{"mean": {0}, "deviation": {1}, "sounds": 1}}'
+    with pytest.raises(ValueError):
+        speech.with_files({"sounds.json": learned.format([0] * 12, [0] * 12).encode()})
+    assert speech.with_files({"sounds.json": learned.format([0] * 12, [1] * 12).encode()}).fitted
+
+
+def test_what_is_no_sound_is_told() -> None:
+    with pytest.raises(SoundError):
+        Speech(**SMALL).encode([Sound(data=b"no sound at all")])
