@@ -100,9 +100,10 @@ def test_recognition_is_whole() -> None:
     task = build(Task, run.task).fit([Record("0", "", target="abcdefghijklmnopqrstuvwxyz'")])
     with torch.device("meta"):
         model = assemble(build(Modality, run.modality), build(Backbone, run.backbone), task)
-    assert 1_000_000 < model.parameter_count < 3_000_000 and f"{model.parameter_count / 1e6:.1f} M parameters" in recipes.read(
-        "recognise"
-    ).facts["cost"]
+    assert (
+        1_000_000 < model.parameter_count < 3_000_000
+        and f"{model.parameter_count / 1e6:.1f} M parameters" in recipes.read("recognise").facts["cost"]
+    )
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -48,7 +48,7 @@ class Alphabet:
     @classmethod
     def of_characters(cls, texts: Iterable[str]) -> Alphabet:
         """Every character, in the order of their code points."""
-        return cls(tuple(sorted(set().union(*texts))))
+        return cls(tuple(sorted({sign for text in texts for sign in text})))
 
     @classmethod
     def of_pieces(cls, texts: Sequence[str], size: int) -> Alphabet:
@@ -57,14 +57,14 @@ class Alphabet:
 
         tokenizer: Any = _cutting(Tokenizer(models.BPE()))
         trainer = trainers.BpeTrainer(
-            vocab_size=size, show_progress=False, initial_alphabet=sorted({*BEGINS}.union(*texts) - {" "})
+            vocab_size=size, show_progress=False, initial_alphabet=sorted({BEGINS, *"".join(texts)} - {" "})
         )
         # The library counts words in a hash table; the same words in one order give the same pieces.
         tokenizer.train_from_iterator([" ".join(sorted(_words(texts)))], trainer)
         plain = json.loads(tokenizer.to_str())["model"]
-        pieces = sorted(plain["vocab"], key=lambda piece: plain["vocab"][piece])
-        merges = [pair if isinstance(pair, list) else pair.split(" ") for pair in plain["merges"]]
-        return cls(tuple(pieces), tuple((first, second) for first, second in merges))
+        pieces: dict[str, int] = plain["vocab"]
+        merges: list[list[str]] = plain["merges"]
+        return cls(tuple(sorted(pieces, key=pieces.__getitem__)), tuple((first, second) for first, second in merges))
 
     @property
     def spaced(self) -> bool:
