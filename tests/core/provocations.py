@@ -214,6 +214,27 @@ def _(folder: Path, patch: Patch) -> object:
     return pictures.pixels(Picture(str(folder / "wide.png")))
 
 
+@provokes("BadSound")
+def _(folder: Path, patch: Patch) -> object:
+    from zhuji.core.records import Sound
+    from zhuji.data.sounds import heard
+
+    (folder / "notes.wav").write_text("this is no sound")
+    return heard(Sound(str(folder / "notes.wav")))
+
+
+@provokes("HugeSound")
+def _(folder: Path, patch: Patch) -> object:
+    import numpy as np
+
+    from zhuji.core.records import Sound
+    from zhuji.data import sounds
+
+    (folder / "long.wav").write_bytes(sounds.as_wav(np.zeros(9_000), 8_000))
+    patch.setattr(sounds, "MOST_SECONDS", 1)
+    return sounds.heard(Sound(str(folder / "long.wav")))
+
+
 @provokes("NoScratch")
 def _(folder: Path, patch: Patch) -> object:
     from zhuji.core.records import Picture

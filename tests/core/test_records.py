@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from zhuji.core.records import SPLITS, Box, Picture, Record, boxed, class_names, named
+from zhuji.core.records import SPLITS, Box, Picture, Record, Sound, boxed, class_names, named
 
 
 def test_a_record_cannot_be_changed_in_place() -> None:
@@ -48,3 +48,14 @@ def test_a_picture_is_told_by_its_file_and_never_by_its_bytes() -> None:
     assert str(Picture("a.png", b"x" * 1000)) == "a.png" and str(Picture(data=b"x")) == "a picture"
     assert "xxx" not in repr(Picture("a.png", b"x" * 1000, b"x" * 1000))
     assert Picture("a.png", mark=b"1") == Picture("a.png", mark=b"2")
+
+
+def test_a_sound_is_a_file_or_a_piece_of_one() -> None:
+    assert (
+        str(Sound("a.wav")) == "a.wav"
+        and str(Sound("a.wav", start=1.5, seconds=2)) == "a.wav@1.5"
+        and str(Sound(data=b"x")) == "a sound"
+    )
+    assert Sound("a.wav") != Sound("a.wav", seconds=1) and Sound("a.wav", length=1.0, mark=b"1") == Sound("a.wav")
+    assert Sound.of("a.wav") == Sound("a.wav") and Sound.of(b"1") == Sound(data=b"1") and Sound.of(Sound("b")) == Sound("b")
+    assert Sound("a.wav") != Picture("a.wav")

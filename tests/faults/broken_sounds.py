@@ -179,6 +179,6 @@ def _bytes() -> Iterator[tuple[str, bytes]]:
 
 def _specials(folder: Path) -> Iterator[Path]:
     os.mkfifo(folder / "pipe.wav")
-    os.symlink("nowhere-at-all.wav", folder / "nowhere.wav")
-    os.symlink("circle.wav", folder / "circle.wav")
+    (folder / "nowhere.wav").symlink_to("nowhere-at-all.wav")
+    (folder / "circle.wav").symlink_to("circle.wav")
     yield from (folder / name for name in ("pipe.wav", "nowhere.wav", "circle.wav"))

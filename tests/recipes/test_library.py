@@ -13,6 +13,7 @@ from zhuji.core.errors import BadSetting, MissingFile, UnknownName
 from zhuji.core.lookup import build
 from zhuji.core.records import Box, Picture, Record
 from zhuji.modalities.image import Image
+from zhuji.modalities.speech import Speech
 from zhuji.model.assembly import assemble
 from zhuji.recipes.library import FACTS
 from zhuji.training import pretraining
@@ -27,7 +28,8 @@ OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
-CLASSIFIERS = [name for name in LABELLED if name not in PICTURES + DRAWING]
+SOUNDS = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "speech"]
+CLASSIFIERS = [name for name in LABELLED if name not in PICTURES + DRAWING + SOUNDS]
 FOUNDATIONS = [name for name in recipes.names() if _verb(name) == "zhuji pretrain CORPUS"]
 
 
@@ -135,6 +137,15 @@ def test_every_recipe_over_pictures_is_whole(name: str, millions: float) -> None
     # A batch is as many pictures as the optimiser's rate is meant for.
     units = modality.size[0] * modality.size[1] // modality.patch**2
     assert run.train.batch_units % units == 0 and 64 <= run.train.batch_units // units <= 128
+
+
+def test_spoken_words_are_whole() -> None:
+    run = compose(recipes.layer("spoken"), {"data": {"path": "x"}})
+    modality = build(Modality, run.modality)
+    assert isinstance(modality, Speech) and modality.varies
+    task = build(Task, {**run.task, "name": "classify"}).fit([Record(str(n), "", str(n)) for n in range(10)])
+    model = assemble(modality.fit(Speech.example()[1]), build(Backbone, run.backbone), task)
+    assert f"{model.parameter_count / 1e6:.2f} M parameters" in recipes.read("spoken").facts["cost"]
 
 
 def test_pictures_are_no_corpus(tmp_path: Path) -> None:

@@ -265,11 +265,11 @@ class Speech(Modality):
             for place, row in enumerate(rows):
                 ids[place, : row.length] = torch.from_numpy(cast(np.ndarray, row.ids)).long()
             return Units(mask, ids=ids)
-        values = torch.zeros(len(rows), grid[0], self.channels)
+        values = torch.zeros(len(rows), grid[0], grid[1] if self.plane else self.channels)
         mean, deviation = self._numbers()
         for place, row in enumerate(rows):
             array = torch.from_numpy(cast(np.ndarray, row.values)).reshape(-1, self.channels)
-            values[place, : len(array)] = (array - mean) / deviation
+            values[place, : len(array), : self.channels] = (array - mean) / deviation
         return Units(mask, values=values[..., None] if self.plane else values)
 
     def _numbers(self) -> tuple[Tensor, Tensor]:
