@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from tests.contracts import doubles
 from zhuji.backbones.conformer import Conformer
 from zhuji.backbones.transformer import Transformer
-from zhuji.core.contracts import Prediction
+from zhuji.core.answers import Prediction, Timed
 from zhuji.core.errors import BadSetting, ImpossiblePair
-from zhuji.core.records import Record
+from zhuji.core.records import Record, Sound
+from zhuji.data.sounds import as_wav
+from zhuji.modalities.speech import Speech
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble, collate
 from zhuji.tasks.transcribe import Transcribe
@@ -165,3 +167,15 @@ def test_an_answer_is_that_of_its_real_frames():
     task, outputs = Transcribe().fit(RECORDS), heard([2, 3, 3])
     outputs["real"][0, 1:] = False
     assert task.decode(outputs)[0].answer == "a"
+
+
+def test_times_become_seconds_where_units_are_pieces_of_time():
+    speech, sounds = Speech.example()
+    [encoded] = speech.encode([Sound(data=as_wav(np.zeros(16_000), 8_000))])
+    told = Prediction("a b", times=(Timed("a", 0.25, 0.5), Timed("b", 0.5, 1.0)))
+    begun = [(one.word, one.begin, one.end) for one in speech.unplaced(told, encoded).times]
+    assert begun == [
+        ("a", pytest.approx(0.5, abs=0.02), pytest.approx(1.0, abs=0.02)),
+        ("b", pytest.approx(1.0, abs=0.02), pytest.approx(2.0, abs=0.02)),
+    ]
+    assert TEXT.unplaced(told, TEXT.encode(["one two"])[0]) is told and len(sounds) > 1
