@@ -32,6 +32,8 @@ def test_numbers() -> None:
     assert terminal.interval_text({"value": 0.5, "low": 0.25, "high": None}) == "0.500 [0.250, –]"
     ledger = {"read": 1000, "used": 900, "cut": 90, "dropped": 10, "causes": {"dropped": {"empty text": 10}}}
     assert terminal.ledger_text(ledger) == "read 1,000 = used 900 + cut 90 + dropped 10 (empty text 10)"
+    heard = {**ledger, "seconds": 1_234.56, "seconds_cut": 7.0, "seconds_dropped": 0.5}
+    assert terminal.ledger_text(heard).endswith("(empty text 10) · seconds: used 1,234.6 + cut 7.0 + dropped 0.5")
 
 
 def test_texts_hang_in_one_column_whatever_the_script(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from zhuji.core.records import Record
 from zhuji.data.settings import CleanSettings
 from zhuji.model import predictor as room
 from zhuji.model.assembly import assemble
-from zhuji.model.predictor import LARGEST_WINDOW, SPREAD, Predictor, cut, cut_freely, padded, windows
+from zhuji.model.predictor import ALIKE, LARGEST_WINDOW, SPREAD, Predictor, cut, cut_freely, padded, windows
 from zhuji.tasks.classify import Classify
 from zhuji.tasks.regress import Regress
 from zhuji.tasks.tag import Tag
@@ -128,7 +128,7 @@ def test_rows_that_share_a_batch_freely_fit_it_and_are_near_each_other(lengths, 
     for rows, length in batches:
         longest, shortest = max(lengths[row] for row in rows), min(lengths[row] for row in rows)
         assert longest <= length < longest + 4 or length == 4
-        assert length <= SPREAD * padded(shortest)
+        assert length <= max(ALIKE, SPREAD * padded(shortest))
         assert len(rows) * length <= max(units, length)
 
 

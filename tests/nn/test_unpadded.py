@@ -45,6 +45,11 @@ def test_a_transformer_gives_real_units_the_same_states(few, positions, causal, 
     assert not alone[mask.logical_not()].any()
 
 
+def alone_heads(alone, heads):
+    """`(B, H, T, E)` -> `(1, H, P, E)`."""
+    return alone.take(heads.transpose(1, 2).flatten(2)).unflatten(-1, (heads.shape[1], heads.shape[3])).transpose(1, 2)
+
+
 def test_attention_finds_its_rows_again():
     mask = mask_of(40, 3, 22)
     query, key, value = (torch.randn(3, 2, 40, 8) for _ in range(3))
@@ -54,10 +59,35 @@ def test_attention_finds_its_rows_again():
     with torch.no_grad():
         alone = unpadded(mask, bias)
         assert alone is not None
-        assert alone.kept.shape == (96,)  # 65 real units, in steps of 32
-        got = alone.rows(attend(alone.units(query), alone.units(key), alone.units(value), alone))
+        assert alone.kept.shape == (72,)  # 65 real units, in steps of 8
+        with torch.autocast("cpu", torch.bfloat16):
+            coarse = unpadded(mask, bias)
+        assert coarse is not None and coarse.kept.shape == (96,)
+        got = alone.whole.rows(attend(*(alone_heads(alone, each) for each in (query, key, value)), alone))
         whole = attend(query, key, value, bias)
     torch.testing.assert_close(got.transpose(1, 2)[mask], whole.transpose(1, 2)[mask])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_short_rows_are_seen_apart(causal):
+    mask = mask_of(40, 20, 3, 1, 17, 22)
+    query, key, value = (torch.randn(6, 2, 40, 8) for _ in range(3))
+    bias = biases(allowed(mask, causal=causal))
+    with torch.no_grad():
+        alone = unpadded(mask, bias)
+        assert alone is not None
+        assert [part.back.shape for part in alone.parts] == [(4, 20), (2, 40)]
+        assert [part.bias.shape for part in alone.parts] == [(4, 1, 20 if causal else 1, 20), (2, 1, 40 if causal else 1, 40)]
+        got = attend(*(alone_heads(alone, each) for each in (query, key, value)), alone)
+    whole = alone_heads(alone, attend(query, key, value, bias))
+    torch.testing.assert_close(got, whole)
+
+
+def test_few_short_rows_are_seen_with_the_others():
+    with torch.no_grad():
+        for mask, shapes in ((mask_of(40, 3, 1, 17), [(4, 40)]), (mask_of(3, 20, 1, 17), [(4, 20)])):
+            alone = unpadded(mask, biases(allowed(mask, causal=False)))
+            assert alone is not None and [part.back.shape for part in alone.parts] == shapes
 
 
 def test_it_is_left_where_it_costs_little_and_where_nothing_is_real():

@@ -66,12 +66,25 @@ def test_what_is_no_longer_wanted_is_not_taken():
 
 def test_rows_of_lengths_that_are_near_are_taken_together_where_padding_is_left_out():
     queue = Queue(batch_units=4096, mixes=True)
-    for born, length in enumerate((20, 24, 12, 100, 40, 30, 33)):
+    for born, length in enumerate((200, 240, 120, 1000, 400, 300, 420)):
         queue.put("vector", units(length), asking(1, float(born)))
     taken = []
     while len(queue):
         taken.append([row.item.length for row in queue.take()[1]])
-    assert taken == [[20, 24, 30], [12], [100], [40, 33]]  # 24 with 16 to 32; then whoever waits longest of what is left
+    assert taken == [
+        [200, 240, 300],
+        [120],
+        [1000],
+        [400, 420],
+    ]  # 256 with 256 and 384; then whoever waits longest of what is left
+
+
+def test_short_rows_count_as_alike_where_padding_is_left_out():
+    queue = Queue(batch_units=4096, mixes=True)
+    for born, length in enumerate((3, 64, 20, 80)):
+        queue.put("vector", units(length), asking(1, float(born)))
+    assert [row.item.length for row in queue.take()[1]] == [3, 64, 20]
+    assert [row.item.length for row in queue.take()[1]] == [80]
 
 
 def test_of_many_that_are_near_the_oldest_go_first():

@@ -15,7 +15,7 @@ from tests.serving import house
 from tests.serving import made as bundles
 from zhuji.serving.app import create
 
-EXAMPLES = 6
+EXAMPLES = 4
 """For each route here; tests/slow asks more."""
 
 

@@ -65,7 +65,7 @@ def test_it_finds_what_it_was_shown(kind):
             values[row, y0:y1, x0:x1, "ab".index(box.label)] = 1.0
             values[row, y0:y1, x0:x1, 2] = torch.linspace(0, 1, x1 - x0)
     batch = Batch(Units(batch.units.mask, values=values), batch.targets)
-    head, losses = learned(task, batch, 150)
+    head, losses = learned(task, batch, 80)
     assert losses[-1] < losses[0] / 2
     outputs = task.outputs(Through(), head, batch)
     evidence = task.evidence(outputs, batch)

@@ -127,6 +127,10 @@ def test_closed_forms():
     assert quadratic("adam", 1, eps=1.0) == pytest.approx(1 - 0.1 * 1 / (1 + 1), rel=1e-6)
     assert quadratic("adagrad", 2, eps=1e-12) == pytest.approx(0.9 - 0.1 * 0.9 / math.sqrt(1 + 0.81), rel=1e-5)
     assert quadratic("momentum", 2, momentum=0.5) == pytest.approx(0.9 - 0.1 * (0.9 + 0.5), rel=1e-5)
+    # With Nesterov's, 1 then 0.85: a step of the gradient and half of what had been gathered, this gradient among it.
+    assert quadratic("momentum", 2, momentum=0.5, nesterov=True) == pytest.approx(
+        0.85 - 0.1 * (0.85 + 0.5 * (0.5 + 0.85)), rel=1e-5
+    )
 
 
 def test_decoupled_decay_shrinks_weights_without_gradient():

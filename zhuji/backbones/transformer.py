@@ -8,10 +8,11 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Backbone
+from zhuji.core.contracts import Backbone, One
 from zhuji.core.log import in_language
 from zhuji.core.rules import divides
 from zhuji.core.units import Features
+from zhuji.nn.asked import asked
 from zhuji.nn.attention import allowed, biases
 from zhuji.nn.block import Place, TransformerBlock
 from zhuji.nn.cache import Cache, CachedBody
@@ -20,7 +21,7 @@ from zhuji.nn.feedforward import Kind
 from zhuji.nn.layers import Norm, embedding, norm, zeroed
 from zhuji.nn.positions import LearnedPositions, Rotary, positions
 from zhuji.nn.spans import arranged, put_back, spans
-from zhuji.nn.unpadded import unpadded
+from zhuji.nn.unpadded import Unpadded, unpadded
 
 _BERT = 0.02
 """Deviation of the initial weights of a post-norm model (Devlin et al. 2019)."""
@@ -35,6 +36,7 @@ class Transformer(Backbone):
 
     packs: ClassVar[bool] = True
     unpads: ClassVar[bool] = True
+    narrows: ClassVar[bool] = True
 
     width: int = Field(default=128, gt=0)
     layers: int = Field(default=4, gt=0)
@@ -132,7 +134,7 @@ class _Body(CachedBody):
         assert self.causal, "a body that looks ahead cannot go on from what it has seen"
         return Cache(len(self.blocks))
 
-    def forward(self, features: Features, cache: Cache | None = None) -> Features:
+    def forward(self, features: Features, cache: Cache | None = None, one: One | None = None) -> Features:
         states, mask = features.flat()
         segments = None if features.segments is None else features.segments.flatten(1)
         assert cache is None or segments is None, "packed documents are not gone on with"
@@ -148,10 +150,18 @@ class _Body(CachedBody):
             may_see, place, states = alone, alone.take(place), alone.take(states)
         angles = None if self.rotary is None else self.rotary.angles(place)
         states = self._enter(states, place)
-        for number, block in enumerate(self.blocks):
+        *blocks, last = self.blocks
+        for number, block in enumerate(blocks):
             states = block(states, may_see, angles, None if cache is None else cache.layers[number])
+        # Of spans, which have no rows, every unit is computed.
+        if one is not None and cache is None and isinstance(may_see, Tensor | Unpadded):
+            states = last(states, asked(one(mask), may_see, angles), angles)
+            states = states if self.norm is None else self.norm(states)
+            real = mask.any(1, keepdim=True)
+            return Features(zeroed(states, real), real)
+        states = last(states, may_see, angles, None if cache is None else cache.layers[-1])
         states = states if self.norm is None else self.norm(states)
-        states = put_back(states, order) if alone is None else alone.put(states)
+        states = put_back(states, order) if alone is None else alone.whole.put(states)
         states = zeroed(states, mask)
         return Features(states.view(features.states.shape), features.mask, features.segments)
 

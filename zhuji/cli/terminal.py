@@ -120,9 +120,13 @@ def next_steps(screen: Console, run: Path) -> None:
 
 
 def ledger_text(ledger: Mapping[str, Any]) -> str:
-    """`read 100 = used 90 + cut 5 + dropped 5 (empty text 5)`"""
+    """`read 100 = used 90 + cut 5 + dropped 5 (empty text 5)`, and of sounds the seconds."""
     causes: Mapping[str, int] = ledger.get("causes", {}).get("dropped", {})
     why = counted(causes)
     template = in_language("read {} = used {} + cut {} + dropped {}", "读取 {} = 使用 {} + 截断 {} + 丢弃 {}")
     text = template.format(*(f"{ledger.get(k, 0):,}" for k in ("read", "used", "cut", "dropped")))
-    return text + (f" ({why})" if why else "")
+    text += f" ({why})" if why else ""
+    if not any(seconds := [ledger.get(name, 0.0) for name in ("seconds", "seconds_cut", "seconds_dropped")]):
+        return text
+    heard = in_language("seconds: used {} + cut {} + dropped {}", "秒数：使用 {} + 截断 {} + 丢弃 {}")
+    return f"{text} · {heard.format(*(f'{each:,.1f}' for each in seconds))}"

@@ -27,6 +27,9 @@ Columns = Mapping[str, np.ndarray]
 
 Corrupt = Callable[[Features], Features]
 
+One = Callable[[Tensor], Tensor]
+"""Of a mask `(B, T)` the number of one unit of each row, `(B,)` int64."""
+
 Needs = Literal["label", "target", "tags", "boxes", "transcript", "lesson", "nothing"]
 
 Reads = Literal["texts", "pictures", "sounds"]
@@ -50,9 +53,10 @@ class Metric(Protocol):
 
 
 class Encoder(Protocol):
-    """Stem and backbone. `corrupt` is the one hook between them: masking, views and noise for every modality at once."""
+    """Stem and backbone. `corrupt` is the one hook between them: masking, views and noise for every modality at once. `one`: of each row only
+    this state will be read; a backbone that can gives features of that unit alone, and spares itself the others."""
 
-    def __call__(self, units: Units, corrupt: Corrupt | None = None) -> Features: ...
+    def __call__(self, units: Units, corrupt: Corrupt | None = None, one: One | None = None) -> Features: ...
 
     def stem(self, units: Units) -> Features:
         """The states that `corrupt` would see, `(B, *grid, stem_width)`."""
@@ -189,6 +193,8 @@ class Backbone(Part, ABC):
     """It keeps the documents of a packed row apart (`Features.segments`)."""
     unpads: ClassVar[bool] = False
     """While nothing is learned it leaves padding out where that is dear, so that rows of unequal length may share a batch."""
+    narrows: ClassVar[bool] = False
+    """Its body takes `one`, and gives the state of one unit of each row for less than those of all."""
     strides: ClassVar[bool] = False
     grids: ClassVar[tuple[int, ...]] = (1, 2)
     """How many grid axes it can work on."""

@@ -67,9 +67,8 @@ def cluster_of(sounds: Sequence[Sound], threshold: float) -> Array:
         return unique
     shown = [_bits(sounds[int(i)]) for i in np.unique(unique, return_index=True)[1]]
     left, right, shift = _candidates(shown)
-    alike = np.fromiter(
-        (_similar(shown[a], shown[b], s) >= threshold for a, b, s in zip(left, right, shift, strict=True)), bool, len(left)
-    )
+    places: list[tuple[int, int, int]] = list(zip(left.tolist(), right.tolist(), shift.tolist(), strict=True))
+    alike = np.array([_similar(shown[a], shown[b], moved) >= threshold for a, b, moved in places], bool)
     return join(np.arange(len(shown)), left[alike], right[alike])[unique]
 
 
@@ -100,12 +99,8 @@ def _candidates(shown: Sequence[Array]) -> tuple[Array, Array, Array]:
     ends = np.searchsorted(key, key, side="right")
     crowd = ends - np.searchsorted(key, key, side="left") > _MOST
     found = [np.empty((0, 3), np.int64)]
-    for step in range(1, _MOST):
-        at = (
-            np.flatnonzero(~crowd[:-step] & (key[:-step] == key[step:]) & (row[:-step] != row[step:]))
-            if len(key) > step
-            else []
-        )
+    for step in range(1, min(_MOST, len(key))):
+        at = np.flatnonzero(~crowd[:-step] & (key[:-step] == key[step:]) & (row[:-step] != row[step:]))
         if not len(at):
             break
         found.append(np.stack((row[at], row[at + step], place[at] - place[at + step]), 1))

@@ -10,6 +10,7 @@ Shapes: S samples, K channels.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import math
 import stat
@@ -260,8 +261,7 @@ def _header(sound: Sound, file: Any) -> Header:
 def _opened(sound: Sound) -> Generator[Any]:
     """The file as soundfile reads it; whatever it stumbles over is the sound's fault."""
     try:
-        import soundfile
-        import soxr  # noqa: F401 - so that it is known before anything is decoded
+        soundfile, _ = (importlib.import_module(name) for name in ("soundfile", "soxr"))
     except ImportError as error:
         raise MissingExtra(what=in_language("sound", "声音"), package=error.name or "soundfile", extra="speech") from None
     with _file(sound) as raw:

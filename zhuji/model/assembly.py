@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Backbone, Corrupt, Encoded, Modality, Task
+from zhuji.core.contracts import Backbone, Corrupt, Encoded, Modality, One, Task
 from zhuji.core.errors import ImpossiblePair
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
@@ -52,17 +52,19 @@ class Parts(Protocol):
 
 
 class StemAndBody(nn.Module):
-    """`Units` -> `Features`; `corrupt` sees the states between stem and body. `follower`: a copy of both that follows slowly."""
+    """`Units` -> `Features`; `corrupt` sees the states between stem and body. `follower`: a copy of both that follows slowly; `narrows`: the body
+    can be asked for one unit of each row."""
 
-    def __init__(self, stem: nn.Module, body: nn.Module, follows: bool = False) -> None:
+    def __init__(self, stem: nn.Module, body: nn.Module, follows: bool = False, narrows: bool = False) -> None:
         super().__init__()
-        self.stem, self.body = stem, body
+        self.stem, self.body, self.narrows = stem, body, narrows
         pair = nn.ModuleDict({"stem": stem, "body": body})
         self.follower = copy.deepcopy(pair).requires_grad_(False) if follows else None
 
-    def forward(self, units: Units, corrupt: Corrupt | None = None) -> Features:
+    def forward(self, units: Units, corrupt: Corrupt | None = None, one: One | None = None) -> Features:
         features = self.stem(units)
-        return self.body(corrupt(features) if corrupt else features)
+        features = corrupt(features) if corrupt else features
+        return self.body(features, one=one) if self.narrows and one is not None else self.body(features)
 
     def train(self, mode: bool = True) -> Self:
         """An encoder of which nothing learns is never in training mode: no dropout, and the same features at every step."""
@@ -100,7 +102,7 @@ class Model(nn.Module):
         self.teaching: Teaching | None = None
         """While a teacher's lessons are learned."""
         stem, body = modality.stem(backbone.stem_width), backbone.body(task.causal)
-        self.encoder = StemAndBody(stem, body, follows=task.momentum > 0)
+        self.encoder = StemAndBody(stem, body, follows=task.momentum > 0, narrows=backbone.narrows)
         self.head = task.head(replace(modality.spec, stem_width=backbone.stem_width, grid=modality.grid), backbone.out_width)
         _refuse_unsummed(backbone, task, self.head)
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zhuji.core.contracts import About, Corrupt
+from zhuji.core.contracts import About, Corrupt, One
 from zhuji.core.units import Batch, Features, Units
 from zhuji.model.assembly import Model, StemAndBody
 from zhuji.model.predictor import BATCH_UNITS, evaluating
@@ -128,8 +128,8 @@ class _Moved:
     encoder: StemAndBody
     states: Tensor
 
-    def __call__(self, units: Units, corrupt: Corrupt | None = None) -> Features:
-        return self.encoder(units, lambda features: replace(features, states=self.states))
+    def __call__(self, units: Units, corrupt: Corrupt | None = None, one: One | None = None) -> Features:
+        return self.encoder(units, lambda features: replace(features, states=self.states), one)
 
     def stem(self, units: Units) -> Features:
         return self.encoder.stem(units)

@@ -12,7 +12,7 @@ from zhuji.core.contracts import Encoded
 from zhuji.data.clean import Cleaner
 from zhuji.model.assembly import Model, collate
 from zhuji.model.predictor import BATCH_UNITS, PIXELS, Predictor, cut, cut_freely, resting, unpads, windows
-from zhuji.nn.heads import Pooling
+from zhuji.nn.heads import Pooling, one_of
 
 Vectors = NDArray[np.float32]
 
@@ -33,7 +33,7 @@ def embed_rows(model: Model, rows: Sequence[Encoded], batch_units: int | None = 
     for places, length in cutting([row.length for row in rows], most):
         batch = collate(model, [rows[place] for place in places], None, length).to(device)
         with resting(model):
-            found[places] = pool(model.encoder(batch.units)).float().cpu().numpy()
+            found[places] = pool(model.encoder(batch.units, one=one_of(pool.kind))).float().cpu().numpy()
     return found
 
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zhuji.nn.asked import Asked
 from zhuji.nn.cache import LayerCache
 from zhuji.nn.layers import linear
 from zhuji.nn.positions import rotate
@@ -16,9 +17,9 @@ from zhuji.nn.spans import Spans
 from zhuji.nn.unpadded import Unpadded
 
 Angles = tuple[Tensor, Tensor]
-Sight = Tensor | Spans | Unpadded | None
+Sight = Tensor | Spans | Unpadded | Asked | None
 """What may be looked at; None: everything. A mask from `allowed`, the same from `biases`, the spans of units that stand in their order, or the rows of units that
-stand without their padding."""
+stand without their padding, or the one unit of each row that asks."""
 
 
 def allowed(mask: Tensor, causal: bool, segments: Tensor | None = None, *, seen: int = 0) -> Tensor:
@@ -53,9 +54,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Sight) -> Tensor:
     """`query (B, H, T, E)`, `key` and `value (B, G, S, E)` -> `(B, H, T, E)`."""
     if isinstance(may_see, Spans):
         return may_see.attend(query, key, value)
+    if isinstance(may_see, Asked):
+        return attend(query, may_see.keys(key), may_see.keys(value), may_see.sight)
     if isinstance(may_see, Unpadded):
-        rows = attend(may_see.rows(query), may_see.rows(key), may_see.rows(value), may_see.bias)
-        return may_see.units(rows)
+        return may_see.units([attend(*(part.rows(each) for each in (query, key, value)), part.bias) for part in may_see.parts])
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
@@ -78,6 +80,13 @@ def _written_out(query: Tensor, key: Tensor, value: Tensor, may_see: Tensor | No
     elif may_see is not None:
         scores = scores + may_see.to(scores.dtype)
     return scores.softmax(-1) @ value
+
+
+def _spares_keys(*maps: nn.Module) -> bool:
+    """Whether these may be applied to something else than states: only as they were made (without adapters), where nothing is learned, and not in a
+    graph, of which every product is to be seen (to be made coarser)."""
+    plain = all(type(part) is nn.Linear for part in maps)
+    return plain and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
 
 
 class SelfAttention(nn.Module):
@@ -111,15 +120,36 @@ class SelfAttention(nn.Module):
         self.out = linear(dim, dim, bias=bias, gain=gain, deviation=deviation)
 
     def forward(self, states: Tensor, may_see: Sight, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
-        """`states (B, T, D)`, `angles` from `Rotary.angles` -> `(B, T, D)`. With `cache` the keys are those of the units before as well."""
-        query = self._split(self.query(states), self.heads)
+        """`states (B, T, D)`, `angles` from `Rotary.angles` -> `(B, T, D)`, or `(B, 1, D)` where one unit of each row asks. With `cache` the
+        keys are those of the units before as well."""
+        one = may_see if isinstance(may_see, Asked) else None
+        query = self._split(self.query(states if one is None else one.of(states)), self.heads)
+        if one is not None and angles is None and _spares_keys(self.key, self.value):
+            return self.out(self._of_states(query, one.rows_of(states), one.sight))
         key = self._split(self.key(states), self.kv_heads)
         value = self._split(self.value(states), self.kv_heads)
         if angles is not None:
-            query, key = rotate(query, *angles), rotate(key, *angles)
+            own = angles if one is None or one.angles is None else one.angles
+            query, key = rotate(query, *own), rotate(key, *angles)
         if cache is not None:
             key, value = cache.extend(key, value)
         return self.out(attend(query, key, value, may_see).transpose(1, 2).flatten(2))
+
+    def _of_states(self, query: Tensor, states: Tensor, sight: Tensor) -> Tensor:
+        """What `query (B, H, 1, E)` finds in `states (B, T, D)`, `(B, 1, D)`: q (K x) is (q K) x, and the mean of V x is V of the mean of x, so of one query
+        there is no need of keys and values. A bias on the keys changes no softmax; that on the values comes through a mean as it is."""
+        rows, heads, _, each = query.shape
+        shared = heads // self.kv_heads
+        keys, values = (
+            part.weight.view(self.kv_heads, each, -1).repeat_interleave(shared, 0) for part in (self.key, self.value)
+        )
+        asking = (query.transpose(0, 1)[:, :, 0] @ keys).transpose(0, 1)[:, :, None]
+        every = states[:, None].expand(-1, heads, -1, -1)
+        seen = F.scaled_dot_product_attention(asking, every, every, attn_mask=sight, scale=each**-0.5)
+        found = (seen[:, :, 0].transpose(0, 1) @ values.transpose(1, 2)).transpose(0, 1)
+        if self.value.bias is not None:
+            found = found + self.value.bias.view(self.kv_heads, each).repeat_interleave(shared, 0)
+        return found.reshape(rows, 1, heads * each)
 
     def _split(self, states: Tensor, heads: int) -> Tensor:
         return states.unflatten(-1, (heads, self.head_dim)).transpose(1, 2)

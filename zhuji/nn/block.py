@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from zhuji.nn.asked import Asked
 from zhuji.nn.attention import Angles, SelfAttention, Sight
 from zhuji.nn.cache import LayerCache
 from zhuji.nn.dropout import Dropout
@@ -17,7 +18,7 @@ Place = Literal["pre", "post"]
 
 
 class TransformerBlock(nn.Module):
-    """`(B, T, D)` -> `(B, T, D)`. Dropout falls on what each branch adds; attention weights have none, because it would
+    """`(B, T, D)` -> `(B, T, D)`, or `(B, 1, D)` where one unit of each row asks. Dropout falls on what each branch adds; attention weights have none, because it would
     forbid the fused kernel. `gain` scales the initial weights with which each branch ends; with `deviation` all are normal."""
 
     def __init__(
@@ -48,8 +49,9 @@ class TransformerBlock(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, states: Tensor, may_see: Sight, angles: Angles | None = None, cache: LayerCache | None = None) -> Tensor:
+        asking = may_see.of(states) if isinstance(may_see, Asked) else states
         if self.post:
-            states = self.attention_norm(states + self.dropout(self.attention(states, may_see, angles, cache)))
+            states = self.attention_norm(asking + self.dropout(self.attention(states, may_see, angles, cache)))
             return self.feedforward_norm(states + self.dropout(self.feedforward(states)))
-        states = states + self.dropout(self.attention(self.attention_norm(states), may_see, angles, cache))
+        states = asking + self.dropout(self.attention(self.attention_norm(states), may_see, angles, cache))
         return states + self.dropout(self.feedforward(self.feedforward_norm(states)))

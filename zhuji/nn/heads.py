@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -22,6 +23,11 @@ def first_real(mask: Tensor) -> Tensor:
 def last_real(mask: Tensor) -> Tensor:
     """`mask (B, N)` -> `(B,)` int64: index of the last real unit, N - 1 where there is none."""
     return mask.shape[1] - 1 - mask.flip(1).to(torch.uint8).argmax(1)
+
+
+def one_of(kind: Pool) -> Callable[[Tensor], Tensor] | None:
+    """Which unit's state is all that this pooling reads of a row; None where it reads more."""
+    return {"first": first_real, "last": last_real}.get(kind)
 
 
 def _at(states: Tensor, index: Tensor) -> Tensor:

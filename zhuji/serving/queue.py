@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from zhuji.core.contracts import Encoded
-from zhuji.model.predictor import SPREAD, Predictor, padded, share
+from zhuji.model.predictor import ALIKE, SPREAD, Predictor, padded, share
 
 Kind = Literal["answer", "vector"]
 
@@ -139,7 +139,11 @@ class Queue:
         now = time.monotonic()
         near: list[tuple[Kind, int]] = [(kind, length)]
         if self.mixes:
-            near = [key for key in self._rows if key[0] == kind and max(key[1], length) <= SPREAD**0.5 * min(key[1], length)]
+            near = [
+                key
+                for key in self._rows
+                if key[0] == kind and max(key[1], length) <= max(ALIKE, SPREAD**0.5 * min(key[1], length))
+            ]
         longest = max(length for _, length in near)
         waiting = sum(len(self._rows[key]) for key in near)
         size = min(waiting, max(1, self.batch_units // longest)) if self.mixes else share(waiting, length, self.batch_units)

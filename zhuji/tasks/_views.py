@@ -16,7 +16,7 @@ from zhuji.metrics import embeddings
 from zhuji.nn.chance import fingerprint
 from zhuji.nn.contrastive import in_chunks, rows_of
 from zhuji.nn.embed import EmbeddingHead
-from zhuji.nn.heads import Pool
+from zhuji.nn.heads import Pool, one_of
 from zhuji.nn.views import Shares, View, Viewing
 
 Views = View | Literal["varied"]
@@ -64,7 +64,7 @@ class ViewsTask(Task):
     def embed(self, encoder: Encoder, head: nn.Module, units: Units) -> Tensor:
         """Rows as they are to embeddings of length 1, `(B, E)` float32, in one pass."""
         assert isinstance(head, ViewsHead)
-        return head.embedding(encoder(units))
+        return head.embedding(encoder(units, one=one_of(self.pool)))
 
     def two_views(self, batch: Batch, head: ViewsHead) -> tuple[Units, Units | None]:
         """Both views of these rows; None where the second is the first once more."""

@@ -20,7 +20,7 @@ from zhuji.core.records import Label, Record, named
 from zhuji.core.units import Batch, Ratio, UnitSpec
 from zhuji.metrics import classification, probabilities
 from zhuji.nn import losses
-from zhuji.nn.heads import Pool, PooledHead
+from zhuji.nn.heads import Pool, PooledHead, one_of
 from zhuji.nn.layers import Activation
 from zhuji.nn.wide import WideHead, WideLinear
 
@@ -130,7 +130,7 @@ class Classify(Task):
         return WideHead(deep, WideLinear(self.wide_size, len(self.labels), self.wide, spelled, self.spelled))
 
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> Tensor:
-        features = encoder(batch.units)
+        features = encoder(batch.units, one=one_of(self.pool))
         return head(features, batch.units) if self.wide else head(features)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Ratio:

@@ -16,7 +16,7 @@ from zhuji.core.units import Batch, Ratio, UnitSpec
 from zhuji.metrics import embeddings
 from zhuji.nn.contrastive import relations
 from zhuji.nn.embed import EmbeddingHead
-from zhuji.nn.heads import Pool
+from zhuji.nn.heads import Pool, one_of
 
 
 class Imitate(Task):
@@ -45,7 +45,7 @@ class Imitate(Task):
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> Tensor:
         """Embeddings `(B, E)` float32 of length 1."""
         assert isinstance(head, EmbeddingHead)
-        return head.embedding(encoder(batch.units))
+        return head.embedding(encoder(batch.units, one=one_of(self.pool)))
 
     def loss(self, outputs: Tensor, batch: Batch) -> Ratio:
         """Sum over the rows that are taught, and their number: a mean over the batch, which is another when rows are cut otherwise."""

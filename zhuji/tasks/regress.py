@@ -11,14 +11,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from zhuji.core.contracts import About, Columns, Example, Metric, Prediction, Task
+from zhuji.core.contracts import About, Columns, Encoder, Example, Metric, Prediction, Task
 from zhuji.core.errors import NotANumber, UnknownName
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Ratio, UnitSpec
 from zhuji.metrics import regression
 from zhuji.nn import losses
-from zhuji.nn.heads import Pool, PooledHead
+from zhuji.nn.heads import Pool, PooledHead, one_of
 
 _NUMBER = "number"
 
@@ -51,6 +51,9 @@ class Regress(Task):
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return PooledHead(dim, 1, pool=self.pool, hidden=self.hidden, dropout=self.dropout)
+
+    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> Tensor:
+        return head(encoder(batch.units, one=one_of(self.pool)))
 
     def loss(self, outputs: Tensor, batch: Batch) -> Ratio:
         """`outputs (B, 1)` are standardised numbers."""

@@ -143,7 +143,13 @@ def _plain(settings: OptimSettings, decay: Named, free: Named, shares: Shares) -
     adam: dict[str, Any] = {"betas": settings.betas, "eps": settings.eps}
     make: dict[str, Callable[[], Optimizer]] = {
         "sgd": lambda: SGD(groups, lr=settings.lr, fused=fused),
-        "momentum": lambda: SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=fused),
+        "momentum": lambda: SGD(
+            groups,
+            lr=settings.lr,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov and settings.momentum > 0,
+            fused=fused,
+        ),
         "adagrad": lambda: Adagrad(groups, lr=settings.lr, eps=settings.eps, fused=fused and _on_cpu(groups)),
         "adam": lambda: Adam(groups, lr=settings.lr, fused=fused, **adam),
         "adamw": lambda: AdamW(groups, lr=settings.lr, fused=fused, **adam),

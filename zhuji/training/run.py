@@ -25,6 +25,8 @@ class OptimSettings(Settings):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(default=1e-8, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    """Of momentum above 0: the gradient is that of where the step will lead (Sutskever et al. 2013, section 2)."""
     schedule: Literal["constant", "linear", "cosine", "inverse_sqrt"] = "linear"
     warmup: Fraction = 0.05
     """Share of all steps over which the rate rises from 0."""

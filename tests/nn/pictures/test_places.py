@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,26 @@ def test_shifted_as_a_padded_crop(right, down):
         assert box == pytest.approx(around(found.values[0], kind), abs=1e-6)
     if abs(right) > 20 or abs(down) > 20:
         assert not told(found)
+
+
+@pytest.mark.parametrize(("right", "down"), [(0, 0), (3, -2), (-7, 5), (19, 11), (-19, -11), (40, -40)])
+def test_shifted_as_a_crop_of_a_picture_with_its_reflection_around(right, down):
+    given = picture()
+    found = places.shifted(given, torch.tensor([right]), torch.tensor([down]), mirror=True)
+    x, y = max(-19, min(19, right)), max(-11, min(11, down))  # an edge can reflect no more
+    wide = np.pad(given.values[0].numpy(), ((11, 11), (19, 19), (0, 0)), mode="reflect")
+    assert np.array_equal(found.values[0].numpy(), wide[11 - y : 23 - y, 19 - x : 39 - x])
+    assert told(found) == told(places.shifted(given, torch.tensor([right]), torch.tensor([down])))
+
+
+def test_rows_are_shifted_each_by_its_own_reflection():
+    two = places.Marked(torch.rand(2, 12, 20, 3))
+    found = places.shifted(two, torch.tensor([4, -1]), torch.tensor([0, 9]), mirror=True).values
+    for row, (right, down) in enumerate(((4, 0), (-1, 9))):
+        alone = places.shifted(
+            places.Marked(two.values[row : row + 1]), torch.tensor([right]), torch.tensor([down]), mirror=True
+        )
+        assert torch.equal(found[row], alone.values[0])
 
 
 def test_of_what_is_hardly_seen_no_box_is_left():

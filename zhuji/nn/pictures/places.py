@@ -50,21 +50,41 @@ def mirrored(marked: Marked, across: Tensor, down: Tensor) -> Marked:
     return without(marked, values, moved, torch.ones_like(moved[..., 0]))
 
 
-def shifted(marked: Marked, right: Tensor, down: Tensor) -> Marked:
-    """Each row moved by so many pixels `(B,)` int64, with zeros behind it: a crop out of a picture with a margin."""
+def shifted(marked: Marked, right: Tensor, down: Tensor, mirror: bool = False) -> Marked:
+    """Each row moved by so many pixels `(B,)` int64: a crop out of a picture with a margin, of zeros or, with `mirror`, of the picture's own
+    reflection in its edge."""
     _, height, width, _ = marked.values.shape
-    values = torch.zeros_like(marked.values)
     # What leaves the picture altogether leaves it empty, however far it goes.
     right, down = right.clamp(-width, width), down.clamp(-height, height)
-    # Copying what stays, row by row, is several times as fast as gathering it by index.
-    for new, old, x, y in zip(values, marked.values, right.tolist(), down.tolist(), strict=True):
-        new[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)] = old[
-            max(-y, 0) : height - max(y, 0), max(-x, 0) : width - max(x, 0)
-        ]
+    values = _crop_of_reflection(marked.values, right, down) if mirror else _crop_of_zeros(marked.values, right, down)
     if marked.boxes is None:
         return Marked(values)
     step = torch.stack((right / width, down / height) * 2, -1)
     return _cut(marked, values, marked.boxes + step[:, None])
+
+
+def _crop_of_zeros(values: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    _, height, width, _ = values.shape
+    moved = torch.zeros_like(values)
+    # Copying what stays, row by row, is several times as fast as gathering it by index.
+    for new, old, x, y in zip(moved, values, right.tolist(), down.tolist(), strict=True):
+        new[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)] = old[
+            max(-y, 0) : height - max(y, 0), max(-x, 0) : width - max(x, 0)
+        ]
+    return moved
+
+
+def _crop_of_reflection(values: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    _, height, width, _ = values.shape
+    # One pixel less than a side is all that an edge can reflect without repeating itself.
+    x, y = min(int(right.abs().amax()), width - 1), min(int(down.abs().amax()), height - 1)
+    wide = F.pad(values.movedim(-1, 1), (x, x, y, y), mode="reflect").movedim(1, -1)
+    moved = torch.empty_like(values)
+    for new, old, left, top in zip(
+        moved, wide, (x - right).clamp(0, 2 * x).tolist(), (y - down).clamp(0, 2 * y).tolist(), strict=True
+    ):
+        new.copy_(old[top : top + height, left : left + width])
+    return moved
 
 
 def mapped(marked: Marked, maps: Tensor) -> Marked:

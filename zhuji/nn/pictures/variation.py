@@ -6,7 +6,7 @@ Shapes as in `nn.pictures.places`. Pictures come normalised, so that zero is the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
@@ -47,6 +47,8 @@ class Variation(Settings):
     """Probability that top and bottom do."""
     shift: int = Field(default=0, ge=0, le=4096)
     """Moved by at most so many pixels each way: a random crop out of the picture with such a margin."""
+    margin: Literal["zeros", "mirror"] = "zeros"
+    """With shift: what lies beyond the edge, the mean colour or the picture's own reflection."""
     zoom: tuple[float, float] = (1.0, 1.0)
     """Share of the area that is shown at the picture's size: a random resized crop. Above 1 the picture becomes smaller."""
     stretch: float = Field(default=1.0, ge=1, le=10)
@@ -76,7 +78,7 @@ class Variation(Settings):
 
     @property
     def off(self) -> bool:
-        return self == type(self)(strength=self.strength, stretch=self.stretch)
+        return self == type(self)(strength=self.strength, stretch=self.stretch, margin=self.margin)
 
     def applied(
         self, values: Tensor, targets: Mapping[str, Tensor], mean: Tensor, deviation: Tensor, chance: Generator
@@ -104,7 +106,7 @@ class Variation(Settings):
             marked = mirrored(marked, drawn[:, 0] < self.flip, drawn[:, 1] < self.flip_down)
         if self.shift:
             drawn = torch.randint(-self.shift, self.shift + 1, (rows, 2), generator=chance)
-            marked = shifted(marked, drawn[:, 0], drawn[:, 1])
+            marked = shifted(marked, drawn[:, 0], drawn[:, 1], self.margin == "mirror")
         if self.zoom != (1.0, 1.0) or self.stretch > 1:
             scale = _between(*self.zoom, rows, chance)
             marked = mapped(marked, windows(scale, _ratio(self.stretch, rows, chance), torch.rand(rows, 2, generator=chance)))
