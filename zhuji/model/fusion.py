@@ -84,7 +84,7 @@ class _Asked:
         longest, device = max(map(len, rows)), self.never.device
         ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], dtype=torch.long, device=device)
         mask = torch.arange(longest, device=device) < torch.tensor([len(row) for row in rows], device=device)[:, None]
-        features = self.model.encoder(Units(mask, ids))
+        features = self.model.encoder(Units(mask, ids), one=last_real)
         states = features.states[torch.arange(len(rows), device=device), last_real(features.mask)]
         assert isinstance(self.model.head, NextHead)
         logits = self.model.head.logits(states, self.model.encoder.table())
