@@ -40,8 +40,9 @@ class Cell:
         others = islice(cycle(inputs), 1, None)
         rows = islice(zip(cycle(inputs), others, cycle(taught)), ROWS)
         # A second input, where the task has one, is another of the modality's own.
+        second = task.task.needs == "target"
         records = [
-            replace(record, id=f"row-{n}", input=value, target=None if record.target is None else other)
+            replace(record, id=f"row-{n}", input=value, target=other if second and record.target is not None else record.target)
             for n, (value, other, record) in enumerate(rows)
         ]
         return cls(modality, backbone, task.task, records)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zhuji.backbones.bag import Bag
 from zhuji.backbones.cnn import Cnn
+from zhuji.backbones.conformer import Conformer
 from zhuji.backbones.recurrent import Recurrent
 from zhuji.backbones.resnet import Resnet
 from zhuji.backbones.transformer import Transformer
@@ -27,6 +28,7 @@ from zhuji.tasks.masked_units import MaskedUnits
 from zhuji.tasks.next_unit import NextUnit
 from zhuji.tasks.regress import Regress
 from zhuji.tasks.tag import Tag
+from zhuji.tasks.transcribe import Transcribe
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 TEXTS = [
@@ -38,6 +40,7 @@ TAGS = [("B-P", "O", "B-P"), ("O", "O"), ("B-P", "I-P", "O", "B-P", "I-P", "O", 
 LABELLED = [Record(str(n), text, label="abc"[n % 3]) for n, text in enumerate(TEXTS)]
 NUMBERED = [Record(str(n), text, label=float(n)) for n, text in enumerate(TEXTS)]
 TAGGED = [Record(str(n), words, label=tags) for n, (words, tags) in enumerate(zip(SENTENCES, TAGS, strict=True))]
+SPELLED = [Record(str(n), text, target="ab ba"[n % 4 :]) for n, text in enumerate(TEXTS)]
 
 WORDS = Text(max_units=12, wrap="both").fit(TEXTS)
 PICTURES, SEEN = Image.example()
@@ -64,6 +67,7 @@ MODELS: dict[str, tuple[Modality, Backbone, Task]] = {
     "pictures": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Classify().fit(LABELLED)),
     "boxes": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Detect(kind="scales", width=6, threshold=0.02).fit(Detect.example().records)),
     "cells": (PICTURES, Resnet(blocks=(1, 1), widths=(4, 6)), Detect(width=6, depth=1, threshold=0.02).fit(Detect.example().records)),
+    "speller": (WORDS, Conformer(width=16, layers=1, heads=2, window=3, subsample=2), Transcribe().fit(SPELLED)),
     "writer": (WORDS, Transformer(width=16, layers=1, heads=2), NextUnit()),
 }  # fmt: skip
 

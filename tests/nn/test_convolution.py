@@ -33,3 +33,15 @@ def test_where_the_window_lies():
     assert MaskedConv1d(1, 1, 4).margins == (1, 2)
     assert MaskedConv1d(1, 1, 4, causal=True).margins == (3, 0)
     assert MaskedConv1d(1, 1, 3, dilation=4, causal=True).margins == (8, 0)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_stride_keeps_every_other_unit_and_groups_do_not_see_each_other(causal):
+    torch.manual_seed(0)
+    layer = MaskedConv1d(4, 4, 3, causal=causal, stride=2, groups=2)
+    states, mask = torch.randn(2, 7, 4), torch.arange(7) < torch.tensor([7, 4])[:, None]
+    whole = MaskedConv1d(4, 4, 3, causal=causal, groups=2)
+    whole.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(states, mask), whole(states, mask)[:, ::2])
+    alone = layer(torch.cat((states[..., :2], torch.zeros(2, 7, 2)), -1), mask)
+    torch.testing.assert_close(alone[..., :2], layer(states, mask)[..., :2])

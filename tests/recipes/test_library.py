@@ -24,7 +24,7 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-OTHERS = ("finetune", "finetune-pictures", "tagger", "detector")
+OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
@@ -95,6 +95,17 @@ def test_translation_is_whole() -> None:
     run = compose(recipes.layer("transformer-mt"), {"data": {"path": "x.csv"}})
     modality = build(Modality, {**run.modality, "vocab_size": 300}).fit(["good one", "eine gute"])
     assert assemble(modality, build(Backbone, run.backbone), build(Task, run.task)).parameter_count > 1_000_000
+
+
+def test_recognition_is_whole() -> None:
+    run = compose(recipes.layer("recognise"), {"data": {"path": "x"}})
+    task = build(Task, run.task).fit([Record("0", "", target="abcdefghijklmnopqrstuvwxyz'")])
+    with torch.device("meta"):
+        model = assemble(build(Modality, run.modality), build(Backbone, run.backbone), task)
+    assert (
+        1_000_000 < model.parameter_count < 3_000_000
+        and f"{model.parameter_count / 1e6:.1f} M parameters" in recipes.read("recognise").facts["cost"]
+    )
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

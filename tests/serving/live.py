@@ -79,9 +79,9 @@ def start(*words: str, prefix: Sequence[str] = ()) -> Live:
 @cache
 def server() -> str:
     """The address of one server for all tests of this process: `pets` tells classes, `gpt` writes, `talk` answers, `art` and
-    `noise` draw."""
+    `noise` draw, `ear` hears."""
     models = (f"pets={made.of_task('classify')}", f"gpt={made.writer()}", f"talk={made.talker()}", f"art={made.of_task('generate')}",
-              f"noise={made.painter()}")  # fmt: skip
+              f"noise={made.painter()}", f"ear={made.listener()}")  # fmt: skip
     live = start(*models, "--set", "serve.threads=1")
     atexit.register(live.stop)
     return live.url

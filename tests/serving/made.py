@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tests.contracts.properties import Cell
 from tests.model import talkers, writers
 from tests.trained import folder
@@ -56,6 +58,17 @@ def painter() -> Path:
     return _saved(Cell.of(modality.example(), body.example(), Example(diffusion, records)).model(), modality.example()[1])
 
 
+@cache
+def listener() -> Path:
+    """A bundle whose model spells what it hears; it was never taught, but is sure enough of itself for a float's last digit not to matter."""
+    modality, body, task = lookup.find(Modality, "speech"), lookup.find(Backbone, "conformer"), lookup.find(Task, "transcribe")  # type: ignore[type-abstract]
+    example = modality.example()
+    model = Cell.of(example, body.example(), task.example()).model()
+    with torch.no_grad():
+        model.head.each.out.weight.mul_(5)
+    return _saved(model, example[1])
+
+
 def _saved(model: Model, golden: Sequence[Any]) -> Path:
     answers = Predictor(model).predict(golden)
     rows = [
@@ -63,6 +76,9 @@ def _saved(model: Model, golden: Sequence[Any]) -> Path:
         for text, one in zip(golden, answers, strict=True)
     ]
     place = folder() / "bundle"
-    roles = Roles(text=("text",)) if model.modality.reads == "texts" else Roles(text=(), image="image")
+    column: dict[str, Any] = {"texts": {"text": ("text",)}, "pictures": {"image": "image"}, "sounds": {"sound": "sound"}}[
+        model.modality.reads
+    ]
+    roles = Roles(**{"text": (), **column})
     bundle.save(model, place, clean=CleanSettings(), roles=roles, golden=rows, card="# A model\n")
     return place

@@ -10,13 +10,23 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
+class Timed:
+    """A word and when it is said: in seconds from the beginning of the row, or, as a task tells it, in shares of the row's length."""
+
+    word: str
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """An answer as a person reads it. `answer`: label name, tuple of label names or number; `score` in [0, 1] where there is
-    one; `scores` by label name. All of it can be written as JSON."""
+    """An answer as a person reads it. `answer`: label name, tuple of label names, number or text; `score` in [0, 1] where there is
+    one; `scores` by label name; `times` of the words, where the answer is what was said. All of it can be written as JSON."""
 
     answer: Any
     score: float | None = None
     scores: Mapping[str, float] | None = None
+    times: Sequence[Timed] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -30,7 +30,7 @@ Corrupt = Callable[[Features], Features]
 One = Callable[[Tensor], Tensor]
 """Of a mask `(B, T)` the number of one unit of each row, `(B,)` int64."""
 
-Needs = Literal["label", "target", "tags", "boxes", "lesson", "nothing"]
+Needs = Literal["label", "target", "tags", "boxes", "transcript", "lesson", "nothing"]
 
 Reads = Literal["texts", "pictures", "sounds"]
 
@@ -155,8 +155,12 @@ class Modality(Part, ABC):
         return record
 
     def unplaced(self, prediction: Prediction, encoded: Encoded) -> Prediction:
-        """The inverse for an answer: its places as those of the input as it came."""
-        return prediction
+        """The inverse for an answer: its places as those of the input as it came, and times in seconds, where units are pieces of time."""
+        seconds = self.unit_seconds * encoded.length
+        if not seconds or not prediction.times:
+            return prediction
+        times = tuple(replace(one, begin=one.begin * seconds, end=one.end * seconds) for one in prediction.times)
+        return replace(prediction, times=times)
 
     def varied(self, batch: Batch, chance: Generator) -> Batch:
         """A batch of training rows, changed by chance in ways that leave its targets true (augmentation); everything is drawn from `chance`."""
@@ -250,9 +254,11 @@ class Task(Part, ABC):
     per_unit: ClassVar[bool] = False
     """The backbone must keep the grid."""
     needs: ClassVar[Needs] = "label"
-    """What a record must bring to be learned from."""
+    """What a record must bring to be learned from. target: a second input; transcript: a text that is the task's own affair, not the modality's."""
     compares: ClassVar[bool] = False
     """Its loss compares the rows of a batch with each other, so it changes when they are cut into batches otherwise."""
+    seeks: ClassVar[tuple[str, ...]] = ()
+    """Settings that say how answers are sought, not what is learned: of a finished model they may be others (`model/seeking.py`)."""
     teaches: ClassVar[Teaches] = "rows"
     """What a model of this task has to teach. rows: what it says of each row, to a model of the same task; vectors: the row's vector, to
     one that needs lessons; units: what it says of each unit of a batch, to a model of the same task and the same units."""

@@ -10,14 +10,20 @@ from torch import Tensor, nn
 
 from zhuji.nn.layers import linear
 
-Kind = Literal["gelu", "gelu_tanh", "relu", "swiglu"]
+Kind = Literal["gelu", "gelu_tanh", "relu", "silu", "swiglu"]
 
-_ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": partial(F.gelu, approximate="tanh"), "relu": F.relu, "swiglu": F.silu}
+_ACTIVATIONS = {
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+    "silu": F.silu,
+    "swiglu": F.silu,
+}
 
 
 class FeedForward(nn.Module):
     """gelu: W2 gelu(W1 x) (Hendrycks & Gimpel 2016), gelu_tanh: with its approximation (section 2 there); relu: W2 max(0, W1 x) (Vaswani
-    et al. 2017, eq. 2); swiglu: W2 (silu(W3 x) * W1 x) (Shazeer 2020, eq. 6). `(..., D)` -> `(..., D)`."""
+    et al. 2017, eq. 2); silu: W2 silu(W1 x) (Ramachandran et al. 2017, swish); swiglu: W2 (silu(W3 x) * W1 x) (Shazeer 2020, eq. 6). `(..., D)` -> `(..., D)`."""
 
     def __init__(
         self,

@@ -67,6 +67,8 @@ def _kind(predictor: Predictor, answer: Any) -> Answers:
     task = predictor.model.task
     if task.needs in ("tags", "boxes"):
         return task.needs
+    if task.needs == "transcript":
+        return "text"
     if isinstance(answer, str):
         # What learns without a target and writes fills in what is hidden.
         return ("units" if task.needs == "nothing" else "text") if task.writes else "class"

@@ -87,6 +87,7 @@ class Translate(Task):
     needs: ClassVar[Needs] = "target"
     writes: ClassVar[bool] = True
     loops: ClassVar[bool] = True
+    seeks: ClassVar[tuple[str, ...]] = ("beams", "length_penalty", "max_units")
 
     decoder: Literal["transformer", "lstm"] = "transformer"
     """lstm: with attention (Luong et al. 2015)."""

@@ -16,7 +16,8 @@ from zhuji.core.errors import NoCommonRows, NotABundle
 from zhuji.core.files import read_json
 from zhuji.core.log import in_language
 from zhuji.data.tags import spans as marked
-from zhuji.metrics import classification, regression, spans, translation
+from zhuji.data.transcripts import normal
+from zhuji.metrics import classification, regression, spans, transcription, translation
 from zhuji.metrics.intervals import Interval, bootstrap, paired_bootstrap, permutation_test
 from zhuji.metrics.weighted import WeightedMetric
 
@@ -107,6 +108,8 @@ def _metrics(facts: Mapping[str, Any]) -> dict[str, WeightedMetric]:
     """Those that can be computed from labels and answers alone."""
     if facts.get("kind") == "tag":
         return {"span_f1": spans.f1, "accuracy": spans.accuracy}
+    if _heard(facts):
+        return {"wer": transcription.wer, "cer": transcription.cer}
     if facts.get("kind") == "pair":
         return {"bleu": translation.bleu, "chrf": translation.chrf}
     if not facts.get("labels"):
@@ -120,6 +123,9 @@ def _evidence(keys: Sequence[Key], answers: Answers, facts: Mapping[str, Any]) -
     actual, given = [label for _, _, label in keys], [answers[key] for key in keys]
     if facts.get("kind") == "tag":
         return _tagged([cell.split() for cell in actual], [cell.split() for cell in given])
+    if _heard(facts):
+        case, punctuation = transcription.rule_in(facts["notes"]["cer"])
+        return transcription.judged(given, [normal(text, case, punctuation) for text in actual])
     if facts.get("kind") == "pair":
         cut = translation.cut_in(str(facts.get("notes", {}).get("bleu", "")))
         return translation.judged(given, actual, [text for _, text, _ in keys], cut)
@@ -131,6 +137,11 @@ def _evidence(keys: Sequence[Key], answers: Answers, facts: Mapping[str, Any]) -
     # Both models get the same numbers for the same names, also for names that only one of them knows.
     number = {name: i for i, name in enumerate(sorted({*facts["labels"], *actual, *given}))}
     return {"label": np.array([number[x] for x in actual]), "prediction": np.array([number[x] for x in given])}
+
+
+def _heard(facts: Mapping[str, Any]) -> bool:
+    """Were transcripts compared?"""
+    return "cer" in facts.get("notes", {})
 
 
 def _tagged(actual: Sequence[Sequence[str]], given: Sequence[Sequence[str]]) -> Columns:

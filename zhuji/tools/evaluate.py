@@ -25,6 +25,7 @@ from zhuji.formats import open_model
 from zhuji.metrics.intervals import Interval
 from zhuji.model.predictor import Predictor
 from zhuji.tools._own_rows import own_test_rows
+from zhuji.tools._seeking import sought, without
 from zhuji.training import threads
 from zhuji.training.evaluation import Scores, score
 from zhuji.training.run import EvaluateSettings
@@ -71,12 +72,12 @@ def evaluate(
     """Score a run or a bundle on `data`; without it, a run on its own test split, with the numbers that training gave.
 
     `columns` names columns that are called otherwise than in training (keys as in `DataSettings`); of data with a split column only
-    the test rows are scored, if there are any. `seed` draws the bootstrap (default: the run's). Raises NotABundle, ChangedSinceStart,
+    the test rows are scored, if there are any. `decode.…` of `sets` say how answers are sought. `seed` draws the bootstrap (default: the run's). Raises NotABundle, ChangedSinceStart,
     and what reading raises.
     """
     begun = time.monotonic()
     threads.use(None)
-    predictor = predictor or open_model(model)
+    predictor, sets = sought(predictor or open_model(model), sets), without(sets)
     if data is None:
         found = _own_test(Path(model), predictor, seed, sets)
     else:

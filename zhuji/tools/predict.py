@@ -26,6 +26,7 @@ from zhuji.data.sources import Source, open_source
 from zhuji.data.tags import spans
 from zhuji.model.predictor import Predictor
 from zhuji.tools._copies import Copies
+from zhuji.tools._seeking import sought
 
 Values = dict[str, Any]
 
@@ -59,6 +60,8 @@ class Answered:
             given = {"words": list(self.words), **given}
         if self.prediction.scores is not None:
             given["scores"] = dict(self.prediction.scores)
+        if self.prediction.times:
+            given["times"] = [asdict(one) for one in self.prediction.times]
         if self.drawn is not None:
             given["drawn"] = str(self.drawn)
         return {**taken, **{free_name(name, taken): value for name, value in given.items()}}
@@ -88,6 +91,7 @@ def predict(
     Holds a few thousand rows at once, however long the source. Rows without an answer are dropped in `ledger` by cause; afterwards
     read = used + dropped. Raises what reading raises, and BadSetting for a folder that is not empty or a model whose answers cannot be drawn.
     """
+    predictor = sought(predictor, sets)
     copies = None if draw is None else Copies(draw, predictor)
     asked = assignments(sets)
     given = asked.get("train", {}).get("batch_units")

@@ -17,6 +17,7 @@ from zhuji.core.files import read_json, write_json
 from zhuji.core.log import in_language, say
 from zhuji.core.records import SPLITS
 from zhuji.data.balance import undersampled
+from zhuji.data.infer import Roles
 from zhuji.data.loader import Loader
 from zhuji.data.prepare import Prepared, prepare
 from zhuji.data.words import counted
@@ -75,7 +76,7 @@ def begin(run: Run, folder: Path) -> Job:
     _refuse_other_inputs(prepared, modality)
     if start is not None:
         places.refuse_changes("the data", start["data"], prepared.fingerprint, folder)
-    task = lookup.build(Task, _task(run.task, prepared.roles.kind))
+    task = lookup.build(Task, _task(run.task, prepared.roles))
     teaching.refuse_untaught(run, task)
     refuse_alone(task, run.train, taught=run.teacher is not None)
     learned = None if origin is None else origin.modality.files()
@@ -164,13 +165,14 @@ def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
-def _task(asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The task that is asked for; `auto` becomes the one that the labels call for. What a recipe then says about the head that pools is
+def _task(asked: Mapping[str, Any], roles: Roles) -> dict[str, Any]:
+    """The task that is asked for; `auto` becomes the one that the labels call for: what is said in sounds is transcribed, other pairs are translated. What a recipe then says about the head that pools is
     left out where nothing is pooled."""
-    name = asked.get("name", "auto")
+    name, kind = asked.get("name", "auto"), roles.kind
     if name == "auto":
-        name = {"regress": "regress", "tag": "tag", "pair": "translate", "detect": "detect"}.get(kind, "classify")
-        if name in ("tag", "translate", "detect"):
+        second = "transcribe" if roles.sound else "translate"
+        name = {"regress": "regress", "tag": "tag", "pair": second, "detect": "detect"}.get(kind, "classify")
+        if name in ("tag", second, "detect"):
             others = ("pool", "hidden", "dropout") if name == "detect" else ("pool", "hidden")
             asked = {key: value for key, value in asked.items() if key not in others}
     settings: dict[str, Any] = {"many": True} if name == "classify" and kind == "classify_many" else {}

@@ -202,8 +202,8 @@ def _unfilled(lesson: Tensor) -> Tensor:
 
 
 def _answered(record: Record, answer: Any, task: Task, lesson: bool) -> Record:
-    """A row that learns from the teacher's answer: every translation; else one that has no label, unless its lesson is enough."""
-    if task.needs == "target":
+    """A row that learns from the teacher's answer: every translation and transcript; else one that has no label, unless its lesson is enough."""
+    if task.needs in ("target", "transcript"):
         return replace(record, target=answer)
     one_class = lesson and bool(task.plain().get("labels")) and not task.plain().get("many")
     if record.label is not None or one_class:

@@ -1,0 +1,229 @@
+"""Speech to text: word and character error rates of the recipe `recognise` on the published test sentences, by share of the transcripts, without and with
+a language model of our own, against PocketSphinx with the model that its package ships.
+
+    python benchmarks/recognition.py --data prompts_en --work FOLDER --shares 10 30 100
+
+The data are a folder with `metadata.csv` (file_name, transcript, split). A share is drawn from the training split; validation and test stay whole. The
+language model is a `zhuji pretrain --objective next` over characters of the training transcripts alone, written as they are scored; its weight is chosen on
+the validation sentences. CPU seconds are those of the whole training command. PocketSphinx (pip install pocketsphinx) was made for any English and knows
+nothing of these sentences or of this voice; ours was trained on both: it says what training in the domain is worth, not which of the two is the better recogniser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import record, table
+
+import zhuji
+from zhuji.core.records import Sound
+from zhuji.data import sounds
+from zhuji.metrics import transcription
+from zhuji.metrics.intervals import bootstrap
+from zhuji.tasks.transcribe import Transcribe
+from zhuji.tools._seeking import sought
+
+BEAMS = 16
+WEIGHTS = (0.2, 0.4, 0.7)
+WRITE = Transcribe()
+"""How transcripts are written: the recipe's defaults."""
+LANGUAGE = (
+    "modality.tokenizer=characters", "modality.vocab_size=64", "modality.max_units=256", "modality.wrap=both", "backbone.width=96", "backbone.layers=2",
+    "backbone.heads=4", "backbone.hidden=192", "backbone.positions=rotary", "train.batch_units=1024", "train.threads=1", "corpus.quality.min_words=1",
+)  # fmt: skip
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+Rows = list[dict[str, str]]
+
+
+def read(data: Path) -> Rows:
+    with open(data / "metadata.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def folder_of(rows: Rows, data: Path, place: Path) -> Path:
+    """The rows as a data set of their own."""
+    if not place.exists():
+        (place / "clips").mkdir(parents=True)
+        with open(place / "metadata.csv", "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, ["file_name", "transcript", "split"], extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+        for row in rows:
+            shutil.copy(data / row["file_name"], place / row["file_name"])
+    return place
+
+
+def sharing(rows: Rows, share: int) -> Rows:
+    """So many per cent of the training rows, and all others."""
+    train = [row for row in rows if row["split"] == "train"]
+    kept = random.Random(0).sample(train, round(len(train) * share / 100))
+    return [row for row in rows if row["split"] != "train"] + kept
+
+
+def zhuji_run(folder: Path, words: Sequence[str]) -> float:
+    """CPU seconds of a run, which is begun unless it is finished."""
+    told = folder.with_suffix(".cpu")
+    if not (folder / "results.json").exists():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "zhuji", *words, "--run-dir", str(folder)], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        told.write_text(str(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), encoding="utf-8")
+    return float(told.read_text(encoding="utf-8"))
+
+
+def language_model(rows: Rows, work: Path) -> Path:
+    corpus = work / "sentences.txt"
+    corpus.write_text(
+        "\n\n".join(WRITE.written(row["transcript"]) for row in rows if row["split"] == "train"), encoding="utf-8"
+    )
+    sets = [word for pair in LANGUAGE for word in ("--set", pair)]
+    zhuji_run(
+        work / "language", ["pretrain", str(corpus), "--objective", "next", "--model", "gpt-mini", "--epochs", "20", *sets]
+    )
+    return work / "language"
+
+
+def heard(run: Path, data: Path, rows: Rows, sets: Sequence[str]) -> tuple[list[str], float]:
+    """What a run hears, and seconds of work for a second of sound."""
+    predictor = sought(zhuji.load(run).predictor, sets)
+    begun = time.process_time()
+    answers = [str(one.answer) for one in predictor.predict([Sound(str(data / row["file_name"])) for row in rows])]
+    return answers, (time.process_time() - begun) / length(data, rows)
+
+
+def length(data: Path, rows: Rows) -> float:
+    return sum(sounds.header(Sound(str(data / row["file_name"]))).seconds for row in rows)
+
+
+def by_sphinx(data: Path, rows: Rows) -> tuple[list[str], float]:
+    """What PocketSphinx hears."""
+    from pocketsphinx import Decoder
+
+    decoder = Decoder(samprate=16000, loglevel="FATAL")
+    answers, begun = list[str](), time.process_time()
+    for row in rows:
+        samples = sounds.samples(Sound(str(data / row["file_name"])), 16_000).samples
+        decoder.start_utt()
+        decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
+        decoder.end_utt()
+        found = decoder.hyp()
+        answers.append("" if found is None else WRITE.written(found.hypstr))
+    return answers, (time.process_time() - begun) / length(data, rows)
+
+
+def spoken(text: str) -> str:
+    """With digits as words, which is how PocketSphinx writes them."""
+    return " ".join(re.sub(r"\d", lambda digit: f" {DIGITS[int(digit[0])]} ", WRITE.written(text)).split())
+
+
+def scored(answers: Sequence[str], rows: Rows) -> dict[str, Any]:
+    columns = transcription.judged([spoken(text) for text in answers], [spoken(row["transcript"]) for row in rows])
+    return {"wer": bootstrap(transcription.wer, columns), "cer": bootstrap(transcription.cer, columns), "columns": columns}
+
+
+def chosen_weight(run: Path, data: Path, rows: Rows, language: Path) -> float:
+    """That with which the fewest characters are wrong in the validation sentences."""
+
+    def wrong(weight: float) -> float:
+        return scored(heard(run, data, rows, seeking(language, weight))[0], rows)["cer"].value
+
+    return min(WEIGHTS, key=wrong)
+
+
+def seeking(language: Path | None = None, weight: float = 0.0) -> list[str]:
+    more = [] if language is None else [f"decode.language={language}", f"decode.language_weight={weight}"]
+    return [f"decode.beams={BEAMS}", *more]
+
+
+def interval(score: Any) -> str:
+    return f"{100 * score.value:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+
+
+def ours(asked: argparse.Namespace, rows: Rows, share: int, language: Path) -> dict[str, Any]:
+    """name -> answers, scores, and cost, of one share of the transcripts."""
+    valid, test = ([row for row in rows if row["split"] == split] for split in ("valid", "test"))
+    place = folder_of(sharing(rows, share), asked.data, asked.work / f"data-{share}")
+    sets = [word for pair in asked.sets for word in ("--set", pair)]
+    run = asked.work / f"run-{share}"
+    spent = zhuji_run(run, ["train", str(place), "--model", "recognise", *sets])
+    weight = chosen_weight(run, asked.data, valid, language)
+    ways = {"greedy": [], f"{BEAMS} beams": seeking(), f"{BEAMS} beams, language model × {weight}": seeking(language, weight)}
+    found: dict[str, Any] = {}
+    for way, how in ways.items():
+        answers, factor = heard(run, asked.data, test, how)
+        found[f"recognise, {share} %, {way}"] = {
+            **scored(answers, test),
+            "answers": answers,
+            "factor": factor,
+            "minutes": f"{spent / 60:.1f}",
+        }
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--shares", type=int, nargs="+", default=[10, 30, 100])
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
+    asked = parser.parse_args()
+    asked.work.mkdir(parents=True, exist_ok=True)
+    rows = read(asked.data)
+    test = [row for row in rows if row["split"] == "test"]
+    answers, factor = by_sphinx(asked.data, test)
+    name = f"PocketSphinx {version('pocketsphinx')}, its own model"
+    found: dict[str, Any] = {name: {**scored(answers, test), "answers": answers, "factor": factor, "minutes": "–"}}
+    language = language_model(rows, asked.work)
+    for share in asked.shares:
+        found |= ours(asked, rows, share, language)
+    lines = [
+        [name, interval(of["wer"]), interval(of["cer"]), of["minutes"], f"{of['factor']:.3f}"] for name, of in found.items()
+    ]
+    parts = [
+        [
+            name,
+            words,
+            len(columns["words"]),
+            f"{100 * transcription.wer(columns):.1f}",
+            f"{100 * transcription.cer(columns):.1f}",
+        ]
+        for name, of in found.items()
+        for words, columns in transcription.by_length(of["columns"]).items()
+    ]
+    said = [WRITE.written(row["transcript"]) for row in test]
+    (asked.work / "answers.json").write_text(
+        json.dumps({"said": said, **{name: of["answers"] for name, of in found.items()}}, ensure_ascii=False, indent=1),
+        encoding="utf-8",
+    )
+    body = "\n\n".join((
+        table(["recogniser", "WER %", "CER %", "CPU minutes of training", "seconds of work a second of sound"], lines),
+        table(["recogniser", "words said", "rows", "WER %", "CER %"], parts),
+        f"{len(test)} test sentences, {length(asked.data, test):.0f} s, {sum(len(text.split()) for text in said)} words. "
+        + transcription.note(WRITE.case, WRITE.punctuation)
+        + ", digits as words; 95 % intervals from resampled sentences.",
+    ))  # fmt: skip
+    shares, more = " ".join(map(str, asked.shares)), " ".join(f"--set {pair}" for pair in asked.sets)
+    record(
+        "recognition",
+        "Speech to text",
+        body,
+        f"python benchmarks/recognition.py --data prompts_en --work FOLDER --shares {shares} {more}".strip(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+from itertools import pairwise
+
+import pytest
+
+from zhuji.data.transcripts import Alphabet, normal
+
+TEXTS = ["the agent is logged on", "that agent is already logged off", "login incorrect", "the pound key"]
+
+
+@pytest.mark.parametrize("text, told", [
+    ("That agent is already logged on.  Please, enter!", "that agent is already logged on please enter"),
+    ("Don’t 'quote' the rock-'n'-roll", "don't quote the rock n roll"),
+    ("ＡＢＣ １２３", "abc 123"),
+    ("筑基，从头开始。", "筑基 从头开始"),
+    ("  ", ""),
+    ("naïve café", "naïve café"),
+    ("twenty-one", "twenty one"),
+])  # fmt: skip
+def test_a_transcript_as_it_is_scored(text, told):
+    assert normal(text) == told == normal(told)
+
+
+def test_case_and_marks_may_stay():
+    assert normal("Wait, Bob.", case="keep") == "Wait Bob"
+    assert normal("Wait,  Bob.", punctuation="keep") == "wait, bob."
+
+
+@pytest.mark.parametrize("alphabet", [Alphabet.of_characters(TEXTS), Alphabet.of_pieces(TEXTS, 40)])
+def test_letters_there_and_back(alphabet):
+    for text in TEXTS:
+        numbers = alphabet.encode(text)
+        assert alphabet.decode(numbers) == text and min(numbers) >= 1 and max(numbers) <= len(alphabet.letters)
+        words = alphabet.words(numbers)
+        assert [word for word, _, _ in words] == text.split()
+        for word, first, past in words:
+            assert alphabet.decode(numbers[first:past]) == word
+        assert all(one[2] <= other[1] for one, other in pairwise(words))
+    assert alphabet.encode("") == [] and alphabet.decode([]) == "" and alphabet.words([]) == []
+    assert alphabet.spaced
+
+
+def test_pieces_are_fewer_and_the_same_each_time():
+    pieces = Alphabet.of_pieces(TEXTS, 40)
+    assert len(pieces.letters) <= 40 and pieces == Alphabet.of_pieces(TEXTS, 40) == Alphabet.of_pieces(TEXTS[::-1], 40)
+    assert len(pieces.encode(TEXTS[0])) < len(TEXTS[0])
+    again = Alphabet(pieces.letters, pieces.merges)
+    assert again.encode(TEXTS[1]) == pieces.encode(TEXTS[1])
+
+
+def test_unknown_letters_are_left_out():
+    assert Alphabet.of_characters(["ab"]).encode("axb") == [1, 2]
+    pieces = Alphabet.of_pieces(TEXTS, 40)
+    assert pieces.decode(pieces.encode("the Ω key")).split() == ["the", "key"]
+
+
+def test_characters_of_a_script_without_blanks_are_its_words():
+    chinese = Alphabet.of_characters(["筑基", "从头开始"])
+    assert not chinese.spaced
+    numbers = chinese.encode("从头")
+    assert chinese.decode(numbers) == "从头" and chinese.words(numbers) == [("从", 0, 1), ("头", 1, 2)]
+
+
+def test_blanks_stand_between_words_and_are_no_part_of_them():
+    alphabet = Alphabet.of_characters(["a b"])
+    assert alphabet.begins == (False, True, False, False)
+    assert alphabet.words([2, 1, 1, 3]) == [("a", 0, 1), ("b", 3, 4)]
+    assert alphabet.decode([1, 2, 1, 1, 3, 1]) == "a b"

@@ -1,0 +1,125 @@
+"""What was said, as letters: how transcripts are written before anything is compared, and the alphabet that training taught.
+
+A letter is a character, or a piece of a word found by byte-pair encoding (Sennrich et al. 2016). Number 0 stands for none of them.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+Case = Literal["lower", "keep"]
+Marks = Literal["drop", "keep"]
+BEGINS = "▁"
+"""What a piece begins with that begins a word."""
+_APOSTROPHES = "'’"
+
+
+def normal(text: str, case: Case = "lower", punctuation: Marks = "drop") -> str:
+    """A transcript as it is learned and scored: compatible characters made one (NFKC), single blanks. `lower`: case folded away; `drop`: every sign that is
+    neither letter, number nor mark of a letter becomes a blank, but for an apostrophe inside of a word."""
+    text = unicodedata.normalize("NFKC", text)
+    text = text.lower() if case == "lower" else text
+    if punctuation == "drop":
+        text = "".join(_kept(text, place) for place in range(len(text)))
+    return " ".join(text.split())
+
+
+def _kept(text: str, place: int) -> str:
+    sign = text[place]
+    if unicodedata.category(sign)[0] in "LNM":
+        return sign
+    inside = 0 < place < len(text) - 1 and text[place - 1].isalnum() and text[place + 1].isalnum()
+    return "'" if sign in _APOSTROPHES and inside else " "
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """`letters`, the first of them number 1; `merges` of pieces in the order in which they were learned, where letters are pieces."""
+
+    letters: tuple[str, ...]
+    merges: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of_characters(cls, texts: Iterable[str]) -> Alphabet:
+        """Every character, in the order of their code points."""
+        return cls(tuple(sorted({sign for text in texts for sign in text})))
+
+    @classmethod
+    def of_pieces(cls, texts: Sequence[str], size: int) -> Alphabet:
+        """At most `size` pieces, or as many as there are characters."""
+        from tokenizers import Tokenizer, models, trainers
+
+        tokenizer: Any = _cutting(Tokenizer(models.BPE()))
+        trainer = trainers.BpeTrainer(
+            vocab_size=size, show_progress=False, initial_alphabet=sorted({BEGINS, *"".join(texts)} - {" "})
+        )
+        # The library counts words in a hash table; the same words in one order give the same pieces.
+        tokenizer.train_from_iterator([" ".join(sorted(_words(texts)))], trainer)
+        plain = json.loads(tokenizer.to_str())["model"]
+        pieces: dict[str, int] = plain["vocab"]
+        merges: list[list[str]] = plain["merges"]
+        return cls(tuple(sorted(pieces, key=pieces.__getitem__)), tuple((first, second) for first, second in merges))
+
+    @property
+    def spaced(self) -> bool:
+        """Whether words are written apart."""
+        return " " in self.letters or bool(self.merges)
+
+    @cached_property
+    def begins(self) -> tuple[bool, ...]:
+        """Whether a number begins a new word, or stands between two."""
+        return (False, *(letter == " " or letter.startswith(BEGINS) for letter in self.letters))
+
+    def encode(self, text: str) -> list[int]:
+        """Numbers of a normal text; what the alphabet does not have is left out."""
+        if self.merges:
+            return [number + 1 for number in self._tokenizer.encode(text).ids]
+        return [self._numbers[sign] for sign in text if sign in self._numbers]
+
+    def decode(self, numbers: Sequence[int]) -> str:
+        """The text that they spell."""
+        spelled = "".join(self.letters[number - 1] for number in numbers)
+        return " ".join(spelled.replace(BEGINS, " ").split()) if self.spaced else spelled
+
+    def words(self, numbers: Sequence[int]) -> list[tuple[str, int, int]]:
+        """Each word, where in `numbers` its first letter stands, and the place behind its last. Without blanks every letter is a word."""
+        if not self.spaced:
+            return [(self.letters[number - 1], place, place + 1) for place, number in enumerate(numbers)]
+        parts, begun = list[tuple[str, int, int]](), 0
+        ends = [place for place, number in enumerate(numbers) if self.begins[number]] + [len(numbers)]
+        for end in ends:
+            parts.append((self.decode(numbers[begun:end]), begun, end))
+            begun = end
+        # A blank by itself is no part of the word behind it.
+        sounds = (
+            (word, first + (self.letters[numbers[first] - 1] in (" ", BEGINS)), past) for word, first, past in parts if word
+        )
+        return list(sounds)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {letter: number for number, letter in enumerate(self.letters, 1)}
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer, models
+
+        model = models.BPE(vocab={piece: number for number, piece in enumerate(self.letters)}, merges=list(self.merges))
+        return _cutting(Tokenizer(model))
+
+
+def _cutting(tokenizer: Any) -> Any:
+    from tokenizers import pre_tokenizers
+
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=BEGINS, prepend_scheme="always")
+    return tokenizer
+
+
+def _words(texts: Sequence[str]) -> list[str]:
+    return list(Counter(word for text in texts for word in text.split()).elements())

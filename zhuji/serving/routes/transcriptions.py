@@ -1,0 +1,139 @@
+"""What is said in a sound, for OpenAI's clients.
+
+Source: OpenAI API reference, as its Python client 3.57 types it. What would change an answer and is not understood is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import Field, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from zhuji.core.contracts import Prediction
+from zhuji.core.log import in_language
+from zhuji.core.records import Sound
+from zhuji.core.refusals import NotAnswerable, Refused
+from zhuji.data import sounds
+from zhuji.serving._openai import OpenAIRequest
+from zhuji.serving._subtitles import Cue, cues, srt, vtt
+from zhuji.serving.failures import json_response
+from zhuji.serving.service import Service
+from zhuji.serving.shelf import Served
+
+_SEVERAL = "timestamp_granularities[]"
+Format = Literal["json", "text", "srt", "verbose_json", "vtt"]
+
+
+class TranscriptionRequest(OpenAIRequest):
+    """`language` is not asked about: a model hears the one that it learned, and `verbose_json` says again what the client calls it."""
+
+    idle: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "prompt": ("",), "temperature": ("0", "0.0"), "stream": ("false", "False"), "chunking_strategy": ("auto",),
+    }  # fmt: skip
+
+    model: str | None = None
+    response_format: Format = "json"
+    language: str | None = Field(default=None, max_length=60)
+    timestamp_granularities: tuple[Literal["word", "segment"], ...] = ("segment",)
+
+
+def router(service: Service) -> APIRouter:
+    """`/v1/audio/transcriptions`."""
+    routes = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+    @routes.post("/audio/transcriptions", response_class=Response, openapi_extra=_described())
+    async def transcriptions(request: Request) -> Response:
+        """What is said in a sound: WAV, FLAC, OGG or MP3. Words have times in `verbose_json` where `timestamp_granularities[]` names `word`; `srt` and
+        `vtt` are subtitles."""
+        async with request.form(max_files=1, max_fields=20) as form:
+            asked, sound = _asked(form), await _sound(form)
+        served = _listener(service, asked)
+        try:
+            answers = await service.answer(served.name, [sound])
+        except NotAnswerable as error:
+            raise NotAnswerable(why=error.facts["why"], param="file") from None
+        seconds = await service.encode(lambda: sounds.header(sound).seconds)
+        return _told(answers.predictions[0], seconds, asked)
+
+    return routes
+
+
+def _asked(form: FormData) -> TranscriptionRequest:
+    """Raises Refused."""
+    fields: dict[str, Any] = {name: value for name, value in form.items() if name not in ("file", _SEVERAL)}
+    if _SEVERAL in form:
+        fields["timestamp_granularities"] = tuple(form.getlist(_SEVERAL))
+    try:
+        asked = TranscriptionRequest.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        param = str(first["loc"][0])
+        raise Refused(rule=f"{param}: {first['msg']}", fix="", status=422, param=param) from None
+    asked.refuse_unknown()
+    if asked.timestamp_granularities != ("segment",) and asked.response_format != "verbose_json":
+        rule = in_language(
+            f"{_SEVERAL} needs response_format=verbose_json", f"{_SEVERAL} 须与 response_format=verbose_json 同用"
+        )
+        raise Refused(rule=rule, fix="", param=_SEVERAL)
+    return asked
+
+
+async def _sound(form: FormData) -> Sound:
+    """Raises Refused."""
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        rule = in_language("a form must have a file named 'file'", "表单须含有名为 file 的文件")
+        raise Refused(rule=rule, fix="curl … -F file=@speech.wav", status=422, param="file")
+    return Sound(data=await file.read())
+
+
+def _listener(service: Service, asked: TranscriptionRequest) -> Served:
+    served = service.find(asked.model)
+    if served.facts.task != "transcribe" or served.facts.reads != "sounds":
+        rule = in_language(f"{served.name} does not transcribe sounds", f"{served.name} 不能转写声音")
+        fix = in_language("choose a model that learned to (recognise, say)", "请选择学过转写的模型（如 recognise）")
+        raise Refused(rule=rule, fix=fix, param="model")
+    return served
+
+
+def _told(answer: Prediction, seconds: float, asked: TranscriptionRequest) -> Response:
+    text = str(answer.answer)
+    found = cues(answer.times, spaced=" " in text)
+    if asked.response_format == "text":
+        return Response(text + "\n", media_type="text/plain; charset=utf-8")
+    if asked.response_format == "srt":
+        return Response(srt(found), media_type="text/plain; charset=utf-8")
+    if asked.response_format == "vtt":
+        return Response(vtt(found), media_type="text/vtt; charset=utf-8")
+    if asked.response_format == "json":
+        return json_response({"text": text})
+    return json_response(_verbose(answer, found, seconds, asked))
+
+
+def _verbose(answer: Prediction, found: Sequence[Cue], seconds: float, asked: TranscriptionRequest) -> Mapping[str, Any]:
+    told: dict[str, Any] = {
+        "task": "transcribe", "language": asked.language or "unknown", "duration": seconds, "text": str(answer.answer)
+    }  # fmt: skip
+    if "word" in asked.timestamp_granularities:
+        told["words"] = [{"word": one.word, "start": one.begin, "end": one.end} for one in answer.times]
+    if "segment" in asked.timestamp_granularities:
+        told["segments"] = [
+            {"id": place, "start": cue.begin, "end": cue.end, "text": cue.text} for place, cue in enumerate(found)
+        ]
+    return told
+
+
+def _described() -> dict[str, Any]:
+    """For `/openapi.json`."""
+    text = {"type": "string"}
+    properties = {
+        "file": {**text, "format": "binary"}, "model": text, "language": text,
+        "response_format": {**text, "enum": ["json", "text", "srt", "verbose_json", "vtt"]},
+        _SEVERAL: {"type": "array", "items": {**text, "enum": ["word", "segment"]}},
+    }  # fmt: skip
+    schema = {"type": "object", "required": ["file"], "properties": properties}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
