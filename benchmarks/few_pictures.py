@@ -112,7 +112,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="of what learns from labels")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.01, 0.05, 0.1])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0, help="the first seed that is run, where several of these share the work")
+    parser.add_argument(
+        "--first", type=int, default=0, help="the first seed that is run, where several of these share the work"
+    )
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     parser.add_argument("--name", default="few_pictures")
     options = parser.parse_args()
