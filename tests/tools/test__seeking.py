@@ -32,7 +32,9 @@ def run(seed: int = 0) -> Path:
     sets = ["data.near=0", "data.leaks=allow", "task.name=transcribe", "train.epochs=10", "train.rehearse=false", "train.precision=fp32", "evaluate.baselines=false", "train.threads=1",
             "backbone.name=conformer", "backbone.width=16", "backbone.layers=1", "backbone.heads=2", "backbone.window=3",
             "backbone.subsample=1", "evaluate.bootstrap=50", "train.optim.lr=0.01", "train.batch_units=160"]  # fmt: skip
-    return zhuji.train(place / "said.csv", text="source", target="target", run_dir=place / f"run-{seed}", seed=seed, sets=sets).run
+    return zhuji.train(
+        place / "said.csv", text="source", target="target", run_dir=place / f"run-{seed}", seed=seed, sets=sets
+    ).run
 
 
 def test_it_is_trained_scored_and_asked_like_any_model():

@@ -12,7 +12,13 @@ from zhuji.nn.layers import linear
 
 Kind = Literal["gelu", "gelu_tanh", "relu", "silu", "swiglu"]
 
-_ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": partial(F.gelu, approximate="tanh"), "relu": F.relu, "silu": F.silu, "swiglu": F.silu}
+_ACTIVATIONS = {
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+    "silu": F.silu,
+    "swiglu": F.silu,
+}
 
 
 class FeedForward(nn.Module):
