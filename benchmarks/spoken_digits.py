@@ -82,11 +82,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--speaker", action="append", default=[], help="also once with this speaker held out")
+    parser.add_argument(
+        "--unheard", action="append", default=[], metavar="KEY=VALUE", help="as --set, for runs with a speaker held out alone"
+    )
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     ways = {"official test recordings": []} | {
-        f"{name} held out": [f"data.splits.hold_out=[{name}]"] for name in options.speaker
+        f"{name} held out": [f"data.splits.hold_out=[{name}]", *options.unheard] for name in options.speaker
     }
     lines: list[list[object]] = []
     for number, (way, sets) in enumerate(ways.items()):
@@ -102,7 +105,7 @@ def main() -> None:
         ]
     body = table(["test rows", "train, valid, test", "model", "accuracy", "CPU minutes"], lines)
     speakers = "".join(f" --speaker {name}" for name in options.speaker)
-    more = "".join(f" --set {pair}" for pair in options.sets)
+    more = "".join(f" --unheard {pair}" for pair in options.unheard) + "".join(f" --set {pair}" for pair in options.sets)
     record(
         "spoken_digits",
         "Spoken digits",
