@@ -75,11 +75,12 @@ def sharing(rows: Rows, share: int) -> Rows:
 
 
 def zhuji_run(folder: Path, words: Sequence[str]) -> float:
-    """CPU seconds of a run, which is begun unless it is finished."""
+    """CPU seconds of the command that finished a run, which is begun or resumed unless it is finished."""
     told = folder.with_suffix(".cpu")
     if not (folder / "results.json").exists():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "zhuji", *words, "--run-dir", str(folder)], check=True)
+        command = ["resume", str(folder)] if (folder / "start.json").exists() else [*words, "--run-dir", str(folder)]
+        subprocess.run([sys.executable, "-m", "zhuji", *command], check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         told.write_text(str(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), encoding="utf-8")
     return float(told.read_text(encoding="utf-8"))
