@@ -108,6 +108,25 @@ def test_keys_and_values_are_spared_where_that_changes_nothing(monkeypatch):
         assert made[4:] == ["key", "value"]
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_recorded_graph_serves_any_batch_and_any_length(causal):
+    class Bare(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = Transformer(width=16, layers=2, heads=4, dropout=0.0, positions="learned").body(causal).eval()
+
+        def forward(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            return self.body(Features(states, mask), one=first_real).states
+
+    bare, rows, units = Bare(), torch.export.Dim("rows", min=1, max=64), torch.export.Dim("units", min=1, max=128)
+    with torch.no_grad():
+        example = torch.randn(3, 12, 16), torch.arange(12) < torch.tensor([12, 3, 5])[:, None]
+        graph = torch.export.export(bare, example, dynamic_shapes=({0: rows, 1: units}, {0: rows, 1: units})).module()
+        for count, length in ((1, 12), (5, 40)):
+            states, mask = torch.randn(count, length, 16), torch.arange(length) < torch.arange(1, count + 1)[:, None] * 7
+            torch.testing.assert_close(graph(states, mask), bare(states, mask), rtol=1e-5, atol=1e-5)
+
+
 class Adapted(torch.nn.Module):
     def __init__(self, inner: torch.nn.Module) -> None:
         super().__init__()

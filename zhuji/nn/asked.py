@@ -43,7 +43,7 @@ def asked(number: Tensor, may_see: Tensor | Unpadded, angles: tuple[Tensor, Tens
     sight = may_see if rows is None else rows.bias
     if rows is None:
         units = sight.shape[-1]
-        place = torch.arange(len(number), device=number.device) * units + number
+        place = torch.arange(number.shape[0], device=number.device) * units + number
     else:
         place = rows.back.gather(1, number[:, None])[:, 0]
     if sight.shape[2] > 1:
