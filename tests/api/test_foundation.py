@@ -21,6 +21,7 @@ def test_a_foundation_has_scores_a_bundle_and_a_report() -> None:
     assert zhuji.resume(done.run).facts == done.facts
 
 
+@pytest.mark.slow
 def test_triplets_need_no_labels(tmp_path: Path) -> None:
     done = zhuji.pretrain(
         foundation.texts(), objective="triplet", epochs=2, run_dir=tmp_path / "t", sets=foundation.SMALL, progress=False

@@ -65,6 +65,7 @@ def test_converting_there_and_back(tmp_path: Path) -> None:
     assert zhuji.generate(tmp_path / "back", "the cat", **ask) == zhuji.generate(run, "the cat", **ask)
 
 
+@pytest.mark.slow
 def test_a_conversation() -> None:
     conversation = zhuji.chat(made.talker(), system="Be brief.", how="greedy", sets=["generate.max_units=20"])
     assert "".join(conversation.say("What says the cat?")) == "meow"

@@ -34,7 +34,9 @@ def by_hand(model, prompt: str, count: int) -> list[int]:
     return written
 
 
-CAUSAL = [kind.example() for name in names(Backbone) if (kind := find(Backbone, name)).can_be_causal]
+CAUSAL = [
+    kind.example() for name in names(Backbone) if (kind := find(Backbone, name)).can_be_causal and not kind.example().strides
+]
 
 
 @pytest.mark.parametrize("backbone", [*CAUSAL, Transformer(width=16, layers=2, heads=2, positions="learned", max_positions=64)],

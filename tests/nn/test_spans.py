@@ -223,6 +223,7 @@ def test_halves_under_autocast_are_as_near_as_halves_come(calls, monkeypatch, ki
     torch.testing.assert_close(got.float(), expected, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute")
 def test_a_compiled_body_has_its_spans_made_outside_the_graph(calls, monkeypatch):
     torch.manual_seed(0)

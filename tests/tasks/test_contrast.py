@@ -40,6 +40,7 @@ def test_the_batch_in_chunks_has_the_same_loss_and_gradients(settings, chunk):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_negatives_keep_embeddings_apart_and_without_them_they_collapse():
     class WithoutNegatives(Contrast):
         def loss(self, outputs, batch):

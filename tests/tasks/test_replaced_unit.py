@@ -50,6 +50,7 @@ def told(model, batch):
     return float(higher.float().mean()), float(replaced.float().mean()), float(replaced[logit > 0].float().mean())
 
 
+@pytest.mark.slow
 def test_it_learns_to_tell_replaced_units():
     text = Text(tokenizer="words").fit(counting())
     batch = batch_of(counting(), text)

@@ -86,6 +86,7 @@ def test_a_taught_run_goes_on_without_its_teacher_and_refuses_another(files, tmp
 # ------------------------------------------------------------------------------------------- vectors, tags and units
 
 
+@pytest.mark.slow
 def test_an_embedder_learns_from_texts_without_labels_and_goes_on_without_its_teacher(files, tmp_path):
     teacher, _, texts = files
     gone = tmp_path / "teacher"

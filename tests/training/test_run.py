@@ -92,7 +92,7 @@ def test_every_setting_stands_in_the_written_form() -> None:
     written = read_yaml(write_yaml(compose(DATA).plain()))
     assert set(written) == set(Run.model_fields)
     assert set(written["train"]["optim"]) == {
-        "name", "lr", "weight_decay", "betas", "eps", "momentum", "schedule", "warmup", "floor", "clip",
+        "name", "lr", "weight_decay", "betas", "eps", "momentum", "nesterov", "schedule", "warmup", "floor", "clip",
     }  # fmt: skip
 
 
