@@ -39,8 +39,7 @@ class Asked:
 
 def asked(number: Tensor, may_see: Tensor | Unpadded, angles: tuple[Tensor, Tensor] | None) -> Asked:
     """Unit `number (B,)` int64 of each row asks. `may_see`: what every unit may see; `angles`, `(B or 1, 1, T or N, E/2)` each: of every unit."""
-    rows = may_see.whole if isinstance(may_see, Unpadded) else None
-    sight = may_see if rows is None else rows.bias
+    rows, sight = (may_see.whole, may_see.whole.bias) if isinstance(may_see, Unpadded) else (None, may_see)
     if rows is None:
         units = sight.shape[-1]
         place = torch.arange(number.shape[0], device=number.device) * units + number

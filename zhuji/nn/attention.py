@@ -57,7 +57,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, may_see: Sight) -> Tensor:
     if isinstance(may_see, Asked):
         return attend(query, may_see.keys(key), may_see.keys(value), may_see.sight)
     if isinstance(may_see, Unpadded):
-        return may_see.units([attend(*(part.rows(each) for each in (query, key, value)), part.bias) for part in may_see.parts])
+        parts = may_see.parts
+        return may_see.units([attend(part.rows(query), part.rows(key), part.rows(value), part.bias) for part in parts])
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)

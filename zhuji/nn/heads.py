@@ -49,7 +49,7 @@ class Pooling(nn.Module):
     def __init__(self, kind: Pool, dim: int) -> None:
         super().__init__()
         assert kind != "ends" or dim % 2 == 0, "`ends` halves the channels"
-        self.kind = kind
+        self.kind: Pool = kind
         self.width = 2 * dim if kind == "mean_max" else dim
         self.query = linear(dim, 1, bias=False) if kind == "attention" else None
 
