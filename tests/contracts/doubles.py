@@ -108,9 +108,12 @@ class Cells(Modality):
 class Halving(Backbone):
     """Keeps every other unit of a sequence: a backbone that strides."""
 
-    strides: ClassVar[bool] = True
     grids: ClassVar[tuple[int, ...]] = (1,)
     width: int = 4
+
+    @property
+    def strides(self) -> bool:
+        return True
 
     @property
     def stem_width(self) -> int:

@@ -35,7 +35,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
         or timeless
         or undrawn
         or unheard
-        or (task.per_unit and backbone.strides)
+        or (task.per_unit and backbone.example().strides)
     )
 
 

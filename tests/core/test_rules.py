@@ -2,6 +2,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from zhuji.backbones.conformer import Conformer
 from zhuji.backbones.convnext import Convnext
 from zhuji.backbones.resnet import Resnet
 from zhuji.backbones.transformer import Transformer
@@ -27,7 +28,8 @@ def test_one_number_a_stage() -> None:
 
 UNEVEN = [
     (Vit, {"width": 8, "heads": 3}, "heads"), (Transformer, {"width": 8, "heads": 3}, "heads"),
-    (Transformer, {"width": 8, "heads": 4, "kv_heads": 3}, "kv_heads"), (MaskedPatches, {"decoder_width": 8, "decoder_heads": 3}, "decoder_heads"),
+    (Transformer, {"width": 8, "heads": 4, "kv_heads": 3}, "kv_heads"), (Conformer, {"width": 9, "heads": 3}, "even width"),
+    (Transformer, {"width": 9, "heads": 3}, "even width"), (MaskedPatches, {"decoder_width": 8, "decoder_heads": 3}, "decoder_heads"),
     (Resnet, {"blocks": [1], "widths": [4, 8]}, "blocks"), (Convnext, {"blocks": [1], "widths": [4, 8]}, "blocks"),
 ]  # fmt: skip
 

@@ -73,9 +73,11 @@ AROUND = {
 }  # fmt: skip
 
 
-def pixels(change):
+def learned(name, change):
+    """Plant a change to what a modality learned, which the file `name` holds."""
+
     def plant(folder):
-        path = folder / "pixels.json"
+        path = folder / name
         told = json.loads(path.read_text())
         change(told)
         path.write_text(json.dumps(told))
@@ -87,9 +89,9 @@ OF_PICTURES = {
     "stretched in place of padded": config(lambda told: told["modality"].update(resize="fit")),
     "cropped in place of padded": config(lambda told: told["modality"].update(resize="crop")),
     "another size": config(lambda told: told["modality"].update(size=[8, 8])),
-    "missing normalisation": pixels(lambda told: told.update(mean=[0.0] * 3, deviation=[1.0] * 3)),
-    "normalised by ImageNet": pixels(lambda told: told.update(mean=[0.485, 0.456, 0.406], deviation=[0.229, 0.224, 0.225])),
-    "red and blue exchanged": pixels(lambda told: told.update(mean=told["mean"][::-1], deviation=told["deviation"][::-1])),
+    "missing normalisation": learned("pixels.json", lambda told: told.update(mean=[0.0] * 3, deviation=[1.0] * 3)),
+    "normalised by ImageNet": learned("pixels.json", lambda told: told.update(mean=[0.485, 0.456, 0.406], deviation=[0.229, 0.224, 0.225])),
+    "red and blue exchanged": learned("pixels.json", lambda told: told.update(mean=told["mean"][::-1], deviation=told["deviation"][::-1])),
     "labels shuffled": config(turned),
 }  # fmt: skip
 

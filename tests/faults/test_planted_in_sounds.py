@@ -1,33 +1,21 @@
 """A model over sounds that somebody broke on its way, with hashes made to fit: it hears by another rate, at another pace, or otherwise than it learned."""
 
-import json
 import shutil
 
 import pytest
 
 from tests.faults.hostile import sealed
-from tests.faults.test_planted_faults import config, digest, turned
+from tests.faults.test_planted_faults import config, digest, learned, turned
 from tests.formats.test_of_sounds import predictor
 from zhuji.core.errors import BundleError
 from zhuji.formats import find, open_model
-
-
-def measured(change):
-    def plant(folder):
-        path = folder / "sounds.json"
-        told = json.loads(path.read_text())
-        change(told)
-        path.write_text(json.dumps(told))
-
-    return plant
-
 
 FAULTS = {
     "half the sample rate": config(lambda told: told["modality"].update(rate=told["modality"]["rate"] // 2)),
     "twice the sample rate": config(lambda told: told["modality"].update(rate=told["modality"]["rate"] * 2)),
     "another hop": config(lambda told: told["modality"].update(hop=told["modality"]["hop"] * 2)),
     "another scale": config(lambda told: told["modality"].update(scale="htk")),
-    "missing normalisation": measured(lambda told: told.update(mean=[0.0] * 8, deviation=[1.0] * 8)),
+    "missing normalisation": learned("sounds.json", lambda told: told.update(mean=[0.0] * 8, deviation=[1.0] * 8)),
     "labels shuffled": config(turned),
 }
 

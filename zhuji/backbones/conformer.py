@@ -14,8 +14,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from zhuji.core.contracts import Backbone
-from zhuji.core.log import in_language
-from zhuji.core.rules import divides
+from zhuji.core.rules import divides, even_heads
 from zhuji.core.units import Features
 from zhuji.nn.attention import allowed, biases
 from zhuji.nn.conformer import ConformerBlock
@@ -47,14 +46,11 @@ class Conformer(Backbone):
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
         divides("heads", self.heads, "width", self.width)
-        if (self.width // self.heads) % 2:
-            raise ValueError(
-                in_language("must have an even width per head for rotary positions", "使用旋转位置时每个头的宽度必须为偶数")
-            )
+        even_heads(self.width, self.heads)
         return self
 
     @property
-    def strides(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def strides(self) -> bool:
         return self.subsample > 1
 
     @property

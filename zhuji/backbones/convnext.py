@@ -31,7 +31,6 @@ class Convnext(Backbone):
     """
 
     can_be_causal: ClassVar[bool] = False
-    strides: ClassVar[bool] = True
     grids: ClassVar[tuple[int, ...]] = (2,)
 
     channels: int = Field(default=3, gt=0)
@@ -55,6 +54,10 @@ class Convnext(Backbone):
         if self.window % 2 == 0:
             raise ValueError(in_language("must have an odd window", "window 必须为奇数"))
         return self
+
+    @property
+    def strides(self) -> bool:
+        return True
 
     @property
     def stem_width(self) -> int:

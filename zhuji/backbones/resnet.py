@@ -33,7 +33,6 @@ class Resnet(Backbone):
     """
 
     can_be_causal: ClassVar[bool] = False
-    strides: ClassVar[bool] = True
     grids: ClassVar[tuple[int, ...]] = (2,)
 
     channels: int = Field(default=3, gt=0)
@@ -60,6 +59,10 @@ class Resnet(Backbone):
                 in_language("shortcut=pad needs stages that do not become narrower", "shortcut=pad 要求各阶段的通道数不减少")
             )
         return self
+
+    @property
+    def strides(self) -> bool:
+        return True
 
     @property
     def expansion(self) -> int:

@@ -24,7 +24,6 @@ class Strided(Backbone):
     penalty on the gradient of each row needs (Gulrajani et al. 2017, section 4)."""
 
     can_be_causal: ClassVar[bool] = False
-    strides: ClassVar[bool] = True
     grids: ClassVar[tuple[int, ...]] = (2,)
 
     channels: int = Field(default=3, gt=0)
@@ -33,6 +32,10 @@ class Strided(Backbone):
     """Channels of each stage."""
     slope: float = Field(default=0.2, ge=0, lt=1)
     """Of the rectifiers below zero."""
+
+    @property
+    def strides(self) -> bool:
+        return True
 
     @property
     def stem_width(self) -> int:

@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from zhuji.core.contracts import Backbone, One
-from zhuji.core.log import in_language
-from zhuji.core.rules import divides
+from zhuji.core.rules import divides, even_heads
 from zhuji.core.units import Features
 from zhuji.nn.asked import asked
 from zhuji.nn.attention import allowed, biases
@@ -66,10 +65,8 @@ class Transformer(Backbone):
     def _heads_divide(self) -> Self:
         divides("heads", self.heads, "width", self.width)
         divides("kv_heads", self.kv_heads or self.heads, "heads", self.heads)
-        if self.positions == "rotary" and (self.width // self.heads) % 2:
-            raise ValueError(
-                in_language("must have an even width per head for rotary positions", "使用旋转位置时每个头的宽度必须为偶数")
-            )
+        if self.positions == "rotary":
+            even_heads(self.width, self.heads)
         return self
 
     @property

@@ -27,7 +27,6 @@ class Vgg(Backbone):
     """
 
     can_be_causal: ClassVar[bool] = False
-    strides: ClassVar[bool] = True
     grids: ClassVar[tuple[int, ...]] = (2,)
 
     channels: int = Field(default=3, gt=0)
@@ -42,6 +41,10 @@ class Vgg(Backbone):
     """With `dense`: rows and columns of cells that become one; 7 are what pictures of 224 pixels leave."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """On the fully connected layers."""
+
+    @property
+    def strides(self) -> bool:
+        return True
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -31,9 +31,7 @@ One = Callable[[Tensor], Tensor]
 """Of a mask `(B, T)` the number of one unit of each row, `(B,)` int64."""
 
 Needs = Literal["label", "target", "tags", "boxes", "transcript", "lesson", "nothing"]
-
 Reads = Literal["texts", "pictures", "sounds"]
-
 Teaches = Literal["rows", "vectors", "units"]
 
 ONLY = "model"
@@ -195,7 +193,6 @@ class Backbone(Part, ABC):
     """While nothing is learned it leaves padding out where that is dear, so that rows of unequal length may share a batch."""
     narrows: ClassVar[bool] = False
     """Its body takes `one`, and gives the state of one unit of each row for less than those of all."""
-    strides: ClassVar[bool] = False
     grids: ClassVar[tuple[int, ...]] = (1, 2)
     """How many grid axes it can work on."""
     takes: ClassVar[bool] = False
@@ -210,6 +207,11 @@ class Backbone(Part, ABC):
     @abstractmethod
     def out_width(self) -> int:
         """D of the states it gives."""
+
+    @property
+    def strides(self) -> bool:
+        """Whether it makes the grid coarser."""
+        return False
 
     @property
     def drops(self) -> bool:
@@ -258,7 +260,7 @@ class Task(Part, ABC):
     compares: ClassVar[bool] = False
     """Its loss compares the rows of a batch with each other, so it changes when they are cut into batches otherwise."""
     seeks: ClassVar[tuple[str, ...]] = ()
-    """Settings that say how answers are sought, not what is learned: of a finished model they may be others (`model/seeking.py`)."""
+    """Settings that say how answers are sought, not what is learned: of a finished model they may be others (`tools/_seeking.py`)."""
     teaches: ClassVar[Teaches] = "rows"
     """What a model of this task has to teach. rows: what it says of each row, to a model of the same task; vectors: the row's vector, to
     one that needs lessons; units: what it says of each unit of a batch, to a model of the same task and the same units."""

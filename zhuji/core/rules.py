@@ -17,6 +17,14 @@ def divides(part: str, size: int, of: str, whole: int) -> None:
         )
 
 
+def even_heads(width: int, heads: int) -> None:
+    """Rotary positions turn the numbers of a head in pairs."""
+    if (width // heads) % 2:
+        raise ValueError(
+            in_language("must have an even width per head for rotary positions", "使用旋转位置时每个头的宽度必须为偶数")
+        )
+
+
 def one_a_stage(blocks: Sequence[int], widths: Sequence[int]) -> None:
     """A backbone of stages says of each how many blocks it has and how wide it is."""
     if len(blocks) != len(widths):

@@ -21,8 +21,6 @@ PAYS = 0.9
 STEP, COARSE_STEP = 8, 32
 """Kept units come in multiples of this, the last few being copies of a unit: products like even numbers, and in coarser numbers libraries prepare a kernel for
 each shape, so there may be few."""
-
-
 FEW = 4
 """Rows that are worth attention of their own because they are short."""
 

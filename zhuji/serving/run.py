@@ -25,6 +25,7 @@ from zhuji.core.refusals import CannotListen
 from zhuji.serving import journal
 from zhuji.serving.app import create
 from zhuji.serving.entrance import keys_of
+from zhuji.serving.memory import steady
 from zhuji.serving.protocol import protocol_for
 from zhuji.serving.settings import ServeSettings
 
@@ -51,6 +52,7 @@ def run(settings: ServeSettings, ready: Ready = lambda url, models: None) -> Non
 
         supervise(settings, listener, lambda models: ready(url, models))
     else:
+        steady()
         with contextlib.closing(listener):
             app = create(settings)
             Server(app, settings, lambda models: ready(url, models)).run(sockets=[listener])

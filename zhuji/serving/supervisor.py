@@ -18,6 +18,7 @@ from typing import Any
 
 from zhuji.core.errors import ZhujiError, catalogue
 from zhuji.serving import journal
+from zhuji.serving.memory import steady
 from zhuji.serving.settings import ServeSettings
 
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
@@ -163,6 +164,7 @@ def work(settings: dict[str, Any], listener: Any, pipe: Connection) -> None:
 
     told = ServeSettings.parse(settings)
     try:
+        steady()
         app = create(told)
     except ZhujiError as error:
         place = {"file": error.file, "row": error.row, "column": error.column, "value": error.value}

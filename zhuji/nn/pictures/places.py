@@ -54,7 +54,7 @@ def shifted(marked: Marked, right: Tensor, down: Tensor, mirror: bool = False) -
     """Each row moved by so many pixels `(B,)` int64: a crop out of a picture with a margin, of zeros or, with `mirror`, of the picture's own
     reflection in its edge."""
     _, height, width, _ = marked.values.shape
-    # What leaves the picture altogether leaves it empty, however far it goes.
+    # What leaves the picture altogether leaves zeros, or the furthest that an edge reflects, however far it goes.
     right, down = right.clamp(-width, width), down.clamp(-height, height)
     values = _crop_of_reflection(marked.values, right, down) if mirror else _crop_of_zeros(marked.values, right, down)
     if marked.boxes is None:
