@@ -33,7 +33,6 @@ One = Callable[[Tensor], Tensor]
 Needs = Literal["label", "target", "tags", "boxes", "transcript", "lesson", "nothing"]
 Reads = Literal["texts", "pictures", "sounds"]
 Teaches = Literal["rows", "vectors", "units"]
-
 ONLY = "model"
 """The player of a task that names none."""
 
