@@ -208,9 +208,14 @@ class Backbone(Part, ABC):
         """D of the states it gives."""
 
     @property
+    def stride(self) -> int:
+        """Of so many units of a row it keeps the first; of a grid of two axes only `strides` tells."""
+        return 1
+
+    @property
     def strides(self) -> bool:
         """Whether it makes the grid coarser."""
-        return False
+        return self.stride > 1
 
     @property
     def drops(self) -> bool:

@@ -165,7 +165,7 @@ class Transcribe(Task):
         """By row: edits of the likeliest path, against the letters that training met (`metrics.transcription.judged`), and whether the text is `unfit`."""
         letters = batch.targets["letters"]
         said = [self.alphabet.decode(row[row > 0].tolist()) for row in letters.cpu()]
-        heard = [self.alphabet.decode(ctc.greedy(log_p)) for log_p in _frames(outputs)]
+        heard = [self.alphabet.decode(ctc.greedy(log_p)) for log_p in frames_of(outputs)]
         _, fits = ctc.losses(outputs["logits"].detach(), outputs["real"], letters)
         unfit = fits.logical_not().cpu().numpy().astype(np.int64)
         return {**transcription.judged(heard, said, "greedy_"), "unfit": unfit, "rows": np.ones_like(unfit)}
@@ -180,7 +180,7 @@ class Transcribe(Task):
         """The text of each row; `score`: the geometric mean of its letters' probabilities, each in the frame where it is surest; `times` of its words, in
         shares of the row, where its letters stand on the likeliest path."""
         search = self._search
-        return [self._told(log_p, ctc.greedy(log_p) if search is None else search(log_p)[0].ids) for log_p in _frames(outputs)]
+        return [self._told(log_p, ctc.greedy(log_p) if search is None else search(log_p)[0].ids) for log_p in frames_of(outputs)]
 
     @property
     def _search(self) -> ctc.Search | None:
@@ -235,7 +235,7 @@ class Transcribe(Task):
         return Example(cls(dropout=0.0, attention=0.3, heads=1).fit(records), records)
 
 
-def _frames(outputs: Mapping[str, Tensor]) -> list[np.ndarray]:
+def frames_of(outputs: Mapping[str, Tensor]) -> list[np.ndarray]:
     """Of each row the log-probabilities of its real frames, `(T, V)` float32."""
     log_p = outputs["logits"].detach().float().log_softmax(-1).cpu().numpy()
     return [row[: int(real)] for row, real in zip(log_p, outputs["real"].sum(1), strict=True)]

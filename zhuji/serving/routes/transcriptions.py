@@ -19,7 +19,7 @@ from zhuji.core.records import Sound
 from zhuji.core.refusals import NotAnswerable, Refused
 from zhuji.data import sounds
 from zhuji.serving._openai import OpenAIRequest
-from zhuji.serving._subtitles import Cue, cues, srt, vtt
+from zhuji.data.subtitles import Cue, cues, srt, vtt
 from zhuji.serving.failures import json_response
 from zhuji.serving.service import Service
 from zhuji.serving.shelf import Served
