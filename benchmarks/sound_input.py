@@ -99,7 +99,11 @@ def ours(options: argparse.Namespace, precision: str, varied: bool) -> Turn:
     sets += [] if varied else ["modality.variation={}"]
     try:
         with tempfile.TemporaryDirectory() as folder:
-            fit(compose(recipes.layer("recognise", "train"), {"data": {"path": str(options.data)}}, sets=sets), Path(folder) / "run", progress=False)
+            fit(
+                compose(recipes.layer("recognise", "train"), {"data": {"path": str(options.data)}}, sets=sets),
+                Path(folder) / "run",
+                progress=False,
+            )
     finally:
         loop.prefetched = prefetched
     return turn
@@ -131,7 +135,9 @@ def theirs(options: argparse.Namespace, clips: Clips, workers: int, rows: int, s
 def measured(options: argparse.Namespace) -> tuple[dict[str, list[Turn]], int]:
     """All turns by name, and how many rows a batch of the plain loop has."""
     clips = Clips(options.data)
-    probe = ours(argparse.Namespace(**{**vars(options), "steps": options.steps}), "fp32", False)  # warms up, and tells how large its batches are
+    probe = ours(
+        argparse.Namespace(**{**vars(options), "steps": options.steps}), "fp32", False
+    )  # warms up, and tells how large its batches are
     rows = max(1, round(probe.rows / probe.batches))
     found: dict[str, list[Turn]] = {name: [] for name in (*OURS, *(plain(workers) for workers in options.workers))}
     for number in range(options.turns):
@@ -139,7 +145,9 @@ def measured(options: argparse.Namespace) -> tuple[dict[str, list[Turn]], int]:
             found[name].append(ours(options, *how))
         for workers in options.workers:
             found[plain(workers)].append(theirs(options, clips, workers, rows, number))
-        print(f"turn {number + 1}/{options.turns}", {name: round(turns[-1].pace, 1) for name, turns in found.items()}, flush=True)
+        print(
+            f"turn {number + 1}/{options.turns}", {name: round(turns[-1].pace, 1) for name, turns in found.items()}, flush=True
+        )
     return found, rows
 
 
@@ -155,7 +163,16 @@ def lines_of(found: dict[str, list[Turn]], peer: str, epochs: float, minutes: fl
         waited = sum(turn.waited for turn in turns) / sum(turn.took for turn in turns)
         before = statistics.median(turn.before for turn in turns) if name in OURS else 0.0
         whole = 1 / (1 / statistics.median(paces) + before / (60 * minutes * epochs))
-        lines.append([name, f"{statistics.median(paces):.1f}", f"{min(paces):.1f} – {max(paces):.1f}", f"{ratio:.2f}", f"{waited:.1%}", f"{whole:.1f}"])
+        lines.append(
+            [
+                name,
+                f"{statistics.median(paces):.1f}",
+                f"{min(paces):.1f} – {max(paces):.1f}",
+                f"{ratio:.2f}",
+                f"{waited:.1%}",
+                f"{whole:.1f}",
+            ]
+        )
     return lines
 
 
@@ -171,8 +188,17 @@ def main(words: Sequence[str] | None = None) -> None:
     clips = Clips(options.data)
     minutes = sum(len(clips[number][0]) for number in range(len(clips))) / 16_000 / 60
     epochs = float(recipes.read("recognise").settings["train"]["epochs"])
-    peer = max((plain(workers) for workers in options.workers), key=lambda name: statistics.median(turn.pace for turn in found[name]))
-    header = ["training", "seconds of sound a second (median)", "range", f"times that of {peer}", "share of time spent waiting", "with what comes before"]
+    peer = max(
+        (plain(workers) for workers in options.workers), key=lambda name: statistics.median(turn.pace for turn in found[name])
+    )
+    header = [
+        "training",
+        "seconds of sound a second (median)",
+        "range",
+        f"times that of {peer}",
+        "share of time spent waiting",
+        "with what comes before",
+    ]
     before = statistics.median(turn.before for name in OURS for turn in found[name])
     body = (
         f"{table(header, lines_of(found, peer, epochs, minutes))}\n\n"

@@ -58,7 +58,10 @@ def mel_filters() -> Tensor:
     top = 2595 * math.log10(1 + RATE / 2 / 700)
     corners = 700 * (10 ** (torch.linspace(0, top, BANDS + 2) / 2595) - 1)
     hertz = torch.linspace(0, RATE / 2, FFT // 2 + 1)[:, None]
-    rising, falling = (hertz - corners[:-2]) / (corners[1:-1] - corners[:-2]), (corners[2:] - hertz) / (corners[2:] - corners[1:-1])
+    rising, falling = (
+        (hertz - corners[:-2]) / (corners[1:-1] - corners[:-2]),
+        (corners[2:] - hertz) / (corners[2:] - corners[1:-1]),
+    )
     return torch.minimum(rising, falling).clamp_min(0)
 
 
@@ -98,7 +101,9 @@ class Block(nn.Module):
 class Plain(nn.Module):
     """The recipe's network: 4 blocks of width 128 over every fourth frame."""
 
-    def __init__(self, letters: int, width: int = 128, layers: int = 4, heads: int = 4, window: int = 15, dropout: float = 0.1) -> None:
+    def __init__(
+        self, letters: int, width: int = 128, layers: int = 4, heads: int = 4, window: int = 15, dropout: float = 0.1
+    ) -> None:
         super().__init__()
         self.enter = nn.Linear(BANDS, width)
         self.shorter = nn.ModuleList(nn.Conv1d(width, width, 3, stride=2, padding=1) for _ in range(2))

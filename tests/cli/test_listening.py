@@ -19,7 +19,14 @@ from zhuji.model import bundle
 def listener() -> tuple[str, str]:
     """A bundle, and a recording."""
     place = folder()
-    bundle.save(predictor().model, place / "bundle", clean=CleanSettings(), roles=Roles(text=(), sound="sound"), golden=[], card="# A model\n")
+    bundle.save(
+        predictor().model,
+        place / "bundle",
+        clean=CleanSettings(),
+        roles=Roles(text=(), sound="sound"),
+        golden=[],
+        card="# A model\n",
+    )
     (place / "long.wav").write_bytes(as_wav(noise(6.0), RATE))
     return str(place / "bundle"), str(place / "long.wav")
 

@@ -96,7 +96,9 @@ def test_texts_and_times_are_those_of_the_whole() -> None:
     assert " ".join(part.text for part in parts if part.text) == answer.answer and answer.answer.count(" ") > 3
     found = [one for part in parts for one in part.times]
     assert [one.word for one in found] == [one.word for one in answer.times]
-    np.testing.assert_allclose([(one.begin, one.end) for one in found], [(one.begin, one.end) for one in answer.times], atol=1e-6)
+    np.testing.assert_allclose(
+        [(one.begin, one.end) for one in found], [(one.begin, one.end) for one in answer.times], atol=1e-6
+    )
     assert parts[-1].last and not parts[-1].open and parts[-1].seconds == pytest.approx(6.01)
     opened = [part.open for part in parts[:-1] if part.open]
     assert opened and all(" " not in text for text in opened), "all words but the last one are told"

@@ -40,7 +40,9 @@ def test_projection_and_codebook_come_from_streams_of_their_own() -> None:
     raw = stream(5, "quantiser", "codebook").standard_normal((7, 4))
     np.testing.assert_allclose(quantiser.codebook, raw / np.linalg.norm(raw, axis=1, keepdims=True), rtol=1e-6)
     limit = math.sqrt(6 / 10)
-    np.testing.assert_allclose(quantiser.projection, stream(5, "quantiser", "projection").uniform(-limit, limit, (6, 4)), rtol=1e-6)
+    np.testing.assert_allclose(
+        quantiser.projection, stream(5, "quantiser", "projection").uniform(-limit, limit, (6, 4)), rtol=1e-6
+    )
     torch.manual_seed(0)
     again = RandomQuantiser(6, 7, 4, seed=5)
     assert torch.equal(again.codebook, quantiser.codebook) and torch.equal(again.projection, quantiser.projection)

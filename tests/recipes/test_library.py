@@ -112,7 +112,9 @@ def test_what_hears_without_transcripts_is_the_encoder_of_what_recognises() -> N
     first, second = (compose(recipes.layer(name), {"data": {"path": "x"}}) for name in ("best-rq", "recognise"))
     assert first.backbone == second.backbone
     free = {"variation"}
-    assert {k: v for k, v in first.modality.items() if k not in free} == {k: v for k, v in second.modality.items() if k not in free}
+    assert {k: v for k, v in first.modality.items() if k not in free} == {
+        k: v for k, v in second.modality.items() if k not in free
+    }
     modality = build(Modality, first.modality).fit(Speech.example()[1])
     with torch.device("meta"):
         model = assemble(modality, build(Backbone, first.backbone), build(Task, first.task))

@@ -22,7 +22,14 @@ def test_a_file_its_bytes_and_its_samples_are_heard_alike(tmp_path: Path) -> Non
     data = as_wav(samples / 32_767, RATE)
     (tmp_path / "a.wav").write_bytes(data)
     of = predictor()
-    given = (tmp_path / "a.wav", str(tmp_path / "a.wav"), data, Sound(data=data), cut(samples, 800), cut(samples.astype(np.float64) / 32_768, 77))
+    given = (
+        tmp_path / "a.wav",
+        str(tmp_path / "a.wav"),
+        data,
+        Sound(data=data),
+        cut(samples, 800),
+        cut(samples.astype(np.float64) / 32_768, 77),
+    )
     found = [transcribe(of, source, WINDOWS).whole() for source in given]
     assert all(one == found[0] for one in found) and found[0].text and found[0].seconds == pytest.approx(4.01)
     assert [one.word for one in found[0].times] == found[0].text.split()

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def transcribe(
-    model: str | Path, source: str | Path | bytes | Iterable[np.ndarray], *, rate: int | None = None, sets: Sequence[str] = (), **options: Any
+    model: str | Path,
+    source: str | Path | bytes | Iterable[np.ndarray],
+    *,
+    rate: int | None = None,
+    sets: Sequence[str] = (),
+    **options: Any,
 ) -> Listening:
     """What is said in a file of any length, or in blocks of samples as they come (`rate`: theirs, the model's own by default): an iterable of partials
     whose texts do not change any more, in the memory of one window; `.whole()` is the transcript. `options`: seconds that are understood at a time,

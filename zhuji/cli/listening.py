@@ -23,8 +23,12 @@ def transcribe(  # noqa: PLR0917 - the options of a verb
     sound: Annotated[str, typer.Argument(metavar="SOUND", help="A recording of any length: WAV, FLAC, OGG or MP3.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a .txt, .srt or .vtt file.")] = None,
     chunk: Annotated[float | None, typer.Option("--chunk", help="Seconds understood at a time; 8 by default.")] = None,
-    left: Annotated[float | None, typer.Option("--left", help="Seconds before them that are heard again; 2 by default.")] = None,
-    right: Annotated[float | None, typer.Option("--right", help="Seconds behind them that are heard already; 2 by default.")] = None,
+    left: Annotated[
+        float | None, typer.Option("--left", help="Seconds before them that are heard again; 2 by default.")
+    ] = None,
+    right: Annotated[
+        float | None, typer.Option("--right", help="Seconds behind them that are heard already; 2 by default.")
+    ] = None,
     as_json: Json = False,
     seed: Unmoved = 0,
     sets: Sets = None,
@@ -36,9 +40,11 @@ def transcribe(  # noqa: PLR0917 - the options of a verb
 
     if out is not None:
         refuse_unknown(out)
-    asked = {"chunk": chunk, "left": left, "right": right}
+    asked: dict[str, Any] = {"chunk": chunk, "left": left, "right": right}
     with terminal.speaking(as_json) as answer:
-        heard = api.transcribe(model, sound, sets=sets or (), **{key: value for key, value in asked.items() if value is not None})
+        heard = api.transcribe(
+            model, sound, sets=sets or (), **{key: value for key, value in asked.items() if value is not None}
+        )
         found = heard.whole() if as_json or out is not None else heard.whole(_tell)
         if out is not None:
             write_text(out, found.written(out.suffix.lower()))

@@ -180,7 +180,9 @@ class Transcribe(Task):
         """The text of each row; `score`: the geometric mean of its letters' probabilities, each in the frame where it is surest; `times` of its words, in
         shares of the row, where its letters stand on the likeliest path."""
         search = self._search
-        return [self._told(log_p, ctc.greedy(log_p) if search is None else search(log_p)[0].ids) for log_p in frames_of(outputs)]
+        return [
+            self._told(log_p, ctc.greedy(log_p) if search is None else search(log_p)[0].ids) for log_p in frames_of(outputs)
+        ]
 
     @property
     def _search(self) -> ctc.Search | None:

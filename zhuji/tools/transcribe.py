@@ -15,9 +15,9 @@ from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.data import sounds
 from zhuji.data.subtitles import cues, srt, vtt
+from zhuji.modalities.speech import Speech
 from zhuji.model.predictor import Predictor
 from zhuji.model.streaming import Partial, Windows, listen, spaced
-from zhuji.modalities.speech import Speech
 from zhuji.tools._seeking import sought
 
 FORMATS = (".txt", ".srt", ".vtt")
