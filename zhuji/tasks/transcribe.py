@@ -22,6 +22,7 @@ from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.data.cells import joined
+from zhuji.data.pinyin import PINYIN, syllables
 from zhuji.data.transcripts import Alphabet, Case, Marks, normal
 from zhuji.metrics import transcription
 from zhuji.nn import ctc, losses
@@ -70,8 +71,8 @@ class Transcribe(Task):
     needs: ClassVar[Needs] = "transcript"
     seeks: ClassVar[tuple[str, ...]] = ("beams", "language_weight", "word_bonus")
 
-    units: Literal["characters", "bpe"] = "characters"
-    """What a letter is: a character, or a piece of a word."""
+    units: Literal["characters", "bpe", "pinyin"] = "characters"
+    """What a letter is: a character, a piece of a word, or a Mandarin syllable with its tone; texts are then learned, answered and scored in pinyin."""
     vocab_size: int = Field(default=256, gt=1, le=1 << 16)
     """Pieces at most; only of bpe."""
     case: Case = "lower"
@@ -100,11 +101,12 @@ class Transcribe(Task):
 
     @cached_property
     def alphabet(self) -> Alphabet:
-        return Alphabet(self.letters, self.merges)
+        return Alphabet(self.letters, self.merges, syllables=self.units == "pinyin")
 
     def written(self, transcript: Any) -> str:
-        """A transcript as it is learned and scored."""
-        return normal(joined(transcript or ""), self.case, self.punctuation)
+        """A transcript as it is learned and scored. Raises MissingExtra for pinyin without pypinyin."""
+        text = normal(joined(transcript or ""), self.case, self.punctuation)
+        return syllables(text) if self.units == "pinyin" else text
 
     def with_language(self, language: ctc.Language | None) -> Self:
         """A copy whose search asks `language` about its texts, given as numbers of `letters`."""
@@ -114,7 +116,8 @@ class Transcribe(Task):
 
     def fit(self, records: Sequence[Record]) -> Self:
         texts = [self.written(record.target) for record in records]
-        found = Alphabet.of_characters(texts) if self.units == "characters" else Alphabet.of_pieces(texts, self.vocab_size)
+        learned = {"characters": Alphabet.of_characters, "pinyin": Alphabet.of_syllables}.get(self.units)
+        found = Alphabet.of_pieces(texts, self.vocab_size) if learned is None else learned(texts)
         return type(self).parse({**self.plain(), "letters": found.letters, "merges": found.merges})
 
     def targets(self, record: Record) -> Mapping[str, Tensor]:
@@ -210,7 +213,7 @@ class Transcribe(Task):
 
     def notes(self) -> Mapping[str, str]:
         """How texts were written before they were compared."""
-        rule = [transcription.note(self.case, self.punctuation)]
+        rule = [transcription.note(self.case, self.punctuation), *([PINYIN] if self.units == "pinyin" else [])]
         rule += [f"beams {self.beams}", *([] if self._language is None else [f"language model {self.language_weight:g}"])]
         return dict.fromkeys(self.answer_metrics(), ", ".join(rule))
 
