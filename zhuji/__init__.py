@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         stylise,
         tokenizer,
         train,
+        transcribe,
     )
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "stylise",
     "tokenizer",
     "train",
+    "transcribe",
 ]
 
 polite()  # OpenMP reads its environment once, when torch is loaded: so before any of our modules can load it
