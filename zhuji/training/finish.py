@@ -129,7 +129,11 @@ def _further(job: Job, model: Model) -> dict[str, Scores]:
 
 
 def _groups(job: Job) -> dict[str, tuple[str, np.ndarray]]:
-    """Each group, where there are few: a test set that holds it, the test split before others, and which of its rows are the group's."""
+    """Each group, where there are few: a test set that holds it, the test split before others, and which of its rows are the group's. A sentence that is a
+    group only so that it stands in one split says nothing."""
+    roles = job.prepared.roles
+    if roles.group in (roles.target, *roles.text):
+        return {}
     found: dict[str, tuple[str, np.ndarray]] = {}
     for part in ("test", *job.prepared.more_tests):
         groups = np.array([record.group or "" for record in job.material.rows[part].records])
