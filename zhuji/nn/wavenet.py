@@ -1,0 +1,230 @@
+"""Gated convolutions at growing dilations (van den Oord et al. 2016, WaveNet), and the queues by which they go on unit by unit.
+
+Shapes: B rows, T units, n new ones, D width of a state, H gates, S skip channels, W window, L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zhuji.core.units import Features
+from zhuji.nn.cache import CachedBody, Seen
+from zhuji.nn.layers import linear, zeroed
+
+
+def windows(states: Tensor, past: Tensor, ahead: int, dilation: int) -> Tensor:
+    """`states (B, T, D)` with `past (B, R, D)` before them and `ahead` zeros behind -> `(B, T, W * D)`: at each unit the W units that it looks at,
+    `dilation` apart, oldest first; W - 1 = (R + ahead) / dilation."""
+    length, reach = states.shape[1], past.shape[1] + ahead
+    joined = torch.cat((past, states), 1)
+    joined = F.pad(joined, (0, 0, 0, ahead)) if ahead else joined
+    return torch.cat([joined[:, start : start + length] for start in range(0, reach + 1, dilation)], -1)
+
+
+class Gate(nn.Module):
+    """`tanh(V x) * sigmoid(U x)` of what a window shows (equation 2). `taps` holds V above U."""
+
+    def __init__(self, width: int, hidden: int, skip: int, *, window: int, gain: float, last: bool) -> None:
+        super().__init__()
+        self.taps = linear(window * width, 2 * hidden)
+        # What a layer adds is read by the taps of later ones, which have a bias; and nobody reads what the last one would add.
+        self.residual = None if last else linear(hidden, width, bias=False, gain=gain)
+        self.skip = linear(hidden, skip, bias=False, gain=gain)
+
+    def forward(self, seen: Tensor, told: Tensor | None = None) -> Tensor:
+        """`seen (..., W * D)` -> `(..., H)`; `told (..., 2H)` is added before the nonlinearities (equation 3)."""
+        both = self.taps(seen)
+        signal, gate = (both if told is None else both + told).chunk(2, -1)
+        return signal.tanh() * gate.sigmoid()
+
+
+class Sizes(NamedTuple):
+    """Numbers of a stack. `given`: width of what it is told of the row, 0 where it is told nothing."""
+
+    width: int
+    hidden: int
+    skip: int
+    out: int
+    window: int
+    dilations: tuple[int, ...]
+    given: int = 0
+
+
+class DilatedStack(CachedBody):
+    """`Features` -> `Features` of width `out`: a convolution, gates at the given dilations, the sum of what each of them says, two layers (figure 4; the last
+    of its layers is the head's). With `causal` a unit sees those before it and itself alone; otherwise windows are centred, the larger half ahead.
+
+    Padding is read as silence. Units follow each other: what goes on from a cache has its padding behind.
+    """
+
+    def __init__(self, sizes: Sizes, causal: bool) -> None:
+        super().__init__()
+        s = self.sizes = sizes
+        self.causal = causal
+        # What all layers add together should not outgrow what they add to.
+        gain = len(s.dilations) ** -0.5
+        self.entry = linear(s.window * s.width, s.width)
+        self.told = linear(s.given, 2 * s.hidden * len(s.dilations), bias=False) if s.given else None
+        self.gates = nn.ModuleList(
+            Gate(s.width, s.hidden, s.skip, window=s.window, gain=gain, last=place == len(s.dilations) - 1)
+            for place in range(len(s.dilations))
+        )
+        self.loudness = nn.Parameter(torch.zeros(s.skip))
+        self.exit = linear(s.skip, s.out)
+
+    def cache(self) -> Queues:
+        assert self.causal, "a body that looks ahead cannot go on from what it has seen"
+        return Queues([(self.sizes.window - 1) * dilation for dilation in (1, *self.sizes.dilations)], self._laid_out())
+
+    def forward(self, features: Features, cache: Seen | None = None) -> Features:
+        """`features.given`, where the stack is told of the row: `(B, G)`, or `(B, T, G)` of each unit."""
+        states, mask = zeroed(features.states, features.mask), features.mask
+        told = self._told(features)
+        if cache is None:
+            skips, _ = self._through(states, mask, None, told)
+        else:
+            assert isinstance(cache, Queues)
+            cache.begin(states)
+            if states.shape[1] == 1 and bool(mask.all()):
+                skips = self._one(states[:, 0], cache, None if told is None else told[:, 0])[:, None]
+            else:
+                skips, inputs = self._through(states, mask, cache.unrolled(), told)
+                cache.keep(inputs, mask)
+        return Features(zeroed(self.exit(F.relu(skips)).relu(), mask), mask, features.segments)
+
+    def _told(self, features: Features) -> Tensor | None:
+        """`(B, T or 1, L * 2H)`."""
+        if self.told is None or features.given is None:
+            return None
+        told = self.told(features.given)
+        return told if told.ndim == 3 else told[:, None]
+
+    def _through(
+        self, states: Tensor, mask: Tensor, pasts: Sequence[Tensor] | None, told: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Sum of the skips `(B, T, S)`, and what each convolution read, the entry's first."""
+        window, dilations = self.sizes.window, (1, *self.sizes.dilations)
+
+        def seen(place: int) -> Tensor:
+            reach = (window - 1) * dilations[place]
+            behind = reach if self.causal else reach // 2
+            past = states.new_zeros(len(states), behind, states.shape[-1]) if pasts is None else pasts[place]
+            return windows(states, past, reach - behind, dilations[place])
+
+        inputs = [states]
+        states = zeroed(self.entry(seen(0)), mask)
+        skips = self.loudness.expand(*states.shape[:2], -1)
+        parts = [None] * len(self.gates) if told is None else told.chunk(len(self.gates), -1)
+        for place, (gate, part) in enumerate(zip(self.gates, parts, strict=True), 1):
+            assert isinstance(gate, Gate)
+            inputs.append(states)
+            gated = gate(seen(place), part)
+            skips = skips + gate.skip(gated)
+            if gate.residual is not None:
+                states = zeroed(states + gate.residual(gated), mask)
+        return skips, inputs if pasts is not None else []
+
+    def _laid_out(self) -> _Weights:
+        """The weights in the order in which one unit meets them."""
+        gates, width = [cast(Gate, gate) for gate in self.gates], self.sizes.width
+        with torch.no_grad():
+            return _Weights(
+                before=torch.stack([gate.taps.weight[:, :-width].mT.contiguous() for gate in gates]),
+                bias=torch.stack([gate.taps.bias for gate in gates])[:, None],
+                now=[gate.taps.weight[:, -width:].mT.contiguous() for gate in gates],
+                residual=[gate.residual.weight.mT.contiguous() for gate in gates if gate.residual is not None],
+                skips=torch.cat([gate.skip.weight for gate in gates], 1).mT.contiguous(),
+            )
+
+    def _one(self, state: Tensor, cache: Queues, told: Tensor | None) -> Tensor:
+        """`state (B, D)` of the next unit -> the sum of its skips `(B, S)`. What all layers look back on is known beforehand, so it is multiplied at
+        once; each layer then adds its newest input."""
+        weights, hidden = cache.weights, self.sizes.hidden
+        past = cache.looked_back(self.sizes.window - 1)
+        inputs = [state]
+        state = F.linear(torch.cat((past[0], state), -1), self.entry.weight, self.entry.bias)
+        before = torch.baddbmm(weights.bias, past[1:], weights.before)
+        if told is not None:
+            before = before + told.unflatten(-1, (len(self.gates), -1)).transpose(0, 1)
+        gated = list[Tensor]()
+        for place, (known, now) in enumerate(zip(before.unbind(0), weights.now, strict=True)):
+            inputs.append(state)
+            both = torch.addmm(known, state, now)
+            gated.append(both[:, :hidden].tanh() * both[:, hidden:].sigmoid())
+            if place < len(weights.residual):
+                state = torch.addmm(state, gated[-1], weights.residual[place])
+        cache.push(torch.stack(inputs))
+        return torch.addmm(self.loudness, torch.cat(gated, -1), weights.skips)
+
+
+class _Weights(NamedTuple):
+    """`before (L, (W - 1) * D, 2H)`, `bias (L, 1, 2H)`, `skips (L * H, S)`; a `now (D, 2H)` and a `residual (H, D)` for each layer."""
+
+    before: Tensor
+    bias: Tensor
+    now: Sequence[Tensor]
+    residual: Sequence[Tensor]
+    skips: Tensor
+
+
+class Queues(Seen):
+    """Of each convolution the states that it will look back on, in rings (Paine et al. 2016, Fast Wavenet Generation Algorithm): a new unit costs one step
+    of each, however long the row and however wide the view.
+
+    Rings lie one behind the other in `rings (sum of reaches, B, D)`, and all have turned `turns` times.
+    """
+
+    def __init__(self, reaches: Sequence[int], weights: _Weights) -> None:
+        self.reaches, self.weights = tuple(reaches), weights
+        self.rings: Tensor | None = None
+        self.turns = 0
+        self._sizes = torch.tensor(self.reaches, device=weights.bias.device)
+        self._firsts = self._sizes.cumsum(0) - self._sizes
+
+    def select(self, index: Tensor) -> Self:
+        chosen = type(self)(self.reaches, self.weights)
+        chosen.rings = None if self.rings is None else self.rings.index_select(1, index)
+        chosen.turns = self.turns
+        return chosen
+
+    def begin(self, states: Tensor) -> None:
+        """Silence stands before the first unit. `states (B, n, D)` are like those that will be kept."""
+        if self.rings is None:
+            self.rings = states.new_zeros(sum(self.reaches), len(states), states.shape[-1])
+
+    def looked_back(self, count: int) -> Tensor:
+        """What the `count` older taps of each convolution see: `(1 + L, B, count * D)`, oldest first."""
+        assert self.rings is not None
+        sizes = self._sizes[:, None]
+        turns = self.turns + sizes // count * torch.arange(count, device=sizes.device)
+        found = self.rings.index_select(0, (self._firsts[:, None] + turns % sizes).flatten())
+        return found.unflatten(0, (len(self.reaches), count)).transpose(1, 2).flatten(2)
+
+    def push(self, inputs: Tensor) -> None:
+        """`inputs (1 + L, B, D)` take the places of the oldest."""
+        assert self.rings is not None
+        self.rings.index_copy_(0, self._firsts + self.turns % self._sizes, inputs)
+        self.turns += 1
+
+    def unrolled(self) -> list[Tensor]:
+        """Of each convolution `(B, reach, D)`, oldest first."""
+        assert self.rings is not None
+        parts = self.rings.split(list(self.reaches))
+        return [part.roll(-(self.turns % len(part)), 0).transpose(0, 1) for part in parts]
+
+    def keep(self, inputs: Sequence[Tensor], mask: Tensor) -> None:
+        """After `inputs`, `(B, n, D)` of each convolution, of which `mask (B, n)` tells the real ones, padding behind."""
+        assert self.rings is not None
+        counts = mask.sum(1)
+        assert bool((mask == (torch.arange(mask.shape[1], device=mask.device) < counts[:, None])).all()), "padding lies behind"
+        kept = list[Tensor]()
+        for past, states in zip(self.unrolled(), inputs, strict=True):
+            index = counts[:, None] + torch.arange(past.shape[1], device=mask.device)
+            joined = torch.cat((past, states), 1)
+            kept.append(joined.gather(1, index[..., None].expand(-1, -1, joined.shape[-1])).transpose(0, 1))
+        self.rings, self.turns = torch.cat(kept), 0
