@@ -27,7 +27,11 @@ def samples() -> tuple[Speech, list[Sound]]:
 def test_promises_over_samples_and_over_text(settings):
     pytest.importorskip("soundfile")
     backbone = Wavenet.parse({**Wavenet.example().plain(), **settings})
-    for example, task in ((samples(), NextUnit.example()), (Text.example(), NextUnit.example()), (samples(), Classify.example())):
+    for example, task in (
+        (samples(), NextUnit.example()),
+        (Text.example(), NextUnit.example()),
+        (samples(), Classify.example()),
+    ):
         cell = Cell.of(example, backbone, task)
         for promise in properties.EVERY:
             promise(cell)

@@ -22,7 +22,9 @@ def generate(  # noqa: PLR0917 - the options of a verb
     model: Model,
     prompts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT|-]...", help="Beginnings of texts, or - for lines of standard input; with --out sounds."),
+        typer.Argument(
+            metavar="[PROMPT|-]...", help="Beginnings of texts, or - for lines of standard input; with --out sounds."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Go on with sounds; folder for them, new or empty.")

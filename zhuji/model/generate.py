@@ -83,7 +83,9 @@ def generate(
     step, context, start, rules = begun.rows.step, begun.rows.context, begun.rows.start, begun.rules
     with evaluating(model):
         if asked.how == "beam":
-            found = beam(step, context, rows=len(prompts), start=start, rules=rules, beams=asked.beams, alpha=asked.length_penalty)
+            found = beam(
+                step, context, rows=len(prompts), start=start, rules=rules, beams=asked.beams, alpha=asked.length_penalty
+            )
         elif asked.how == "greedy":
             found = greedy(step, context, rows=len(prompts), start=start, rules=rules)
         else:
@@ -200,7 +202,10 @@ def _refuse_silent(model: Model) -> None:
             rule=in_language(
                 "only a model that predicts the next unit of a text can write", "只有预测文本下一个单元的模型才能书写"
             ),
-            advice=in_language("to go on with sounds: zhuji generate RUN SOUND --out FOLDER", "若要续写声音：zhuji generate RUN SOUND --out FOLDER")
+            advice=in_language(
+                "to go on with sounds: zhuji generate RUN SOUND --out FOLDER",
+                "若要续写声音：zhuji generate RUN SOUND --out FOLDER",
+            )
             if sounds
             else in_language("pretrain one: zhuji pretrain --objective next", "请先预训练：zhuji pretrain --objective next"),
         )

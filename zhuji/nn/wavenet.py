@@ -59,7 +59,7 @@ class DilatedStack(CachedBody):
     """`Features` -> `Features` of width `out`: a convolution, gates at the given dilations, the sum of what each of them says, two layers (figure 4; the last
     of its layers is the head's). With `causal` a unit sees those before it and itself alone; otherwise windows are centred, the larger half ahead.
 
-    Padding is read as silence. Units follow each other: what goes on from a cache has its padding behind.
+    Without `causal` padding is read as silence; with it padding lies behind a row, where no unit of it looks.
     """
 
     def __init__(self, sizes: Sizes, causal: bool) -> None:
@@ -118,16 +118,17 @@ class DilatedStack(CachedBody):
 
         inputs = [states]
         states = zeroed(self.entry(seen(0)), mask)
-        skips = self.loudness.expand(*states.shape[:2], -1)
+        skips = self.loudness
         parts = [None] * len(self.gates) if told is None else told.chunk(len(self.gates), -1)
         for place, (gate, part) in enumerate(zip(self.gates, parts, strict=True), 1):
             assert isinstance(gate, Gate)
             inputs.append(states)
-            gated = gate(seen(place), part)
-            skips = skips + gate.skip(gated)
+            gated = gate(seen(place), part).flatten(0, 1)
+            skips = torch.addmm(skips, gated, gate.skip.weight.t())
             if gate.residual is not None:
-                states = zeroed(states + gate.residual(gated), mask)
-        return skips, inputs if pasts is not None else []
+                states = torch.addmm(states.flatten(0, 1), gated, gate.residual.weight.t()).view(states.shape)
+                states = states if self.causal else zeroed(states, mask)
+        return skips.view(*mask.shape, -1), inputs if pasts is not None else []
 
     def _laid_out(self) -> _Weights:
         """The weights in the order in which one unit meets them."""

@@ -19,7 +19,14 @@ Floats = NDArray[np.float64]
 
 
 def counted(
-    task: Task, train: Sequence[Encoded], test: Sequence[Encoded], ids: tuple[str, ...], size: int, *, resamples: int = 0, seed: int = 0
+    task: Task,
+    train: Sequence[Encoded],
+    test: Sequence[Encoded],
+    ids: tuple[str, ...],
+    size: int,
+    *,
+    resamples: int = 0,
+    seed: int = 0,
 ) -> Mapping[str, Baseline]:
     """`unigram` and `previous_unit` (of at most MOST_IDS ids `size`), scored by the task's own metrics on the same units of the same test rows: all but each
     row's first. `ids`: of the test rows."""
