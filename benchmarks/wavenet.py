@@ -22,11 +22,13 @@ from machine import record, table
 from torch import Tensor
 
 from zhuji import recipes
+from zhuji.backbones.wavenet import Wavenet
 from zhuji.core import lookup
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.units import Units
 from zhuji.model.assembly import Model, assemble
 from zhuji.model.continuing import Context, Continuing
+from zhuji.tasks.next_unit import NextHead
 
 CACHED, PLAIN = 200, 3
 """Samples made in a round, with queues and without."""
@@ -35,15 +37,14 @@ CACHED, PLAIN = 200, 3
 def network(seed: int) -> Model:
     """The recipe's, of random weights: they do not matter to time."""
     asked = recipes.layer("wavenet", "train")
-    modality, backbone, task = (
-        lookup.build(kind, asked[name]) for kind, name in ((Modality, "modality"), (Backbone, "backbone"), (Task, "task"))
-    )
-    return assemble(modality, backbone, task, seed).eval()
+    modality, task = lookup.build(Modality, asked["modality"]), lookup.build(Task, asked["task"])
+    return assemble(modality, lookup.build(Backbone, asked["backbone"]), task, seed).eval()
 
 
 def logits_of(model: Model, ids: Tensor) -> Tensor:
     """`ids (B, T)` -> logits `(B, V)` of what follows, from nothing that was kept."""
     states = model.encoder(Units(torch.ones_like(ids, dtype=torch.bool), ids)).states[:, -1]
+    assert isinstance(model.head, NextHead)
     return model.head.logits(states, model.encoder.table())
 
 
@@ -70,17 +71,19 @@ class Made:
 def speed(rounds: int, batches: tuple[int, ...], behind: int) -> str:
     """A table: milliseconds for each sample of each row, by what was read."""
     lines: list[list[object]] = []
+    backbone = network(0).backbone
+    assert isinstance(backbone, Wavenet)
+    field = backbone.receptive_field
     for batch in batches:
         found: dict[str, list[float]] = {"queues": [], "field": [], "all": []}
-        worst, field = 0.0, 0
+        worst = 0.0
         for seed in range(rounds):
             model = network(seed)
-            field = model.backbone.receptive_field  # type: ignore[attr-defined]
             prompt = torch.randint(0, 256, (batch, behind), generator=torch.Generator().manual_seed(seed))
             made = Made(model, prompt)
             found["queues"].append(a_sample(made.step, CACHED) / batch)
             so_far = made.context.ids
-            found["field"].append(a_sample(lambda m=model, s=so_far, f=field: logits_of(m, s[:, -f:]), PLAIN) / batch)
+            found["field"].append(a_sample(lambda m=model, s=so_far: logits_of(m, s[:, -field:]), PLAIN) / batch)
             found["all"].append(a_sample(lambda m=model, s=so_far: logits_of(m, s), PLAIN) / batch)
             worst = max(worst, (made.logits - logits_of(model, so_far)).abs().max().item())
         queues, of_field, of_all = (statistics.median(found[name]) for name in ("queues", "field", "all"))

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from zhuji.core.units import Features
-from zhuji.nn.wavenet import DilatedStack, Gate, Sizes, windows
+from zhuji.nn.adapters import adapt, adapter_parameters, merged
+from zhuji.nn.wavenet import DilatedStack, Sizes, windows
 
 SIZES = Sizes(width=6, hidden=5, skip=7, out=4, window=2, dilations=(1, 2, 4, 1, 2, 4))
 
@@ -38,8 +39,8 @@ def by_hand(made: DilatedStack, states: torch.Tensor) -> torch.Tensor:
     for gate, dilation in zip(made.gates, made.sizes.dilations, strict=True):
         signal, sigma = convolved(gate.taps, x, dilation).chunk(2, 1)
         z = signal.tanh() * sigma.sigmoid()
-        skips = skips + gate.skip(z.mT).mT
-        x = x if gate.residual is None else x + gate.residual(z.mT).mT
+        skips = skips + gate.skip.weight @ z
+        x = x if gate.residual is None else x + gate.residual.weight @ z
     return made.exit(skips.relu().mT).relu()
 
 
@@ -49,13 +50,6 @@ def test_it_is_what_the_paper_says(window):
     with torch.no_grad():
         # The same sums in another order.
         torch.testing.assert_close(made(Features(states, real(2, 40))).states, by_hand(made, states), rtol=1e-5, atol=1e-5)
-
-
-def test_a_gate_is_told_something_before_its_nonlinearities():
-    gate, seen, told = Gate(3, 2, 4, window=2, gain=1.0, last=True), torch.randn(5, 6), torch.randn(5, 4)
-    signal, sigma = (gate.taps(seen) + told).chunk(2, -1)
-    torch.testing.assert_close(gate(seen, told), signal.tanh() * sigma.sigmoid())
-    assert gate.residual is None
 
 
 @pytest.mark.parametrize("window", [2, 3])
@@ -110,19 +104,19 @@ def test_chosen_rows_go_on_as_themselves_and_the_others_stay():
     assert made.cache().select(index).rings is None
 
 
-@pytest.mark.parametrize("of_each", [False, True])
-def test_what_is_told_reaches_every_unit_cached_or_not(of_each):
-    made, states = stack(given=3), torch.randn(2, 20, 6)
-    given = torch.randn(2, 20, 3) if of_each else torch.randn(2, 3)
+def test_adapters_teach_and_are_merged_before_it_goes_on():
+    made = stack()
+    assert len(adapt(made, ["taps"], rank=2, alpha=2.0)) == 6
+    with pytest.raises(AssertionError, match="merged"):
+        made.cache()
+    for parameter in adapter_parameters(made):
+        torch.nn.init.normal_(parameter)
+    features = Features(torch.randn(1, 9, 6), real(1, 9))
     with torch.no_grad():
-        whole = made(Features(states, real(2, 20), given=given)).states
-        cache, pieces = made.cache(), []
-        for part in (slice(0, 6), *(slice(n, n + 1) for n in range(6, 20))):
-            told = given[:, part] if of_each else given
-            pieces.append(made(Features(states[:, part], real(2, part.stop - part.start), given=told), cache).states)
-        torch.testing.assert_close(torch.cat(pieces, 1), whole, rtol=1e-5, atol=1e-5)
-        plain = made(Features(states, real(2, 20))).states
-    assert (plain - whole).abs().amax(-1).min() > 1e-4
+        whole = merged(made)
+        # The same sums in another order.
+        torch.testing.assert_close(whole(features).states, made(features).states, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(whole(features, whole.cache()).states, made(features).states, rtol=1e-5, atol=1e-5)
 
 
 def test_the_queues_hold_no_more_than_is_looked_back_on():

@@ -26,6 +26,18 @@ def windows(states: Tensor, past: Tensor, ahead: int, dilation: int) -> Tensor:
     return torch.cat([joined[:, start : start + length] for start in range(0, reach + 1, dilation)], -1)
 
 
+class Added(nn.Module):
+    """`total (N, O)` or `(O,)`, and `inputs (N, I)` -> `total + inputs W^T`, in one pass over the numbers; there is no bias."""
+
+    def __init__(self, inputs: int, outputs: int, gain: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+        nn.init.xavier_uniform_(self.weight, gain=gain)
+
+    def forward(self, total: Tensor, inputs: Tensor) -> Tensor:
+        return torch.addmm(total, inputs, self.weight.t())
+
+
 class Gate(nn.Module):
     """`tanh(V x) * sigmoid(U x)` of what a window shows (equation 2). `taps` holds V above U."""
 
@@ -33,18 +45,17 @@ class Gate(nn.Module):
         super().__init__()
         self.taps = linear(window * width, 2 * hidden)
         # What a layer adds is read by the taps of later ones, which have a bias; and nobody reads what the last one would add.
-        self.residual = None if last else linear(hidden, width, bias=False, gain=gain)
-        self.skip = linear(hidden, skip, bias=False, gain=gain)
+        self.residual = None if last else Added(hidden, width, gain)
+        self.skip = Added(hidden, skip, gain)
 
-    def forward(self, seen: Tensor, told: Tensor | None = None) -> Tensor:
-        """`seen (..., W * D)` -> `(..., H)`; `told (..., 2H)` is added before the nonlinearities (equation 3)."""
-        both = self.taps(seen)
-        signal, gate = (both if told is None else both + told).chunk(2, -1)
+    def forward(self, seen: Tensor) -> Tensor:
+        """`seen (..., W * D)` -> `(..., H)`."""
+        signal, gate = self.taps(seen).chunk(2, -1)
         return signal.tanh() * gate.sigmoid()
 
 
 class Sizes(NamedTuple):
-    """Numbers of a stack. `given`: width of what it is told of the row, 0 where it is told nothing."""
+    """Numbers of a stack, of which `dilations` has one for each layer."""
 
     width: int
     hidden: int
@@ -52,7 +63,6 @@ class Sizes(NamedTuple):
     out: int
     window: int
     dilations: tuple[int, ...]
-    given: int = 0
 
 
 class DilatedStack(CachedBody):
@@ -69,7 +79,6 @@ class DilatedStack(CachedBody):
         # What all layers add together should not outgrow what they add to.
         gain = len(s.dilations) ** -0.5
         self.entry = linear(s.window * s.width, s.width)
-        self.told = linear(s.given, 2 * s.hidden * len(s.dilations), bias=False) if s.given else None
         self.gates = nn.ModuleList(
             Gate(s.width, s.hidden, s.skip, window=s.window, gain=gain, last=place == len(s.dilations) - 1)
             for place in range(len(s.dilations))
@@ -82,31 +91,20 @@ class DilatedStack(CachedBody):
         return Queues([(self.sizes.window - 1) * dilation for dilation in (1, *self.sizes.dilations)], self._laid_out())
 
     def forward(self, features: Features, cache: Seen | None = None) -> Features:
-        """`features.given`, where the stack is told of the row: `(B, G)`, or `(B, T, G)` of each unit."""
         states, mask = zeroed(features.states, features.mask), features.mask
-        told = self._told(features)
         if cache is None:
-            skips, _ = self._through(states, mask, None, told)
+            skips, _ = self._through(states, mask, None)
         else:
             assert isinstance(cache, Queues)
             cache.begin(states)
             if states.shape[1] == 1 and bool(mask.all()):
-                skips = self._one(states[:, 0], cache, None if told is None else told[:, 0])[:, None]
+                skips = self._one(states[:, 0], cache)[:, None]
             else:
-                skips, inputs = self._through(states, mask, cache.unrolled(), told)
+                skips, inputs = self._through(states, mask, cache.unrolled())
                 cache.keep(inputs, mask)
         return Features(zeroed(self.exit(F.relu(skips)).relu(), mask), mask, features.segments)
 
-    def _told(self, features: Features) -> Tensor | None:
-        """`(B, T or 1, L * 2H)`."""
-        if self.told is None or features.given is None:
-            return None
-        told = self.told(features.given)
-        return told if told.ndim == 3 else told[:, None]
-
-    def _through(
-        self, states: Tensor, mask: Tensor, pasts: Sequence[Tensor] | None, told: Tensor | None
-    ) -> tuple[Tensor, list[Tensor]]:
+    def _through(self, states: Tensor, mask: Tensor, pasts: Sequence[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
         """Sum of the skips `(B, T, S)`, and what each convolution read, the entry's first."""
         window, dilations = self.sizes.window, (1, *self.sizes.dilations)
 
@@ -116,23 +114,25 @@ class DilatedStack(CachedBody):
             past = states.new_zeros(len(states), behind, states.shape[-1]) if pasts is None else pasts[place]
             return windows(states, past, reach - behind, dilations[place])
 
-        inputs = [states]
+        inputs = [states]  # kept for the queues alone
         states = zeroed(self.entry(seen(0)), mask)
         skips = self.loudness
-        parts = [None] * len(self.gates) if told is None else told.chunk(len(self.gates), -1)
-        for place, (gate, part) in enumerate(zip(self.gates, parts, strict=True), 1):
+        for place, gate in enumerate(self.gates, 1):
             assert isinstance(gate, Gate)
-            inputs.append(states)
-            gated = gate(seen(place), part).flatten(0, 1)
-            skips = torch.addmm(skips, gated, gate.skip.weight.t())
+            inputs += [] if pasts is None else [states]
+            gated = gate(seen(place)).flatten(0, 1)
+            skips = gate.skip(skips, gated)
             if gate.residual is not None:
-                states = torch.addmm(states.flatten(0, 1), gated, gate.residual.weight.t()).view(states.shape)
+                states = gate.residual(states.flatten(0, 1), gated).view(states.shape)
                 states = states if self.causal else zeroed(states, mask)
-        return skips.view(*mask.shape, -1), inputs if pasts is not None else []
+        return skips.view(*mask.shape, -1), inputs
 
     def _laid_out(self) -> _Weights:
         """The weights in the order in which one unit meets them."""
         gates, width = [cast(Gate, gate) for gate in self.gates], self.sizes.width
+        assert all(type(layer) is nn.Linear for layer in (self.entry, *(gate.taps for gate in gates))), (
+            "adapters are merged first"
+        )
         with torch.no_grad():
             return _Weights(
                 before=torch.stack([gate.taps.weight[:, :-width].mT.contiguous() for gate in gates]),
@@ -142,7 +142,7 @@ class DilatedStack(CachedBody):
                 skips=torch.cat([gate.skip.weight for gate in gates], 1).mT.contiguous(),
             )
 
-    def _one(self, state: Tensor, cache: Queues, told: Tensor | None) -> Tensor:
+    def _one(self, state: Tensor, cache: Queues) -> Tensor:
         """`state (B, D)` of the next unit -> the sum of its skips `(B, S)`. What all layers look back on is known beforehand, so it is multiplied at
         once; each layer then adds its newest input."""
         weights, hidden = cache.weights, self.sizes.hidden
@@ -150,8 +150,6 @@ class DilatedStack(CachedBody):
         inputs = [state]
         state = F.linear(torch.cat((past[0], state), -1), self.entry.weight, self.entry.bias)
         before = torch.baddbmm(weights.bias, past[1:], weights.before)
-        if told is not None:
-            before = before + told.unflatten(-1, (len(self.gates), -1)).transpose(0, 1)
         gated = list[Tensor]()
         for place, (known, now) in enumerate(zip(before.unbind(0), weights.now, strict=True)):
             inputs.append(state)
