@@ -134,18 +134,22 @@ class DilatedStack(CachedBody):
             "adapters are merged first"
         )
         with torch.no_grad():
+            # sigmoid(x) = (1 + tanh(x / 2)) / 2: one tanh does both, and what is halved is halved here once.
+            half = torch.ones(2 * self.sizes.hidden).to(self.loudness)
+            half[self.sizes.hidden :] = 0.5
+            taps = [gate.taps.weight.mT * half for gate in gates]
             return _Weights(
-                before=torch.stack([gate.taps.weight[:, :-width].mT.contiguous() for gate in gates]),
-                bias=torch.stack([gate.taps.bias for gate in gates])[:, None],
-                now=[gate.taps.weight[:, -width:].mT.contiguous() for gate in gates],
-                residual=[gate.residual.weight.mT.contiguous() for gate in gates if gate.residual is not None],
-                skips=torch.cat([gate.skip.weight for gate in gates], 1).mT.contiguous(),
+                before=torch.stack([one[:-width] for one in taps]),
+                bias=torch.stack([gate.taps.bias * half for gate in gates])[:, None],
+                now=[one[-width:].contiguous() for one in taps],
+                residual=[gate.residual.weight.mT.contiguous() / 2 for gate in gates if gate.residual is not None],
+                skips=torch.cat([gate.skip.weight for gate in gates], 1).mT.contiguous() / 2,
             )
 
     def _one(self, state: Tensor, cache: Queues) -> Tensor:
         """`state (B, D)` of the next unit -> the sum of its skips `(B, S)`. What all layers look back on is known beforehand, so it is multiplied at
         once; each layer then adds its newest input."""
-        weights, hidden = cache.weights, self.sizes.hidden
+        weights = cache.weights
         past = cache.looked_back(self.sizes.window - 1)
         inputs = [state]
         state = F.linear(torch.cat((past[0], state), -1), self.entry.weight, self.entry.bias)
@@ -153,8 +157,8 @@ class DilatedStack(CachedBody):
         gated = list[Tensor]()
         for place, (known, now) in enumerate(zip(before.unbind(0), weights.now, strict=True)):
             inputs.append(state)
-            both = torch.addmm(known, state, now)
-            gated.append(both[:, :hidden].tanh() * both[:, hidden:].sigmoid())
+            signal, gate = torch.addmm(known, state, now).tanh_().chunk(2, -1)
+            gated.append(torch.addcmul(signal, signal, gate))
             if place < len(weights.residual):
                 state = torch.addmm(state, gated[-1], weights.residual[place])
         cache.push(torch.stack(inputs))
