@@ -104,6 +104,17 @@ def test_chosen_rows_go_on_as_themselves_and_the_others_stay():
     assert made.cache().select(index).rings is None
 
 
+@pytest.mark.parametrize("causal", [True, False])
+def test_padding_is_silence_whatever_it_holds(causal):
+    made, states = stack(causal), torch.randn(2, 20, 6)
+    mask = torch.arange(20) < torch.tensor([20, 15])[:, None]
+    with torch.no_grad():
+        found = made(Features(states, mask)).states
+        alone = made(Features(states[1:, :15], real(1, 15))).states
+    torch.testing.assert_close(found[1:, :15], alone, rtol=1e-5, atol=1e-5)
+    assert not found[1, 15:].any()
+
+
 def test_adapters_teach_and_are_merged_before_it_goes_on():
     made = stack()
     assert len(adapt(made, ["taps"], rank=2, alpha=2.0)) == 6

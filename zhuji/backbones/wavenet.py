@@ -64,4 +64,4 @@ class Wavenet(Backbone):
 
     @classmethod
     def example(cls) -> Self:
-        return cls(width=6, hidden=5, skip=7, out=8, layers=2, cycles=1)
+        return cls(width=8, hidden=4, skip=16, out=12, layers=2, cycles=1)
