@@ -1,14 +1,27 @@
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
 
 import zhuji
 from tests import sounder, trained
-from zhuji.core.errors import ImpossiblePair, UnknownKey
+from tests.cli.test_listening import listener
+from tests.model.test_streaming import RATE, cut, noise
+from zhuji.core.errors import BadSetting, ImpossiblePair, UnknownKey
 
-pytest.importorskip("soundfile")
+
+def test_a_stream_is_heard_while_it_comes() -> None:
+    model, sound = listener()
+    parts = zhuji.transcribe(model, cut(noise(6.0), 800), rate=RATE, chunk=1, left=0.3, right=0.3)
+    assert [part.last for part in parts] == [False] * 5 + [True]
+    assert zhuji.transcribe(model, sound).whole().text
+
+
+def test_only_a_model_that_transcribes_listens() -> None:
+    model, sound = listener()
+    with pytest.raises(ImpossiblePair):
+        zhuji.transcribe(trained.run(), sound)
+    with pytest.raises(BadSetting):
+        zhuji.transcribe(model, sound, chunk=-1)
 
 
 def test_settings_reach_the_sounds(tmp_path: Path) -> None:

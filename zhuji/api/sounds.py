@@ -1,15 +1,38 @@
-"""Sounds that a model makes, from Python."""
+"""Sounds from Python: what is said in them, of any length, and what a model goes on with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zhuji.core.config import assignments, overlay
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from zhuji.tools.sounds import Written
+    from zhuji.tools.transcribe import Listening
+
+
+def transcribe(
+    model: str | Path,
+    source: str | Path | bytes | Iterable[np.ndarray],
+    *,
+    rate: int | None = None,
+    sets: Sequence[str] = (),
+    **options: Any,
+) -> Listening:
+    """What is said in a file of any length, or in blocks of samples as they come (`rate`: theirs, the model's own by default): an iterable of partials
+    whose texts do not change any more, in the memory of one window; `.whole()` is the transcript. `options`: seconds that are understood at a time,
+    `chunk`, and that are heard before and behind them, `left` and `right`; `sets` lays `decode.…` on how texts are sought.
+
+    Raises ImpossiblePair for a model that does not transcribe sounds, BadSetting, and what opening the model and reading the sound raise."""
+    from zhuji.api.pictures import opened
+    from zhuji.model.streaming import Windows
+    from zhuji.tools.transcribe import transcribe as work
+
+    return work(opened(model), source, Windows.parse(overlay({}, options), "windows"), rate=rate, sets=sets)
 
 
 def sounds(
@@ -25,13 +48,11 @@ def sounds(
     `options` are those of `SoundSettings` (`seconds`, `heard`, `count`, `temperature`, …); `sets` lays `generate.KEY=VALUE` on them.
 
     Raises NotEmpty, ImpossiblePair for a model that makes no samples, BadSetting, SoundError, MissingExtra, and what opening raises."""
-    from zhuji.formats import open_model
+    from zhuji.api.pictures import opened
     from zhuji.model.sounding import SoundSettings
     from zhuji.tools.sounds import sounds as work
-    from zhuji.training import threads
 
     given = {"seed": seed, **{key: value for key, value in options.items() if value is not None}}
     settings = SoundSettings.parse(overlay(given, assignments(sets).get("generate", {})), "generate")
-    threads.use(None)
     one = isinstance(prompts, str | Path)
-    return work(open_model(model), [str(prompts)] if one else [str(prompt) for prompt in prompts], settings, Path(out))
+    return work(opened(model), [str(prompts)] if one else [str(prompt) for prompt in prompts], settings, Path(out))

@@ -230,6 +230,10 @@ class Speech(Modality):
         else:
             yield from (found for _, found in ahead(given, work))
 
+    def encoded(self, samples: np.ndarray) -> Encoded:
+        """Samples `(S,)` at `rate` as `encode` gives those of a sound."""
+        return self._encoded(Heard(samples, len(samples) / self.rate), self.of_samples(samples))
+
     def of_samples(self, samples: np.ndarray) -> Tensor:
         """The units of samples `(S,)` at `rate`: `(T, M)` float32, or `(S,)` int64."""
         sound = torch.from_numpy(self._levelled(samples[self._kept(samples)]))
