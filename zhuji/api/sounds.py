@@ -25,7 +25,7 @@ def transcribe(
 ) -> Listening:
     """What is said in a file of any length, or in blocks of samples as they come (`rate`: theirs, the model's own by default): an iterable of partials
     whose texts do not change any more, in the memory of one window; `.whole()` is the transcript. `options`: seconds that are understood at a time,
-    `chunk`, and that are heard before and behind them, `left` and `right`; `sets` lays `decode.…` on how texts are sought.
+    `chunk`, that are heard before and behind them, `left` and `right`, and without a letter that part words, `pause`; `sets` lays `decode.…` on how texts are sought.
 
     Raises ImpossiblePair for a model that does not transcribe sounds, BadSetting, and what opening the model and reading the sound raise."""
     from zhuji.api.pictures import opened
