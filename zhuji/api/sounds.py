@@ -1,4 +1,4 @@
-"""What is said in sounds of any length, from Python."""
+"""Sounds from Python: what is said in them, of any length, and what a model goes on with."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zhuji.core.config import overlay
+from zhuji.core.config import assignments, overlay
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from zhuji.tools.sounds import Written
     from zhuji.tools.transcribe import Listening
 
 
@@ -32,3 +33,26 @@ def transcribe(
     from zhuji.tools.transcribe import transcribe as work
 
     return work(opened(model), source, Windows.parse(overlay({}, options), "windows"), rate=rate, sets=sets)
+
+
+def sounds(
+    model: str | Path,
+    prompts: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    seed: int = 0,
+    sets: Sequence[str] = (),
+    **options: Any,
+) -> Written:
+    """Write how a model of samples goes on with each sound, as WAV files in the folder `out`, which must be new or empty; without prompts it begins in silence.
+    `options` are those of `SoundSettings` (`seconds`, `heard`, `count`, `temperature`, …); `sets` lays `generate.KEY=VALUE` on them.
+
+    Raises NotEmpty, ImpossiblePair for a model that makes no samples, BadSetting, SoundError, MissingExtra, and what opening raises."""
+    from zhuji.api.pictures import opened
+    from zhuji.model.sounding import SoundSettings
+    from zhuji.tools.sounds import sounds as work
+
+    given = {"seed": seed, **{key: value for key, value in options.items() if value is not None}}
+    settings = SoundSettings.parse(overlay(given, assignments(sets).get("generate", {})), "generate")
+    one = isinstance(prompts, str | Path)
+    return work(opened(model), [str(prompts)] if one else [str(prompt) for prompt in prompts], settings, Path(out))
