@@ -1,5 +1,6 @@
 """Zhuji from Python: what the commands do, typed. Nothing heavy is imported before it is used."""
 
+from zhuji.api.cleaning import enhance as enhance
 from zhuji.api.foundation import Foundation as Foundation
 from zhuji.api.foundation import corpus as corpus
 from zhuji.api.foundation import pretrain as pretrain

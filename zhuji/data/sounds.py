@@ -124,6 +124,14 @@ def samples(sound: Sound, rate: int, longest: float | None = None) -> Heard:
     return Heard(values[:most], of.seconds, max(0.0, of.seconds - kept / of.rate), found.changes(of))
 
 
+def streamed(sound: Sound, rate: int) -> Iterator[np.ndarray]:
+    """What `samples` gives of the whole sound, `(S,)` float32 piece by piece: memory is that of a block. A sound that is found damaged on the way raises
+    BadSound after its first pieces."""
+    with _opened(sound) as file:
+        of = _header(sound, file)
+        yield from _resampled(_blocks(sound, file, of, _Checks()), of.rate, rate)
+
+
 def portable(sound: Sound, most_bytes: int, most_seconds: float) -> Sound:
     """The sound as bytes: its own where it is a whole file of at most `most_bytes` and `most_seconds`, else those of a FLAC file of its
     beginning, of one channel."""
