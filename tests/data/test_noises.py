@@ -50,9 +50,8 @@ def test_silence_is_left_out_and_other_rates_are_brought_to_one(tmp_path: Path) 
 def test_where_nothing_is(tmp_path: Path) -> None:
     with pytest.raises(MissingFile):
         noises(str(tmp_path / "none"), RATE)
-    for part in ("train", "valid", "test"):
-        for number in range(3):
-            level = 0.0 if part == "train" else 1.0
-            written(tmp_path / part / f"{number}.wav", level * tone(300 + 100 * number, 0.5 + 0.05 * number, seed=number))
+    for number, part in enumerate(("train", "valid", "test") * 3):
+        level = 0.0 if part == "train" else 1.0
+        written(tmp_path / part / f"{number}.wav", level * tone(300 + 100 * number, 0.5 + 0.05 * number, seed=number))
     with pytest.raises(EmptyData):
         noises(str(tmp_path), RATE)

@@ -115,15 +115,17 @@ def test_in_a_room_the_dry_recording_is_wanted() -> None:
     assert ratio(*posed(dry, batch(dry))).min() > 59 and ratio(*posed(wet, batch(wet))).max() < 10
 
 
-def test_the_ideal_mask_leaves_the_recording() -> None:
-    one = model()
+@pytest.mark.parametrize("overlap", [2, 4])
+def test_the_ideal_mask_leaves_the_recording(overlap: int) -> None:
+    one = model(overlap=overlap)
     data = batch(one)
     given, wanted = posed(one, data)
     head = one.head
     assert isinstance(head, Masker) and isinstance(one.task, Enhance)
     units = replace(data.units, values=given.unflatten(1, (-1, head.hop)))
-    frames = [stft(x, head.points, head.hop, head.points)[:, : units.mask.shape[1]] for x in (given, wanted)]
-    left = frames[0] * masks.ideal(frames[1], frames[0], "complex") * units.mask.unsqueeze(-1)
+    frames = [stft(x, head.points, head.hop, head.points) for x in (given, wanted)]
+    there = torch.cat((torch.ones(len(given), 1, dtype=torch.bool), units.mask), 1)
+    left = frames[0] * masks.ideal(frames[1], frames[0], "complex") * there.unsqueeze(-1)
     torch.testing.assert_close(one.task._sound(left, head, units)["sound"], wanted, atol=2e-5, rtol=0)
 
 

@@ -86,7 +86,7 @@ def test_a_network_in_pieces_is_nearly_the_network_on_the_whole() -> None:
         assert isinstance(modality, Waveform)
         clean = network(predictor, modality)
         whole = clean(sound)
-        pieces = np.concatenate(list(in_pieces(blocks(sound), clean, *tool._sizes(predictor, modality, PIECES))))
+        pieces = np.concatenate(list(in_pieces(blocks(sound), clean, 4_800, 1_600, 12 * modality.step)))
         assert len(whole) == len(pieces) == len(sound)
         assert np.abs(whole - pieces).max() <= most * np.abs(whole).max()
 
@@ -157,6 +157,6 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="two overlaps"):
         EnhanceSettings.parse({"piece": 1.0, "overlap": 1.0})
     waves = cleaner().model.modality
-    other = assemble(waves, Recurrent(width=4, hidden=4), Classify(labels=("a", "b")))
+    other = assemble(waves, Recurrent(width=4, hidden=4), Classify(labels=("a", "b"), counts=(1, 1)))
     with pytest.raises(ImpossiblePair, match="--model enhance"):
         enhance(Predictor(other), file, tmp_path / "out", PIECES)

@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
@@ -41,7 +42,7 @@ _STEEPEST = 6.0
 
 
 class Masker(nn.Module):
-    """The head: a mask `(B, T, F)` for each unit, the spectrum of the four, or `overlap`, units around its beginning; and the samples a second."""
+    """The head: for each unit a mask over the spectrum of the `overlap` units around its beginning, `(B, T, F)`; and the samples a second."""
 
     def __init__(self, task: Enhance, spec: UnitSpec, dim: int) -> None:
         super().__init__()
@@ -165,7 +166,7 @@ class Enhance(Task):
         given, wanted = self.posed(head, batch.units)
         units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
         left = self._left(encoder, head, units)
-        aim = _frames(wanted, head) * units.mask.unsqueeze(-1)
+        aim = _frames(wanted, head) * _framed(units.mask).unsqueeze(-1)
         return {
             **self._sound(left, head, units), "given": given, "wanted": wanted,
             "spectral": masks.compressed_error(left, aim), "rate": torch.tensor(head.rate, device=given.device),
@@ -177,13 +178,15 @@ class Enhance(Task):
         return self._sound(self._left(encoder, head, units), head, units)
 
     def _left(self, encoder: Encoder, head: Masker, units: Units) -> Tensor:
-        """The spectrum `(B, T, F)` that the mask leaves of a mixture."""
-        mask = masks.bounded(head.each(encoder(units)), head.kind)
-        return _frames(samples_of(units), head) * mask * units.mask.unsqueeze(-1)
+        """The spectrum `(B, T + 1, F)` that the mask leaves of a mixture. The frame at a row's end, which no unit begins with, has the mask of the one
+        before: without it the last samples would hang on the edge of a single window."""
+        raw, there = head.each(encoder(units)), F.pad(units.mask, (0, 1)).unsqueeze(-1)
+        mask = masks.bounded(torch.where(there, F.pad(raw, (0, 0, 0, 1)), F.pad(raw, (0, 0, 1, 0))), head.kind)
+        return _frames(samples_of(units), head) * mask * _framed(units.mask).unsqueeze(-1)
 
     def _sound(self, left: Tensor, head: Masker, units: Units) -> dict[str, Tensor]:
         size = units.mask.shape[1] * head.hop
-        sound = istft(left, head.points, head.hop, size, units.mask)
+        sound = istft(left, head.points, head.hop, size, _framed(units.mask))
         return {"sound": (sound.unflatten(1, (-1, head.hop)) * units.mask.unsqueeze(-1)).flatten(1), "real": units.mask}
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
@@ -251,8 +254,13 @@ def _measured(waves: Waves) -> Columns:
 
 
 def _frames(samples: Tensor, head: Masker) -> Tensor:
-    """`(B, S)` -> `(B, T, F)`: one frame for each unit, centred at its beginning."""
-    return stft(samples, head.points, head.hop, head.points)[:, : samples.shape[-1] // head.hop]
+    """`(B, S)` -> `(B, T + 1, F)`: one frame centred at the beginning of each unit, and one at the end."""
+    return stft(samples, head.points, head.hop, head.points)
+
+
+def _framed(mask: Tensor) -> Tensor:
+    """`(B, T)` -> `(B, T + 1)`: which frames a row has: one more than units, if it has any."""
+    return torch.cat((mask.any(1, keepdim=True), mask), 1)
 
 
 def _rows(samples: Tensor, real: Tensor) -> list[np.ndarray]:
