@@ -28,6 +28,7 @@ from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data import sounds
 from zhuji.data.ahead import ahead
 from zhuji.data.sounds import Heard, as_wav
+from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.companding import companded
 from zhuji.nn.sounds.mel import Scale, cepstra, corners_of, filters, log_mel
 from zhuji.nn.sounds.spectra import stft
@@ -39,8 +40,6 @@ MEASURED = 10_000
 _FILE = "sounds.json"
 _LEAST = 1e-3
 """Deviation of channels that never change: nothing is divided by zero."""
-_PART = 0.1
-"""Seconds that an explanation points at."""
 _NOISE_SECONDS = 60.0
 """Of a sound of the noise folder no more is kept."""
 
@@ -279,13 +278,7 @@ class Speech(Modality):
         """Tenths of a second, each a part: there is nothing to read in a sound but when it was."""
         (row,) = self.encode([raw])
         cells = self.bands if self.plane else 1
-        part = (np.arange(row.length) // cells * (self.unit_seconds * cells) / _PART).astype(np.int64)
-        text, parts = "", list[tuple[int, int]]()
-        for number in range(int(part.max(initial=-1)) + 1):
-            told = f"{number * _PART:.1f}–{(number + 1) * _PART:.1f} s"
-            text += " " * bool(parts) + told
-            parts.append((len(text) - len(told), len(text)))
-        return Shown(text, parts, np.stack((part, part + 1), 1))
+        return in_tenths(np.arange(row.length) // cells, self.unit_seconds * cells)
 
     def stem(self, dim: int) -> nn.Module:
         """A vector for each id; of frames a linear map; of the cells of a plane themselves where the network reads one channel."""

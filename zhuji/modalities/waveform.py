@@ -15,7 +15,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import nn
 
 from zhuji.core.config import Settings
-from zhuji.core.contracts import Encoded, Modality, Reads
+from zhuji.core.contracts import Encoded, Modality, Reads, Shown
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.core.seed import stream
@@ -23,6 +23,7 @@ from zhuji.core.units import Units, UnitSpec
 from zhuji.data import sounds
 from zhuji.data.ahead import ahead
 from zhuji.data.sounds import Heard, as_wav
+from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.waves import SpectrumStem, log_power
 
 MEASURED = 2_000
@@ -170,6 +171,11 @@ class Waveform(Modality):
             values[place, : row.length] = torch.from_numpy(cast(np.ndarray, row.values))
             mask[place, : row.length] = True
         return Units(mask, values=values)
+
+    def shown(self, raw: Any) -> Shown:
+        """Tenths of a second, each a part."""
+        (row,) = self.encode([raw])
+        return in_tenths(np.arange(row.length), self.unit_seconds)
 
     def stem(self, dim: int) -> nn.Module:
         measured = self._measured

@@ -166,10 +166,10 @@ class Enhance(Task):
         given, wanted = self.posed(head, batch.units)
         units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
         left = self._left(encoder, head, units)
-        aim = _frames(wanted, head) * _framed(units.mask).unsqueeze(-1)
+        error = masks.compressed_error(left, _frames(wanted, head), _framed(units.mask))
         return {
             **self._sound(left, head, units), "given": given, "wanted": wanted,
-            "spectral": masks.compressed_error(left, aim), "rate": torch.tensor(head.rate, device=given.device),
+            "spectral": error, "rate": torch.tensor(head.rate, device=given.device),
         }  # fmt: skip
 
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:

@@ -54,12 +54,16 @@ def test_si_sdr_is_that_of_the_paper_and_knows_no_level() -> None:
 
 def test_the_compressed_error_is_a_share_of_what_is_wanted() -> None:
     wanted, heard = (stft(one, 64, 16, 64) for one in sounds())
-    assert masks.compressed_error(wanted, wanted).tolist() == [0.0, 0.0, 0.0]
-    nothing = masks.compressed_error(torch.zeros_like(wanted), wanted)
+    real = torch.ones(wanted.shape[:2], dtype=torch.bool)
+    assert masks.compressed_error(wanted, wanted, real).tolist() == [0.0, 0.0, 0.0]
+    nothing = masks.compressed_error(torch.zeros_like(wanted), wanted, real)
     # A power of 1e-8, below which nothing is told apart, is 0.06 once it is compressed.
     torch.testing.assert_close(nothing, torch.ones(3), atol=0.07, rtol=0)
-    found = masks.compressed_error(heard, wanted)[0].item()
+    found = masks.compressed_error(heard, wanted, real)[0].item()
     a, b = (one[0].numpy().astype(np.complex128) for one in (heard, wanted))
     loud = (np.abs(a) ** 0.3 - np.abs(b) ** 0.3) ** 2
     whole = np.abs(a * np.abs(a) ** -0.7 - b * np.abs(b) ** -0.7) ** 2
     assert found == pytest.approx((0.7 * loud + 0.3 * whole).sum() / (np.abs(b) ** 0.6).sum(), rel=1e-3)
+    real[0, 10:] = False
+    fewer = masks.compressed_error(heard[:1, :10], wanted[:1, :10], real[:1, :10])
+    torch.testing.assert_close(masks.compressed_error(heard, wanted, real)[:1], fewer)
