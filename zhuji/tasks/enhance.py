@@ -46,7 +46,8 @@ class Masker(nn.Module):
 
     def __init__(self, task: Enhance, spec: UnitSpec, dim: int) -> None:
         super().__init__()
-        self.kind, self.hop, self.rate = task.mask, spec.num_values, spec.rate
+        self.kind: masks.Kind = task.mask
+        self.hop, self.rate = spec.num_values, spec.rate
         self.points = task.overlap * spec.num_values
         size = self.points // 2 + 1
         self.each = PerUnitHead(dim, size if self.kind == "real" else 2 * size, dropout=task.dropout)
@@ -214,13 +215,10 @@ class Enhance(Task):
 
     def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
         """By row what can be measured here of the mixture, of a Wiener filter's answer and of ours."""
-        waves = [one.waves for one in answers]
-        assert all(one is not None and one.given is not None for one in waves), "only mixtures can be judged"
-        columns: dict[str, np.ndarray] = {}
-        for one in waves:
-            found = _measured(one)
-            columns = {name: np.concatenate((columns[name], new)) if columns else new for name, new in found.items()}
-        return columns
+        waves = [one.waves for one in answers if one.waves is not None]
+        assert len(waves) == len(records), "only sounds can be judged"
+        rows = [_measured(one) for one in waves]
+        return {name: np.concatenate([row[name] for row in rows]) for name in (rows[0] if rows else ())}
 
     def answer_metrics(self) -> Mapping[str, Metric]:
         """PESQ and STOI where their packages are installed, of ours, of the mixture and of the Wiener filter; and its SI-SDR."""
