@@ -13,6 +13,7 @@ from zhuji.core import lookup
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import ImpossiblePair
 from zhuji.tasks.enhance import Enhance
+from zhuji.tasks.masked_frames import MaskedFrames
 
 MODALITIES = [*(lookup.find(Modality, name) for name in lookup.names(Modality)), doubles.Picture, doubles.Cells]
 BACKBONES = [*(lookup.find(Backbone, name) for name in lookup.names(Backbone)), doubles.Halving, doubles.Everywhere]
@@ -29,6 +30,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
     flat = task.needs == "boxes" and spec.grid_ndim != 2
     timeless = task.needs == "transcript" and spec.grid_ndim != 1
     soundless = kind is Enhance and not spec.rate
+    codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0)
     return (
         spec.grid_ndim not in backbone.grids
         or blind
@@ -36,6 +38,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
         or flat
         or timeless
         or soundless
+        or codeless
         or undrawn
         or unheard
         or (task.per_unit and backbone.example().strides)

@@ -12,3 +12,8 @@ def test_units_stand_in_tenths_of_a_second() -> None:
 
 def test_of_nothing_nothing_is_shown() -> None:
     assert in_tenths(np.arange(0), 0.1).parts == []
+
+
+def test_parts_are_those_of_the_whole_sound() -> None:
+    shown = in_tenths(np.arange(2), 0.1, 0.42)
+    assert shown.text == "0.4–0.5 s 0.5–0.6 s" and shown.units.tolist() == [[0, 1], [1, 2]]

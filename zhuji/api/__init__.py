@@ -1,6 +1,5 @@
 """Zhuji from Python: what the commands do, typed. Nothing heavy is imported before it is used."""
 
-from zhuji.api.cleaning import enhance as enhance
 from zhuji.api.foundation import Foundation as Foundation
 from zhuji.api.foundation import corpus as corpus
 from zhuji.api.foundation import pretrain as pretrain
@@ -40,4 +39,6 @@ from zhuji.api.runs import resume as resume
 from zhuji.api.runs import schema as schema
 from zhuji.api.runs import train as train
 from zhuji.api.serving import serve as serve
+from zhuji.api.sounds import enhance as enhance
+from zhuji.api.sounds import transcribe as transcribe
 from zhuji.api.watching import studio as studio

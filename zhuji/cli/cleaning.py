@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zhuji.cli import terminal
-from zhuji.cli.options import Json, Sets
+from zhuji.cli.options import Json, Sets, Unmoved
 from zhuji.core.log import in_language
 from zhuji.core.quantity import seconds_text
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def enhance(
+def enhance(  # noqa: PLR0917 - the options of a verb
     model: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="A model that learned to clean sounds.")],
     source: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A sound, or a folder of sounds.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the cleaned sounds.")],
     as_json: Json = False,
+    seed: Unmoved = 0,
     sets: Sets = None,
 ) -> None:
     """Free sounds of noise: a WAV file each; --set enhance.KEY=VALUE reaches every setting."""
