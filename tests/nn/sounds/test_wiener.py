@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -39,3 +41,20 @@ def test_the_first_frames_by_hand() -> None:
     """Two equal frames of one frequency, nothing but noise: the a-priori ratio of the first is 0, so its gain is the least there is."""
     gains = gains_of(torch.full((1, 2, 1), 4.0))
     assert gains.flatten().tolist() == [torch.tensor(10 ** (-25 / 20)).item()] * 2
+
+
+def test_frame_by_frame_as_both_papers_have_it() -> None:
+    """A loop over numbers: Ephraim & Malah 1984, equation 51; the noise as Gerkmann & Hendriks 2012."""
+    power = 0.5 + 9 * torch.rand(1, 12, 1, generator=torch.Generator().manual_seed(4)).double() ** 3
+    noise, likely, before = min(power.flatten().tolist()), 0.5, 0.0
+    expected, ratio = list[float](), 10**1.5
+    for now in power.flatten().tolist():
+        present = 1 / (1 + (1 + ratio) * math.exp(-now / noise * ratio / (1 + ratio)))
+        likely = 0.9 * likely + 0.1 * present
+        present = min(present, 0.99) if likely > 0.99 else present
+        noise = 0.8 * noise + 0.2 * (present * noise + (1 - present) * now)
+        prior = 0.98 * before / noise + 0.02 * max(now / noise - 1, 0)
+        expected.append(max(prior / (1 + prior), 10**-1.25))
+        before = expected[-1] ** 2 * now
+    np.testing.assert_allclose(gains_of(power).flatten().numpy(), expected, rtol=1e-5)
+    assert len({round(gain, 3) for gain in expected}) > 5

@@ -15,7 +15,7 @@ SMOOTH = 0.98
 _LEAST = 10 ** (-25 / 20)
 """Of a gain: what is left of noise hides that it comes and goes."""
 _SPEECH = 10 ** (15 / 10)
-"""A-priori signal-to-noise ratio of speech that is present (Gerkmann & Hendriks 2012, section III)."""
+"""A-priori signal-to-noise ratio of speech that is present (Gerkmann & Hendriks 2012)."""
 _FOLLOW, _STAY = 0.8, 0.9
 _QUIETEST = 0.1
 """Share of a row's frames that noise is first estimated from."""
@@ -23,7 +23,7 @@ _QUIETEST = 0.1
 
 def wiener(samples: Tensor, length: int, hop: int) -> Tensor:
     """`(B, S)` -> `(B, S)`: a Wiener filter whose a-priori signal-to-noise ratio is decided on from frame to frame (Ephraim & Malah 1984, equation 51),
-    over noise that is followed by how likely speech is (Gerkmann & Hendriks 2012, algorithm of section V), beginning with the row's quietest frames.
+    over noise that is followed by how likely speech is (Gerkmann & Hendriks 2012), beginning with the row's quietest frames.
     `length`, `hop`: of the windows, in samples."""
     spectra = stft(samples, length, hop, length)
     power = spectra.real.square() + spectra.imag.square()
