@@ -128,10 +128,11 @@ def _transcribed(pairs: Sequence[Pair], task: Task) -> list[_Chosen]:
     columns = task.judge([answer for _, answer in pairs], [record for record, _ in pairs])
     edits, letters = columns["letter_edits"], columns["letters"]
     order = np.argsort(-edits / np.maximum(letters, 1), kind="stable")
-    return [
-        _Chosen(*pairs[place], pairs[place][1].score, edits=int(edits[place]))
-        for place in order[_steps(len(order), MOST_HEARD)]
-    ]
+    found: list[_Chosen] = []
+    for place in order[_steps(len(order), MOST_HEARD)].tolist():
+        record, answer = pairs[place]
+        found.append(_Chosen(record, answer, answer.score, edits=int(edits[place])))
+    return found
 
 
 def _steps(count: int, most: int) -> np.ndarray:
@@ -157,7 +158,8 @@ def _boxed(pairs: Sequence[Pair], classes: Sequence[str]) -> list[_Chosen]:
     counts = _counts(told, classes)
     order = sorted(range(len(told)), key=lambda place: -sum(counts[place][1:]))
     steps = _steps(len(order), MOST_BOXED).tolist()
-    return [_Chosen(*told[order[step]], None, counts[order[step]]) for step in steps]
+    chosen = [order[step] for step in steps]
+    return [_Chosen(told[place][0], told[place][1], None, counts[place]) for place in chosen]
 
 
 def _is_boxed(value: Any) -> bool:
