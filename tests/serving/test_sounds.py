@@ -6,11 +6,12 @@ import base64
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests import trained
-from tests.serving import house
+from tests.serving import house, made
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.lookup import find
 from zhuji.core.records import Sound
@@ -119,3 +120,14 @@ def test_a_sound_for_a_model_of_texts_is_refused():
     assert house.post(house.settings(), "/predict", json={"input": sent(raws()[0])}).status_code == 422
     file = {"file": ("a.wav", sounds.read_bytes(raws()[0]), "audio/wav")}
     assert house.post(house.settings(), "/predict", files=file).status_code == 415
+
+
+def test_a_cleaned_sound_comes_as_one():
+    modality, sounds_given = find(Modality, "waveform").example()
+    place = made.of_task("enhance")
+    (found,) = house.post(house.settings(place), "/predict", json={"input": sent(sounds_given[0])}).json()["predictions"]
+    expected = next(open_bundle(place).predict(sounds_given[:1]))
+    got = sounds.samples(Sound(data=base64.b64decode(found["sound"])), modality.rate).samples
+    assert np.abs(got - np.clip(expected.waves.sound, -1, 1)).max() < 1e-4 and found["answer"] == pytest.approx(
+        expected.answer, abs=1e-5
+    )

@@ -273,9 +273,10 @@ class Task(Part, ABC):
     """Its answers are ids of units (tuples of int), which the modality turns into what a person reads."""
     loops: ClassVar[bool] = False
     """It is for writing unit by unit, each after those before: more than one pass through the network, which not every format can hold."""
-
     draws: ClassVar[bool] = False
     """It makes rows of values (`drawn`)."""
+    sounds: ClassVar[bool] = False
+    """Its answers are sounds, whose samples are their `waves`."""
 
     @property
     def tells(self) -> bool:

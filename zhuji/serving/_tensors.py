@@ -210,6 +210,7 @@ def described(answers: str, classes: Sequence[str], width: int) -> list[dict[str
         "text": [_bytes("answer"), score],
         "units": [_bytes("answer")],
         "boxes": [_bytes("boxes"), scores],
+        "sound": [_bytes("answer")],
     }[answers]
 
 

@@ -15,7 +15,7 @@ from zhuji.model.pooled import pooling_of
 from zhuji.model.predictor import Predictor
 from zhuji.training.transfer import digest
 
-Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units", "boxes"]
+Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units", "boxes", "sound"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
 def _kind(predictor: Predictor, answer: Any) -> Answers:
     """Told by the task's contract and by an answer that is known."""
     task = predictor.model.task
+    if task.sounds:
+        return "sound"
     if task.needs in ("tags", "boxes"):
         return task.needs
     if task.needs == "transcript":

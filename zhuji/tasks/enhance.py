@@ -64,6 +64,7 @@ class Enhance(Task):
 
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
+    sounds: ClassVar[bool] = True
 
     mask: masks.Kind = "complex"
     """real: loudness is changed, frequency by frequency; complex: phases as well."""

@@ -16,7 +16,7 @@ from tritonclient.utils import InferenceServerException
 from tests.serving import live, made
 from zhuji.core import lookup
 from zhuji.core.contracts import Modality
-from zhuji.core.records import Picture
+from zhuji.core.records import Medium
 from zhuji.model import golden
 from zhuji.model.bundle import open_bundle
 from zhuji.serving.app import create
@@ -55,8 +55,8 @@ def inputs(name: str) -> list[Any]:
 
 
 def sent(name: str) -> list[str]:
-    """As the protocol's texts: of a picture its bytes in base64."""
-    return [golden.as_json(raw)["picture"] if isinstance(raw, Picture) else raw for raw in inputs(name)]
+    """As the protocol's texts: of a picture or a sound its bytes in base64."""
+    return [next(iter(golden.as_json(raw).values())) if isinstance(raw, Medium) else raw for raw in inputs(name)]
 
 
 # ----------------------------------------------------------------------------------------------------- every task
@@ -90,6 +90,8 @@ def test_every_task_gives_what_its_metadata_says_and_python_answers(name):
             for text, boxes in zip(found["data"], answers, strict=True):
                 assert [each["label"] for each in json.loads(text)] == [each["label"] for each in boxes]
                 assert close([each["box"] for each in json.loads(text)], [each["box"] for each in boxes])
+        elif name == "enhance":
+            assert all(close(json.loads(text), answer) for text, answer in zip(found["data"], answers, strict=True))
         elif one["datatype"] == "BYTES":
             written = [json.loads(text) if one["name"] in ("tags", "words") else text for text in found["data"]]
             assert written == answers

@@ -145,6 +145,8 @@ def test_every_answer_and_input_says_what_it_must():
         assert all(re.search(rf"export (const|function) {name}\b", source) for name in ("show", "told", "cell")), file
     for file in (page.FOLDER / "inputs").glob("*.js"):
         source = file.read_text(encoding="utf-8")
+        others = re.findall(r'export \* from "\./(\w+\.js)"', source)
+        source += "".join((file.parent / other).read_text(encoding="utf-8") for other in others)
         assert all(re.search(rf"export (const|function) {name}\b", source) for name in ("input", "name")), file
     kinds = {path.stem for path in (page.FOLDER / "answers").glob("*.js")}
-    assert kinds == {"boxes", "class", "classes", "number", "tags", "text", "vector", "units"}
+    assert kinds == {"boxes", "class", "classes", "number", "tags", "text", "vector", "units", "sound"}

@@ -1,6 +1,8 @@
 // Sounds as this page shows them: their course drawn on a canvas. A sound is decoded by the browser, at a rate that is enough to be seen.
 
+import { make } from "./dom.js";
 import { FOR, AGAINST, stripe } from "./picture.js";
+import { label, spoken } from "./words.js";
 
 /** Samples a second at which sounds are decoded and recorded. */
 const RATE = 16000;
@@ -67,6 +69,14 @@ export function shade(canvas, parts, seconds) {
     context.drawImage(layer, 0, 0);
   }
   context.globalCompositeOperation = "source-over";
+}
+
+/** A course with a player below it and what it is. `told`: `{name, seconds}`. */
+export function heard(canvas, address, told) {
+  canvas.setAttribute("role", "img");
+  label(canvas, { "aria-label": "sound_course" }, told);
+  const player = label(make("audio", { controls: true, src: address }), { "aria-label": "sound_play" }, told);
+  return make("figure", { class: "heard" }, canvas, player, spoken("figcaption", "sound_is", told, { class: "quiet" }));
 }
 
 /** What a recorder gave as a WAV file of 16 bits and one channel, which every server reads; null where it cannot be decoded. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from zhuji.core.contracts import Prediction
 from zhuji.core.log import in_language
 from zhuji.core.refusals import Refused
+from zhuji.data.sounds import as_wav
 from zhuji.serving import schemas, uploads
 from zhuji.serving.bodies import json_of
 from zhuji.serving.failures import json_response
@@ -61,13 +63,17 @@ def _asked(asked: Any) -> tuple[str | None, list[Any]]:
 
 
 def _shown(answers: Answers, inputs: Sequence[Any]) -> Response:
-    rows = list(map(shown, answers.predictions, words_of(answers.served, inputs)))
+    rate = answers.served.predictor.model.modality.spec.rate
+    rows = [shown(*each, rate) for each in zip(answers.predictions, words_of(answers.served, inputs), strict=True)]
     return json_response(_about(answers.served, answers.seconds, {"predictions": rows}))
 
 
-def shown(prediction: Prediction, words: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A prediction as JSON has it; `words`: what tags stand for."""
-    said = {"words": words} if words else {}
+def shown(prediction: Prediction, words: tuple[str, ...] = (), rate: int = 0) -> dict[str, Any]:
+    """A prediction as JSON has it; `words`: what tags stand for; `rate`: samples a second of an answer that is a sound, which stands as `sound`, a WAV file
+    in base64."""
+    said: dict[str, Any] = {"words": words} if words else {}
+    if prediction.waves is not None:
+        said["sound"] = base64.b64encode(as_wav(prediction.waves.sound, rate)).decode()
     return {"answer": prediction.answer, "score": prediction.score, "scores": prediction.scores, **said}
 
 

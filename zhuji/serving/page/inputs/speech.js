@@ -4,7 +4,7 @@ import { base64, fileOf } from "../bytes.js";
 import { fill, make } from "../dom.js";
 import { weights } from "../explain.js";
 import { recorder } from "../record.js";
-import { course, shade, soundOf } from "../sound.js";
+import { course, heard, shade, soundOf } from "../sound.js";
 import { label, spoken } from "../words.js";
 
 /** What the file field of the page takes, and what it says of that. */
@@ -55,14 +55,8 @@ export function input() {
   };
 }
 
-function shown(sound, name, address) {
-  const canvas = course(sound);
-  canvas.setAttribute("role", "img");
-  const told = { name, seconds: Math.round(sound.seconds * 100) / 100 };
-  label(canvas, { "aria-label": "sound_course" }, told);
-  const player = label(make("audio", { controls: true, src: address }), { "aria-label": "sound_play" }, told);
-  return make("figure", { class: "heard" }, canvas, player, spoken("figcaption", "sound_is", told, { class: "quiet" }));
-}
+const shown = (sound, name, address) =>
+  heard(course(sound), address, { name, seconds: Math.round(sound.seconds * 100) / 100 });
 
 /** A value in one line. */
 export const name = ({ file }) => file.name;

@@ -1,0 +1,3 @@
+// Samples are a sound as frames are.
+
+export * from "./speech.js";
