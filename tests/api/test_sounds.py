@@ -5,7 +5,9 @@ import pytest
 import zhuji
 from tests import sounder, trained
 from tests.cli.test_listening import listener
+from tests.heard import tone, written
 from tests.model.test_streaming import RATE, cut, noise
+from tests.tools.test_enhance import cleaner
 from zhuji.core.errors import BadSetting, ImpossiblePair, UnknownKey
 
 
@@ -22,6 +24,15 @@ def test_only_a_model_that_transcribes_listens() -> None:
         zhuji.transcribe(trained.run(), sound)
     with pytest.raises(BadSetting):
         zhuji.transcribe(model, sound, chunk=-1)
+
+
+def test_a_sound_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zhuji.api.pictures.opened", lambda model: cleaner())
+    file = written(tmp_path / "a.wav", tone(440, 0.2))
+    found = zhuji.enhance("run", file, tmp_path / "out", piece=1.0, overlap=0.1)
+    assert found.done[0].out == tmp_path / "out" / "a.wav" and found.rate == 8_000
+    with pytest.raises(BadSetting):
+        zhuji.enhance("run", file, tmp_path / "out", sets=["enhance.piece=0"])
 
 
 def test_settings_reach_the_sounds(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sounds from Python: what is said in them, of any length, and what a model goes on with."""
+"""Sounds from Python: what is said in them, of any length, what is left of them without noise, and what a model goes on with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from zhuji.core.config import assignments, overlay
 if TYPE_CHECKING:
     import numpy as np
 
+    from zhuji.tools.enhance import Enhanced
     from zhuji.tools.sounds import Written
     from zhuji.tools.transcribe import Listening
 
@@ -33,6 +34,20 @@ def transcribe(
     from zhuji.tools.transcribe import transcribe as work
 
     return work(opened(model), source, Windows.parse(overlay({}, options), "windows"), rate=rate, sets=sets)
+
+
+def enhance(model: str | Path, source: str | Path, out: str | Path, *, sets: Sequence[str] = (), **options: Any) -> Enhanced:
+    """Write the sound `source`, or all in and below a folder, freed of noise into the folder `out`, as WAV. `options` are those of `EnhanceSettings`
+    (`piece`, `overlap`); `sets` lays `enhance.KEY=VALUE` on them.
+
+    Raises ImpossiblePair for a model that does not clean sounds, MissingFile, EmptyData, BadSetting, and what opening raises."""
+    from zhuji.api.pictures import opened
+    from zhuji.tools.enhance import EnhanceSettings
+    from zhuji.tools.enhance import enhance as work
+
+    given = {key: value for key, value in options.items() if value is not None}
+    settings = EnhanceSettings.parse(overlay(given, assignments(sets).get("enhance", {})), "enhance")
+    return work(opened(model), Path(source), Path(out), settings)
 
 
 def sounds(

@@ -28,6 +28,7 @@ from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data import sounds
 from zhuji.data.ahead import ahead
 from zhuji.data.sounds import Heard, as_wav
+from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.companding import companded, expanded
 from zhuji.nn.sounds.mel import Scale, cepstra, corners_of, filters, log_mel
 from zhuji.nn.sounds.spectra import stft
@@ -39,8 +40,6 @@ MEASURED = 10_000
 _FILE = "sounds.json"
 _LEAST = 1e-3
 """Deviation of channels that never change: nothing is divided by zero."""
-_PART = 0.1
-"""Seconds that an explanation points at."""
 _NOISE_SECONDS = 60.0
 """Of a sound of the noise folder no more is kept."""
 
@@ -299,14 +298,7 @@ class Speech(Modality):
         row = self._encoded(heard, self.of_samples(heard.samples))
         cells = self.bands if self.plane else 1
         begin = (self._kept(heard.samples).start or 0) / self.rate
-        part = ((begin + np.arange(row.length) // cells * (self.unit_seconds * cells)) / _PART).astype(np.int64)
-        first = int(part[0]) if len(part) else 0
-        text, parts = "", list[tuple[int, int]]()
-        for number in range(first, int(part.max(initial=-1)) + 1):
-            told = f"{number * _PART:.1f}–{(number + 1) * _PART:.1f} s"
-            text += " " * bool(parts) + told
-            parts.append((len(text) - len(told), len(text)))
-        return Shown(text, parts, np.stack((part, part + 1), 1) - first)
+        return in_tenths(np.arange(row.length) // cells, self.unit_seconds * cells, begin)
 
     def stem(self, dim: int) -> nn.Module:
         """A vector for each id; of frames a linear map; of the cells of a plane themselves where the network reads one channel."""

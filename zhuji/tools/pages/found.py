@@ -123,9 +123,9 @@ def classes(found: Found) -> list[dict[str, Any]]:
 
 
 def answers_labels(found: Found) -> bool:
-    """Do answers stand for the labels, so that they can be wrong? A vector, a critic's score or a perplexity cannot."""
+    """Do answers stand for the labels, so that they can be wrong? A vector, a critic's score, a perplexity or the loudness of a sound cannot."""
     task = (found.results.get("model") or {}).get("task")
-    return task not in EMBEDS and task not in ("generate", "next_unit")
+    return task not in EMBEDS and task not in ("generate", "next_unit", "enhance")
 
 
 def holds_numbers(found: Found) -> bool:
