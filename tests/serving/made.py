@@ -22,7 +22,7 @@ from zhuji.model.predictor import Predictor
 
 TASKS = lookup.names(Task)
 NO_TEXTS = {
-    "detect": ("image", "resnet"), "generate": ("image", "strided"), "masked_patches": ("image", "vit"), "masked_frames": ("speech", "conformer"),
+    "detect": ("image", "resnet"), "generate": ("image", "strided"), "masked_patches": ("image", "vit"), "masked_frames": ("speech", "conformer"), "enhance": ("waveform", "recurrent"),
 }  # fmt: skip
 """Tasks that are not over texts, and a modality and a backbone for each."""
 TEXTS = ["the cat sat", "筑基：从头 开始", "a b c a b", "x"]
