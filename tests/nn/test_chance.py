@@ -5,7 +5,7 @@ import torch
 from scipy import stats
 
 from zhuji.core.units import Units
-from zhuji.nn.chance import Places, chance, chosen, fingerprint, numbered, settled_noise
+from zhuji.nn.chance import Places, chance, chosen, fingerprint, noise, numbered, settled_noise
 
 
 def text(rows, width):
@@ -126,3 +126,15 @@ def test_settled_noise_is_normal_and_a_rows_own():
     assert stats.kstest(noise.flatten().numpy(), "norm").pvalue > 1e-3
     for a, b in ((noise[:, 1:], noise[:, :-1]), (noise[1:], noise[:-1])):
         assert abs(float(torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1])) < 0.015
+
+
+def test_noise_is_normal_and_that_of_its_row() -> None:
+    mask = torch.arange(300)[None] < torch.tensor([300, 200])[:, None]
+    rows = torch.tensor([5, 9])
+    torch.manual_seed(0)
+    found = noise(mask, rows, 4)
+    assert found.shape == (2, 300, 4)
+    assert abs(found[0].mean().item()) < 0.1 and abs(found[0].std().item() - 1) < 0.1
+    torch.manual_seed(0)
+    assert torch.equal(noise(mask[1:, :220], rows[1:], 4)[0, :200], found[1, :200]), "padding and other rows change nothing"
+    assert not torch.equal(noise(mask, rows, 4), found)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from zhuji.backbones.conformer import Conformer
 from zhuji.backbones.transformer import Transformer
-from zhuji.core.contracts import Corrupt
 from zhuji.core.errors import BadSetting, ImpossiblePair
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Units
@@ -45,20 +44,12 @@ class Watched:
     """An encoder that keeps what it was shown."""
 
     def __init__(self, encoder) -> None:
-        self.encoder, self.plain, self.seen = encoder, torch.zeros(0), torch.zeros(0)
+        self.encoder, self.seen = encoder, torch.zeros(0)
 
-    def __call__(self, units: Units, corrupt: Corrupt | None = None) -> Features:
-        assert corrupt is not None
-
-        def keep(features: Features) -> Features:
-            self.plain, changed = features.states, corrupt(features)
-            self.seen = changed.states
-            return changed
-
-        return self.encoder(units, keep)
-
-    def table(self) -> Tensor | None:
-        return None
+    def __call__(self, units: Units) -> Features:
+        assert units.values is not None
+        self.seen = units.values
+        return self.encoder(units)
 
 
 def watched(made: Model, batch: Batch, seed: int = 0) -> tuple[dict[str, Tensor], Tensor, Watched]:
@@ -66,7 +57,7 @@ def watched(made: Model, batch: Batch, seed: int = 0) -> tuple[dict[str, Tensor]
     torch.manual_seed(seed)
     encoder = Watched(made.encoder)
     outputs = made.task.outputs(encoder, made.head, batch)
-    return outputs, (encoder.seen != encoder.plain).any(-1), encoder
+    return outputs, (encoder.seen != batch.units.values).any(-1), encoder
 
 
 def test_whole_pieces_are_hidden_and_their_codes_are_guessed() -> None:
@@ -75,8 +66,7 @@ def test_whole_pieces_are_hidden_and_their_codes_are_guessed() -> None:
     assert hidden.any() and not hidden.all() and not hidden[~batch.units.mask].any()
     pieces = hidden[:, ::4]
     assert torch.equal(hidden, pieces.repeat_interleave(4, 1)[:, :42] & batch.units.mask)
-    assert torch.equal(encoder.seen[hidden], made.head.mask.expand(int(hidden.sum()), -1))
-    states = made.encoder.body(Features(encoder.seen, batch.units.mask)).states
+    states = made.encoder(replace(batch.units, values=encoder.seen)).states
     whole = stacked(batch.units, 4)
     assert whole.values is not None
     loss, right = torch.zeros(2), torch.zeros(2)
@@ -100,15 +90,17 @@ def test_spans_are_as_long_and_as_many_as_asked() -> None:
     assert lengths[((runs == -1).nonzero()[:, 1] < 100)].min() == 2 and lengths.max() > 2
 
 
-def test_hidden_values_do_not_reach_the_encoder_and_their_codes_stay() -> None:
-    made, batch = model(), drawn(42, 23)
+def test_hidden_values_do_not_reach_the_encoder() -> None:
+    """Noise of deviation 0.1 stands in their place: the deviation of 0.1 over some 5,000 numbers is 0.001."""
+    made, batch = model(), drawn(*[400] * 20)
     _, hidden, encoder = watched(made, batch)
+    found = encoder.seen[hidden]
+    assert abs(found.mean().item()) < 0.005 and abs(found.std().item() - 0.1) < 0.005 and len(found) > 1_000
     assert batch.units.values is not None
-    changed = batch.units.values.clone()
-    changed[hidden] += 5.0
-    states = made.encoder.stem(replace(batch.units, values=changed)).states
-    assert torch.equal(torch.where(hidden[..., None], made.head.mask, states), encoder.seen)
-    assert hidden[0, 40:].all() or not hidden[0, 40:].any(), "the last, shorter piece is hidden whole"
+    both = torch.stack((found.flatten(), batch.units.values[hidden].flatten()))
+    assert abs(torch.corrcoef(both)[0, 1].item()) < 0.03
+    short = watched(made, drawn(42, 23))[1]
+    assert short[0, 40:].all() or not short[0, 40:].any(), "the last, shorter piece is hidden whole"
 
 
 def test_targets_are_the_same_in_every_model_and_masks_in_every_step_of_one_number() -> None:

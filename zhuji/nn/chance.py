@@ -84,6 +84,13 @@ def settled_noise(rows: Tensor, numbers: int) -> Tensor:
     return ((-2 * first.log()).sqrt() * (2 * torch.pi * second).cos()).float()
 
 
+def noise(mask: Tensor, rows: Tensor, channels: int) -> Tensor:
+    """`(B, *grid, C)` float32, normal of deviation 1: a number for each channel of each unit, drawn as `chance` draws (Box & Muller 1958)."""
+    every = mask.unsqueeze(-1).expand(*mask.shape, channels)
+    first, second = (chance(every, rows) for _ in range(2))
+    return (-2 * (1 - first).log()).sqrt() * (2 * torch.pi * second).cos()
+
+
 def chosen(draws: Tensor, eligible: Tensor, rate: float, *, least: int = 1) -> Places:
     """Of each row's `eligible (B, *grid)` units those with the highest draws: round(rate * eligible), at least `least` if there are so
     many. Units of equal draw are taken all or none, so what must stay together is chosen whole or, where it does not fit, not at all."""

@@ -16,21 +16,23 @@ from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Predi
 from zhuji.core.errors import ImpossiblePair
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
-from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
+from zhuji.core.units import Batch, Ratio, Units, UnitSpec
 from zhuji.metrics import units as metrics
 from zhuji.nn import losses
-from zhuji.nn.chance import fingerprint
+from zhuji.nn.chance import fingerprint, noise
 from zhuji.nn.heads import Pooling
 from zhuji.nn.layers import linear
 from zhuji.nn.masking import in_spans
 from zhuji.nn.quantising import RandomQuantiser, stacked
 
+_NOISE = 0.1
+"""Deviation of the noise that stands for what is hidden, where that of all values is 1 (section 3.1 there)."""
+
 
 class MaskedFrames(Task):
     """Guess the codes of hidden values. A state of the backbone stands for as many units as the backbone makes one of (4 frames of `conformer`), and
-    so does a code; what is hidden is hidden from the first layer on, in whole codes, drawn anew at every step.
-
-    Where the paper puts noise in the place of what is hidden, a learned vector stands between stem and body (as in Baevski et al. 2020, wav2vec 2.0).
+    so does a code; what is hidden is replaced by noise, in whole codes, drawn anew at every step. What a backbone guesses it must hear around it: one whose
+    units see no others (bag) learns next to nothing.
     """
 
     needs: ClassVar[Needs] = "nothing"
@@ -75,7 +77,7 @@ class MaskedFrames(Task):
         units = batch.units
         pieces = stacked(units, head.stride)
         hidden = in_spans(pieces.mask, fingerprint(pieces), self.rate, max(1, round(self.span / head.stride)))
-        features = encoder(units, lambda features: head.corrupted(features, hidden))
+        features = encoder(_noisy(units, hidden, head.stride))
         assert features.mask.shape == hidden.shape, "a backbone keeps one of every `stride` units"
         assert pieces.values is not None
         codes, row = head.quantiser(pieces.values[hidden]), hidden.nonzero()[:, 0]
@@ -120,18 +122,19 @@ class MaskedFrames(Task):
 
 
 class _Head(nn.Module):
-    """The quantiser, the vector that stands for what is hidden, `mask (S,)`, and a layer that guesses codes."""
+    """The quantiser, and a layer that guesses codes."""
 
     def __init__(self, task: MaskedFrames, spec: UnitSpec, dim: int) -> None:
         super().__init__()
         self.stride = spec.stride
         self.quantiser = RandomQuantiser(spec.stride * spec.num_values, task.codes, task.code_width, task.seed)
-        self.mask = nn.Parameter(torch.randn(spec.stem_width) * spec.stem_width**-0.5)
         self.guess = linear(dim, task.codes)
         self.pool = Pooling("mean", dim)
 
-    def corrupted(self, features: Features, hidden: Tensor) -> Features:
-        """All units of the pieces that are `hidden (B, ceil(T / stride))`."""
-        units = hidden.repeat_interleave(self.stride, 1)[:, : features.mask.shape[1]] & features.mask
-        states = torch.where(units.unsqueeze(-1), self.mask.to(features.states.dtype), features.states)
-        return replace(features, states=states)
+
+def _noisy(units: Units, hidden: Tensor, stride: int) -> Units:
+    """The units, with noise in place of all values of the pieces that are `hidden (B, ceil(T / stride))`."""
+    assert units.values is not None
+    here = hidden.repeat_interleave(stride, 1)[:, : units.mask.shape[1]] & units.mask
+    drawn = _NOISE * noise(units.mask, fingerprint(units), units.values.shape[-1])
+    return replace(units, values=torch.where(here.unsqueeze(-1), drawn.to(units.values.dtype), units.values))
