@@ -36,6 +36,11 @@ def test_of_an_encoder_that_was_taught_without_transcripts() -> None:
     assert commands[0] == "zhuji train DATA --model recognise --from r" and len(commands) == 3
 
 
+def test_of_what_cleans_sounds() -> None:
+    commands = next_commands(Path("r"), {"kind": "unlabelled", "model": {"task": "enhance", "modality": "waveform"}})
+    assert commands[0] == "zhuji enhance r SOUNDS --out CLEAN" and len(commands) == 3
+
+
 def test_every_task_that_answers_with_vectors_is_known() -> None:
     kinds = {name: lookup.find(Task, name).example().task.reading()["kind"] for name in lookup.names(Task)}
     # What makes pictures is drawn with, whatever else it answers.

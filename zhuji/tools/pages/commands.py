@@ -22,6 +22,8 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
     search = f"zhuji index {folder} FILE.csv --to INDEX"
     if task == "masked_frames":
         return [f"zhuji train DATA --model recognise --from {folder}", f"zhuji probe {folder} DATA", f"zhuji evaluate {folder}"]
+    if task == "enhance":
+        return [f"zhuji enhance {folder} SOUNDS --out CLEAN", f"zhuji evaluate {folder}", f"zhuji benchmark {folder}"]
     if facts.get("kind") != "pretrain" and task in EMBEDS:
         # Only of its own rows does a run know what its teacher made of them.
         scored = folder if task == "imitate" else f"{folder} FILE.csv"
