@@ -1,4 +1,4 @@
-"""Pictures and sounds that cannot be read, and where none can be written: their part of the catalogue (`core/errors.py`)."""
+"""Pictures and sounds that cannot be read, texts that cannot be said, and where none can be written: their part of the catalogue (`core/errors.py`)."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ class HugeSound(SoundError):
     zh = ("声音最多可有 {limit}", "请切成小段，或减少声道数")
 
 
+class Unsayable(DataError):
+    en = ("a text must be one that the voice can say ({why})", "mend that text, or leave it out")
+    zh = ("文本必须是该声音能够朗读的（{why}）", "请修改该文本，或将其去掉")
+
+
 class NoScratch(RunError):
     en = ("temporary files must have room for pictures or sounds that take more than a share of memory ({why})",
           "free some space there, or name another folder by TMPDIR")  # fmt: skip
@@ -55,8 +60,8 @@ class NoScratch(RunError):
 
 
 class NotEmpty(RunError):
-    en = ("pictures are written to a folder that is new or empty, but something is there", "name another folder")
-    zh = ("图片只写入新建或空的文件夹，但该处已有内容", "请改用其他文件夹")
+    en = ("files are written to a folder that is new or empty, but something is there", "name another folder")
+    zh = ("文件只写入新建或空的文件夹，但该处已有内容", "请改用其他文件夹")
 
 
 class PicturesAreRows(DataError):

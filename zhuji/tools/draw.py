@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from zhuji.core.files import atomic_folder, write_json
-from zhuji.core.unreadable import NotEmpty
 from zhuji.model.draw import DrawSettings, drawing, labels_of
 from zhuji.model.predictor import Predictor
+from zhuji.tools._claimed import claim
 from zhuji.tools._sheet import Strip, image_of, png, sheet
 from zhuji.training.transfer import digest
 
@@ -53,7 +53,7 @@ def draw(predictor: Predictor, settings: DrawSettings, out: Path) -> Drawn:
     Raises NotEmpty, ImpossiblePair for a model that does not draw, UnknownName and BadSetting for wishes that it cannot meet."""
     begun = time.monotonic()
     labels = labels_of(predictor.model, settings)
-    _claim(out)
+    claim(out)
     hash_, names = digest(predictor.model), [_name(number, settings.count, labels) for number in range(settings.count)]
     shown: dict[str, list[np.ndarray]] = {}
     with atomic_folder(out) as partial:
@@ -73,14 +73,6 @@ def draw(predictor: Predictor, settings: DrawSettings, out: Path) -> Drawn:
 def as_png(array: np.ndarray) -> bytes:
     """A picture `(H, W, 3)` or `(H, W, 1)` uint8 as a file, which loses nothing."""
     return png(image_of(array))
-
-
-def _claim(out: Path) -> None:
-    """Raises NotEmpty."""
-    if out.is_dir() and not any(out.iterdir()):
-        out.rmdir()  # the whole folder takes its place
-    elif out.exists() or out.is_symlink():
-        raise NotEmpty(file=out)
 
 
 def _name(number: int, count: int, labels: tuple[str, ...] | None) -> str:

@@ -1,0 +1,92 @@
+"""From states of a text to frames of sound, all at once: which frames belong to which unit, how long each unit is said, and what is heard in each frame.
+
+Shapes: B rows, N units, T frames, D width of a unit's state, W width of a frame's, M mel bands, A width in which texts and sounds are compared.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zhuji.nn.alignment import NEVER, diagonal
+from zhuji.nn.attention import allowed, biases
+from zhuji.nn.conformer import ConformerBlock
+from zhuji.nn.convolution import MaskedConv1d
+from zhuji.nn.dropout import Dropout
+from zhuji.nn.layers import linear, norm, zeroed
+from zhuji.nn.positions import Rotary, positions
+
+_SOFT = 0.01
+"""How much a distance counts before anything is learned: less than where on the diagonal a frame lies."""
+_FIRST = 1.5
+"""Logarithm of the frames that a unit has before anything is learned."""
+
+
+class Aligner(nn.Module):
+    """Of each frame a distribution over units, from how far apart both lie once a few convolutions have brought them into one space (Badlani et al. 2021,
+    section 2.2). The frame's own square is the same for all units, and left out."""
+
+    def __init__(self, dim: int, bands: int, width: int) -> None:
+        super().__init__()
+        self.unit = nn.ModuleList((MaskedConv1d(dim, 2 * width, 3), MaskedConv1d(2 * width, width, 1)))
+        self.frame = nn.ModuleList(
+            (MaskedConv1d(bands, 2 * width, 3), MaskedConv1d(2 * width, width, 1), MaskedConv1d(width, width, 1))
+        )
+
+    def forward(self, states: Tensor, mask: Tensor, frames: Tensor, real: Tensor) -> Tensor:
+        """`states (B, N, D)` with `mask (B, N)`, `frames (B, T, M)` with `real (B, T)` -> `(B, T, N)` float32 log-probabilities."""
+        units, heard = _through(self.unit, states, mask).float(), _through(self.frame, frames, real).float()
+        # Where halves are computed in, a difference of large products would not be one.
+        with torch.autocast(states.device.type, enabled=False):
+            near = _SOFT * (2 * heard @ units.mT - units.square().sum(2)[:, None])
+        near = near + diagonal(real.sum(1), mask.sum(1), (real.shape[1], mask.shape[1]))
+        return near.masked_fill(mask.logical_not()[:, None], NEVER).log_softmax(2).clamp_min(NEVER)
+
+
+def _through(layers: nn.ModuleList, states: Tensor, mask: Tensor) -> Tensor:
+    first, *others = layers
+    states = first(states, mask)
+    for layer in others:
+        states = layer(F.relu(states), mask)
+    return states
+
+
+class Durations(nn.Module):
+    """How long each unit is said: `(B, N, D)` -> `(B, N)`, logarithms of frames (Ren et al. 2019, FastSpeech, section 3.3). What it learns moves nothing but itself."""
+
+    def __init__(self, dim: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList((MaskedConv1d(dim, width, 3), MaskedConv1d(width, width, 3)))
+        self.norms = nn.ModuleList(norm("layer", width) for _ in self.layers)
+        self.dropout, self.exit = Dropout(dropout), linear(width, 1)
+        nn.init.constant_(self.exit.bias, _FIRST)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        states = states.detach()
+        for layer, norms in zip(self.layers, self.norms, strict=True):
+            states = self.dropout(norms(F.relu(layer(states, mask))))
+        return self.exit(states).squeeze(2).float()
+
+
+class Sounding(nn.Module):
+    """What is heard: the states of the units, each as often as it has frames, and where in its unit a frame lies -> `(B, T, M)`, by blocks of a conformer."""
+
+    def __init__(
+        self, dim: int, width: int, bands: int, *, layers: int, heads: int, window: int, hidden: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.enter, self.place = linear(dim, width), linear(2, width)
+        self.rotary, self.dropout = Rotary(width // heads), Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            ConformerBlock(width, heads, hidden, window, causal=False, dropout=dropout, gain=(4 * layers) ** -0.5)
+            for _ in range(layers)
+        )
+        self.exit = linear(width, bands)
+
+    def forward(self, states: Tensor, place: Tensor, real: Tensor) -> Tensor:
+        states = self.dropout(self.enter(states) + self.place(place))
+        may_see, angles = biases(allowed(real, False)), self.rotary.angles(positions(real))
+        for block in self.blocks:
+            states = block(states, real, may_see, angles)
+        return zeroed(self.exit(states).float(), real)
