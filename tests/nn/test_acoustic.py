@@ -26,7 +26,7 @@ def test_padding_and_what_is_written_in_it_change_nothing() -> None:
         spread = states[:, :1].expand(-1, 9 + more, -1)
         made = sounding(spread, torch.zeros(2, 9 + more, 2), real)
         found.append((heard[:, :9, :4], lasting[:, :4], made[:, :9]))
-        assert (heard[1, :, 2:] == NEVER).all() and not made[~real].any()
+        assert (heard[1, :5, 2:] < NEVER / 2).all() and not made[~real].any()
     for name, ours, padded in zip(("aligner", "durations", "sounding"), *found, strict=True):
         # The frames beyond a row's own say nothing of it.
         ours, padded = (one[1, :5] if name == "aligner" else one[0] if name == "durations" else one for one in (ours, padded))

@@ -35,6 +35,8 @@ _LEAST = 0.05
 """Deviation of bands that hardly change."""
 _MOST = 200
 """Frames of one unit at most, before the speed is changed."""
+_ROOM = 24
+"""Frames for each unit, on average over a text, for which there is room in a graph that is written for another program."""
 _UNFIT = 0.05
 """Share of rows that teach nothing from which a person is told."""
 
@@ -293,7 +295,9 @@ class Speaker(nn.Module):
         """See `Speak.answers`."""
         lasting = self._lasting(self.durations(states, mask), mask) / speed
         durations = lasting.round().long().clamp_min(1).masked_fill(mask.logical_not(), 0)
-        spread_out, place, real = spread(states, durations, int(durations.sum(1).max()))
+        # A graph must know how many frames it makes before it knows how long a text takes.
+        longest = durations.shape[1] * _ROOM if torch.compiler.is_exporting() else int(durations.sum(1).max())
+        spread_out, place, real = spread(states, durations, longest)
         heard = self.sounding(spread_out, place, real) * self.deviation + self.mean
         return {"seconds": lasting.sum(1) * self.seconds, "frames": heard, "real": real, "durations": durations}
 
