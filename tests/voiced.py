@@ -67,7 +67,7 @@ def untaught() -> Predictor:
     """Ready to speak, without having learned how."""
     rows = records(8)
     modality = Text(tokenizer="characters", wrap="both", max_units=40).fit([*(row.input for row in rows), "abcd"])
-    task = Speak(frames=FRAMING, layers=1, heads=2, width=16, window=3, compared=8, dropout=0.0).fit(rows)
+    task = Speak(frames=FRAMING, layers=1, heads=2, width=16, window=3, dropout=0.0).fit(rows)
     model = assemble(modality, Conformer(width=16, layers=1, heads=2, window=3, subsample=1, dropout=0.0), task)
     return Predictor(model.eval())
 

@@ -16,7 +16,7 @@ def masks(more: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 def test_padding_and_what_is_written_in_it_change_nothing() -> None:
     torch.manual_seed(0)
     states, frames = torch.randn(2, 7, 8), torch.randn(2, 12, 6)
-    aligner, durations = Aligner(8, 6, 4), Durations(8, 8, 0.0)
+    aligner, durations = Aligner(8, 6), Durations(8, 8, 0.0)
     sounding = Sounding(8, 8, 6, layers=1, heads=2, window=3, hidden=16, dropout=0.0)
     found = []
     for more in (0, 3):
@@ -26,7 +26,7 @@ def test_padding_and_what_is_written_in_it_change_nothing() -> None:
         spread = states[:, :1].expand(-1, 9 + more, -1)
         made = sounding(spread, torch.zeros(2, 9 + more, 2), real)
         found.append((heard[:, :9, :4], lasting[:, :4], made[:, :9]))
-        assert (heard[1, :5, 2:] < NEVER / 2).all() and not made[~real].any()
+        assert (heard[1, :, 2:] <= NEVER).all() and not made[~real].any()
     for name, ours, padded in zip(("aligner", "durations", "sounding"), *found, strict=True):
         # The frames beyond a row's own say nothing of it.
         ours, padded = (one[1, :5] if name == "aligner" else one[0] if name == "durations" else one for one in (ours, padded))
@@ -36,9 +36,11 @@ def test_padding_and_what_is_written_in_it_change_nothing() -> None:
 def test_before_anything_is_learned_units_lie_on_the_diagonal() -> None:
     torch.manual_seed(0)
     mask, real = torch.ones(1, 6, dtype=torch.bool), torch.ones(1, 30, dtype=torch.bool)
-    log_p = Aligner(8, 6, 16)(torch.randn(1, 6, 8), mask, torch.randn(1, 30, 6), real)
+    log_p = Aligner(8, 6)(torch.randn(1, 6, 8), mask, torch.randn(1, 30, 6), real)
     found = best_path(log_p, torch.tensor([30]), torch.tensor([6]))
-    assert found.min() >= 2 and found.max() <= 10
+    ends = found.cumsum(1)[0]
+    # Equal runs of five would end at 5, 10 …
+    assert (ends - torch.arange(5, 31, 5)).abs().max() <= 4
 
 
 def test_it_finds_runs_that_differ_though_nobody_tells() -> None:
@@ -55,7 +57,7 @@ def test_it_finds_runs_that_differ_though_nobody_tells() -> None:
     frames = frames + 0.1 * torch.randn(frames.shape, generator=random)
     states, mask = torch.stack([kinds[text] for text in texts]), torch.ones(16, 6, dtype=torch.bool)
     real = torch.arange(frames.shape[1])[None] < sizes[:, None]
-    aligner = Aligner(8, 5, 8)
+    aligner = Aligner(8, 5)
     mover = torch.optim.Adam(aligner.parameters(), 0.01)
 
     def right() -> float:
@@ -68,4 +70,4 @@ def test_it_finds_runs_that_differ_though_nobody_tells() -> None:
         mover.zero_grad()
         loss.backward()
         mover.step()
-    assert right() < 0.1 < 0.25 < before
+    assert right() < 0.02 < 0.25 < before

@@ -41,7 +41,8 @@ def test_a_recording_that_is_too_short_or_too_long_teaches_nothing_and_is_told()
     short = replace(rows[1], target=Sound(data=as_wav(np.zeros(64), voiced.RATE)))
     long = replace(rows[2], target=Sound(data=as_wav(np.zeros(voiced.RATE * 21), voiced.RATE)))
     whole, alone = batch_of([rows[0], short, long]), batch_of(rows[:1])
-    ours, wanted = model().loss(whole), model().loss(alone)
+    with torch.no_grad():
+        ours, wanted = model().loss(whole), model().loss(alone)
     assert float(ours.total) == pytest.approx(float(wanted.total), rel=1e-5) and float(ours.count) == float(wanted.count)
     columns = model().task.evidence(model().outputs(whole), whole)
     assert columns["unfit"].tolist() == [0, 1, 1] and columns["terms"][1:].tolist() == [0, 0]
@@ -50,7 +51,8 @@ def test_a_recording_that_is_too_short_or_too_long_teaches_nothing_and_is_told()
 
 def test_loss_and_evidence_are_what_the_parts_say() -> None:
     batch = batch_of(voiced.records(4))
-    task, outputs = model().task, model().outputs(batch)
+    with torch.no_grad():
+        task, outputs = model().task, model().outputs(batch)
     assert isinstance(task, Speak)
     total = outputs["wrong"] + task.alignment * outputs["apart"] + task.timing * outputs["mistimed"]
     loss = task.loss(outputs, batch)
@@ -93,4 +95,4 @@ def test_what_cannot_be_built_is_refused() -> None:
         Speak(heads=3).head(UnitSpec(grid_ndim=1, num_ids=5), 8)
     for wrong in ({"mean": [0.0]}, {"frames": {"bands": 2}, "mean": [0.0, 0.0], "deviation": [1.0, 0.0]}):
         with pytest.raises(BadSetting):
-            Speak.parse({"name": "speak", **wrong}, "task")
+            Speak.parse(wrong, "task")

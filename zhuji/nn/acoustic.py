@@ -1,6 +1,6 @@
 """From states of a text to frames of sound, all at once: which frames belong to which unit, how long each unit is said, and what is heard in each frame.
 
-Shapes: B rows, N units, T frames, D width of a unit's state, W width of a frame's, M mel bands, A width in which texts and sounds are compared.
+Shapes: B rows, N units, T frames, D width of a unit's state, W width of a frame's, M mel bands.
 """
 
 from __future__ import annotations
@@ -17,39 +17,29 @@ from zhuji.nn.dropout import Dropout
 from zhuji.nn.layers import linear, norm, zeroed
 from zhuji.nn.positions import Rotary, positions
 
-_SOFT = 0.01
-"""How much a distance counts before anything is learned: less than where on the diagonal a frame lies."""
+_SURE = 10.0
+"""Nats that a mean squared error of one costs, over all bands of a frame: neighbouring bands say much the same, so they count as so many, not as each."""
 _FIRST = 1.5
 """Logarithm of the frames that a unit has before anything is learned."""
 
 
 class Aligner(nn.Module):
-    """Of each frame a distribution over units, from how far apart both lie once a few convolutions have brought them into one space (Badlani et al. 2021,
-    section 2.2). The frame's own square is the same for all units, and left out."""
+    """How likely a frame is in a unit: the squared distance between the frame and the frame that is expected of the unit (Kim et al. 2020, Glow-TTS, section 3.1), and where on the
+    diagonal both lie (Badlani et al. 2021, section 2.3). Badlani et al. ask which unit a frame belongs to; an encoder that sees the whole text then learns to name any cut, also a
+    wrong one. Who must foresee the frame cannot."""
 
-    def __init__(self, dim: int, bands: int, width: int) -> None:
+    def __init__(self, dim: int, bands: int) -> None:
         super().__init__()
-        self.unit = nn.ModuleList((MaskedConv1d(dim, 2 * width, 3), MaskedConv1d(2 * width, width, 1)))
-        self.frame = nn.ModuleList(
-            (MaskedConv1d(bands, 2 * width, 3), MaskedConv1d(2 * width, width, 1), MaskedConv1d(width, width, 1))
-        )
+        self.mean = linear(dim, bands, gain=0.01)
 
     def forward(self, states: Tensor, mask: Tensor, frames: Tensor, real: Tensor) -> Tensor:
-        """`states (B, N, D)` with `mask (B, N)`, `frames (B, T, M)` with `real (B, T)` -> `(B, T, N)` float32 log-probabilities."""
-        units, heard = _through(self.unit, states, mask).float(), _through(self.frame, frames, real).float()
+        """`states (B, N, D)` with `mask (B, N)`, normalised `frames (B, T, M)` with `real (B, T)` -> `(B, T, N)` float32, log-likelihoods up to a constant."""
+        mean = self.mean(states).float()
         # Where halves are computed in, a difference of large products would not be one.
         with torch.autocast(states.device.type, enabled=False):
-            near = _SOFT * (2 * heard @ units.mT - units.square().sum(2)[:, None])
-        near = near + diagonal(real.sum(1), mask.sum(1), (real.shape[1], mask.shape[1]))
-        return near.masked_fill(mask.logical_not()[:, None], NEVER).log_softmax(2).clamp_min(NEVER)
-
-
-def _through(layers: nn.ModuleList, states: Tensor, mask: Tensor) -> Tensor:
-    first, *others = layers
-    states = first(states, mask)
-    for layer in others:
-        states = layer(F.relu(states), mask)
-    return states
+            far = frames.square().sum(2)[:, :, None] - 2 * frames @ mean.mT + mean.square().sum(2)[:, None]
+        near = diagonal(real.sum(1), mask.sum(1), (real.shape[1], mask.shape[1])) - _SURE * far / frames.shape[2]
+        return near.masked_fill(mask.logical_not()[:, None], NEVER).clamp_min(NEVER)
 
 
 class Durations(nn.Module):

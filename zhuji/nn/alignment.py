@@ -36,14 +36,18 @@ def _outside(frames: Tensor, units: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def forward_sum(log_p: Tensor, frames: Tensor, units: Tensor) -> Tensor:
-    """`log_p (B, T, N)`, of each frame a distribution over units -> `(B,)` float64: minus the log of the sum over all alignments (section 2.1; Rabiner 1989).
+    """`log_p (B, T, N)`: how likely a frame is in a unit, normalised or not -> `(B,)` float64: minus the log of the sum over all alignments (section 2.1;
+    Rabiner 1989).
 
-    It is CTC's sum over a text whose letters all differ, with a blank that is never said, so that torch's kernel computes it. In float64, for the sum over
-    the rows of a batch must not depend on its padding.
+    It is CTC's sum over a text whose letters all differ, with a blank that is never said, so that torch's kernel computes it; that kernel's slope is right
+    for what adds up to one, so the rest is taken out before. In float64, for the sum over the rows of a batch must not depend on its padding.
     """
-    padded = F.pad(log_p.double(), (1, 0), value=NEVER).transpose(0, 1)
+    wide = log_p.double()
+    whole = wide.logsumexp(2)
+    padded = F.pad(wide.log_softmax(2), (1, 0), value=NEVER).transpose(0, 1)
     names = torch.arange(1, log_p.shape[2] + 1, device=log_p.device).expand(log_p.shape[0], -1)
-    return F.ctc_loss(padded, names, frames, units, blank=0, reduction="none")
+    real = torch.arange(log_p.shape[1], device=log_p.device)[None] < frames[:, None]
+    return F.ctc_loss(padded, names, frames, units, blank=0, reduction="none") - whole.masked_fill(~real, 0.0).sum(1)
 
 
 @torch.no_grad()

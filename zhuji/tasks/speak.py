@@ -63,10 +63,8 @@ class Speak(Task, Speaks):
     """Width between the two layers of a feedforward part; defaults to 2 x width."""
     window: int = Field(default=9, gt=0)
     """Frames that the convolution of a block sees."""
-    compared: int = Field(default=64, gt=0, le=4096)
-    """Numbers in which texts and sounds are compared to align them."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    alignment: float = Field(default=0.3, gt=0)
+    alignment: float = Field(default=0.1, gt=0)
     """Weight of the alignment's loss."""
     timing: float = Field(default=0.5, gt=0)
     """Weight of the durations' loss."""
@@ -210,7 +208,7 @@ class Speak(Task, Speaks):
         return {
             "frame_error": "mean absolute error of normalised log-mel bands, units as long as they are in the recording",
             "duration_error": "seconds by which whole texts are said too fast or too slowly, over seconds of the recordings",
-            "alignment": "nats per frame: minus the log of the sum over all alignments",
+            "alignment": "nats per frame, up to a constant: minus the log of the sum over all alignments",
         }
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
@@ -236,7 +234,7 @@ class Speak(Task, Speaks):
             Record(f"row-{i}", "", target=Sound(data=sounds.as_wav(0.3 * random.standard_normal(size), 1_000)), extra={"speaker": "ab"[i % 2]})
             for i, size in enumerate((500, 700, 400, 650, 900, 450, 16, 800))
         ]  # fmt: skip
-        task = cls(frames=framing, layers=1, width=8, heads=2, window=3, compared=4, dropout=0.0)
+        task = cls(frames=framing, layers=1, width=8, heads=2, window=3, dropout=0.0)
         return Example(task.fit(records), records)
 
 
@@ -247,7 +245,7 @@ class Speaker(nn.Module):
         super().__init__()
         self.seconds = task.frames.seconds
         self.speaker = embedding(len(task.speakers), dim) if len(task.speakers) > 1 else None
-        self.aligner = Aligner(dim, task.frames.bands, task.compared)
+        self.aligner = Aligner(dim, task.frames.bands)
         self.durations = Durations(dim, width, task.dropout)
         self.sounding = Sounding(
             dim, width, task.frames.bands,
