@@ -3,7 +3,7 @@
     python benchmarks/synthesis.py --data prompts_en --work FOLDER [--run RUN] --recogniser RECOGNISE_RUN
 
 The data are a folder with `metadata.csv` (file_name, transcript, split), split by sentence. Without `--run` a voice is trained first, as `zhuji train DATA --model
-speak` does. Every test sentence is said, written as a WAV file and read again. Beside it stand the real recording; the recording on the way over mel bands and
+speak` does. Every test sentence of the run (those nearly the same as a training sentence were moved to training) is said, written as a WAV file and read again. Beside it stand the real recording; the recording on the way over mel bands and
 Griffin-Lim, which is the most that any model of these frames can reach with this vocoder; and, as what little a distance can mean, another recording of the voice.
 
 Mel cepstral distortion: coefficients 1 to 24 of the mel bands, along the cheapest way through both (`zhuji.metrics.distortion`). CER and WER: those of the recogniser,
@@ -15,7 +15,6 @@ pairs of them up to that number. `--sphinx` has PocketSphinx listen as well.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import re
 import resource
@@ -23,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ import torch
 from machine import record, table
 
 import zhuji
-from zhuji.core.records import Sound
+from zhuji.core.records import Record, Sound
 from zhuji.core.voices import Framing
 from zhuji.data import sounds
 from zhuji.data.sounds import as_wav
@@ -44,19 +44,20 @@ from zhuji.model.speak import speaker_of, spoken
 from zhuji.nn.sounds import framed
 from zhuji.nn.sounds.mel import cepstra
 from zhuji.tasks.transcribe import Transcribe
+from zhuji.tools._own_rows import own_rows
 
 COEFFICIENTS = 24
 SENTENCES = 100
 WRITE = Transcribe()
 """How transcripts are written: the recogniser's defaults."""
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-Rows = list[dict[str, str]]
 Listener = Callable[[Sequence[Path]], list[str]]
 
 
-def read(data: Path) -> Rows:
-    with open(data / "metadata.csv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def read(run: Path) -> tuple[list[Record], list[Record]]:
+    """The test rows of a run, and the validation and test rows together: texts, and the recordings in which they are said."""
+    _, prepared = own_rows(run)
+    return prepared.split("test"), [*prepared.split("valid"), *prepared.split("test")]
 
 
 def trained(asked: argparse.Namespace) -> tuple[Path, str]:
@@ -69,7 +70,7 @@ def trained(asked: argparse.Namespace) -> tuple[Path, str]:
         subprocess.run([sys.executable, "-m", "zhuji", *command], check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         told.write_text(f"{(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60:.1f}", encoding="utf-8")
-    return run, told.read_text(encoding="utf-8") if told.exists() else "–"
+    return run, told.read_text(encoding="utf-8") if asked.run is None else asked.minutes
 
 
 def heard(path: Path, framing: Framing) -> torch.Tensor:
@@ -85,12 +86,14 @@ def distance(one: Path, other: Path, framing: Framing) -> float:
     return mel_cepstral(*(each * np.log(10) / 10 for each in told), framing.bands)
 
 
-def written(asked: argparse.Namespace, predictor: Predictor, rows: Rows) -> tuple[dict[str, list[Path]], list[int], float]:
+def written(
+    asked: argparse.Namespace, predictor: Predictor, rows: Sequence[Record]
+) -> tuple[dict[str, list[Path]], list[int], float]:
     """Files of each way for the sentences of `rows`; how many units of each got no frame; and seconds of work for a second of sound."""
     framing = speaker_of(predictor).framing
     begun, lasting, empty = time.process_time(), 0.0, list[int]()
-    ways: dict[str, list[Path]] = {"recordings": [asked.data / row["file_name"] for row in rows], "synthesis": [], "vocoder": []}
-    for number, one in enumerate(spoken(predictor, [row["transcript"] for row in rows])):
+    ways: dict[str, list[Path]] = {"recordings": [Path(row.target.path) for row in rows], "synthesis": [], "vocoder": []}
+    for number, one in enumerate(spoken(predictor, [row.input for row in rows])):
         ways["synthesis"].append(_file(asked.work / "synthesis" / f"{number:03d}.wav", one.samples, one.rate))
         empty.append(int((one.durations < 1).sum()))
         lasting += one.seconds
@@ -155,14 +158,16 @@ def lost(answers: Sequence[str], texts: Sequence[str]) -> tuple[int, int, int]:
         found = jiwer.process_words(text, answer)
         skipped += found.deletions
         told = found.hypotheses[0]
-        inserted = [place for one in found.alignments[0] if one.type == "insert" for place in range(one.hyp_start_idx, one.hyp_end_idx)]
+        inserted = [
+            place for one in found.alignments[0] if one.type == "insert" for place in range(one.hyp_start_idx, one.hyp_end_idx)
+        ]
         repeated += sum(told[place] in told[max(place - 1, 0) : place] + told[place + 1 : place + 2] for place in inserted)
     return words, skipped, repeated
 
 
-def hundred(rows: Rows) -> list[str]:
-    held_out = [row["transcript"] for row in rows if row["split"] != "train"]
-    pairs = [f"{one} {other}" for one, other in zip(held_out, held_out[1:], strict=False)]
+def hundred(rows: Sequence[Record]) -> list[str]:
+    held_out = [row.input for row in rows]
+    pairs = [f"{one} {other}" for one, other in pairwise(held_out)]
     return [*held_out, *pairs][:SENTENCES]
 
 
@@ -173,7 +178,10 @@ def shown(score: Any, times: float = 100.0) -> str:
 def distorted(ways: dict[str, list[Path]], framing: Framing) -> dict[str, Any]:
     """Of each way the mean distance to the recordings, each sentence counting once."""
     real = ways["recordings"]
-    others = {**{name: files for name, files in ways.items() if name != "recordings"}, "another recording": [*real[1:], real[0]]}
+    others = {
+        **{name: files for name, files in ways.items() if name != "recordings"},
+        "another recording": [*real[1:], real[0]],
+    }
     found: dict[str, Any] = {}
     for name, files in others.items():
         each = np.array([distance(one, other, framing) for one, other in zip(files, real, strict=True)])
@@ -184,18 +192,19 @@ def distorted(ways: dict[str, list[Path]], framing: Framing) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="to train on; not needed with --run")
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--run", type=Path)
+    parser.add_argument("--run", type=Path, help="of the recipe speak")
+    parser.add_argument("--minutes", default="–", help="CPU minutes that the run took")
     parser.add_argument("--recogniser", type=Path)
     parser.add_argument("--sphinx", action="store_true")
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
-    rows, (run, minutes) = read(asked.data), trained(asked)
+    run, minutes = trained(asked)
+    test, rows = read(run)
     predictor = zhuji.load(run).predictor
-    framing, test = speaker_of(predictor).framing, [row for row in rows if row["split"] == "test"]
-    texts = [row["transcript"] for row in test]
+    framing, texts = speaker_of(predictor).framing, [row.input for row in test]
     ways, empty, cost = written(asked, predictor, test)
     listeners = {
         **({"recognise": by_ours(asked.recogniser)} if asked.recogniser else {}),
@@ -222,7 +231,9 @@ def main() -> None:
         [listener, *lost(listen([path for path, _ in more]), many), sum(count for _, count in more)]
         for listener, listen in listeners.items()
     ]
-    (asked.work / "answers.json").write_text(json.dumps({"said": texts, **answers}, ensure_ascii=False, indent=1), encoding="utf-8")
+    (asked.work / "answers.json").write_text(
+        json.dumps({"said": texts, **answers}, ensure_ascii=False, indent=1), encoding="utf-8"
+    )
     header = ["what is heard", "MCD dB"] + [f"{name} {metric} %" for name in listeners for metric in ("CER", "WER")]
     body = "\n\n".join((
         table(header, lines),
@@ -231,7 +242,12 @@ def main() -> None:
         f"{json.loads((run / 'results.json').read_text())['steps']} steps; {cost:.2f} seconds of work a second of sound, Griffin-Lim included. 95 % intervals from "
         f"resampled sentences. {sum(empty)} units of the test sentences got no frame.",
     ))  # fmt: skip
-    record("synthesis", "Text to speech", body, "python benchmarks/synthesis.py --data prompts_en --work FOLDER --recogniser RUN --sphinx")
+    record(
+        "synthesis",
+        "Text to speech",
+        body,
+        "python benchmarks/synthesis.py --data prompts_en --work FOLDER --recogniser RUN --sphinx",
+    )
 
 
 if __name__ == "__main__":

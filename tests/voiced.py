@@ -77,5 +77,7 @@ def voice() -> Path:
     """The same as a bundle."""
     predictor, place = untaught(), folder() / "voice"
     golden = told(predictor, ["ab cd", "cab"])
-    bundle.save(predictor.model, place, clean=CleanSettings(), roles=Roles(text=("transcript",), recording="file_name"), golden=golden)
+    bundle.save(
+        predictor.model, place, clean=CleanSettings(), roles=Roles(text=("transcript",), recording="file_name"), golden=golden
+    )
     return place

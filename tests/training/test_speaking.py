@@ -49,9 +49,9 @@ def test_a_voice_learns_how_long_each_letter_is_said() -> None:
 
 def test_the_same_score_from_the_run_and_from_the_folder() -> None:
     own = zhuji.evaluate(learned().run)
-    assert own.metrics["frame_error"].value == pytest.approx(learned().test["frame_error"]["value"], rel=1e-6)
+    assert own.scores["frame_error"].value == pytest.approx(learned().test["frame_error"]["value"], rel=1e-6)
     on_data = zhuji.evaluate(learned().run, data())
-    assert on_data.rows == 40 and on_data.metrics["frame_error"].value < 1.0
+    assert on_data.rows == 40 and on_data.scores["frame_error"].value < 1.0
 
 
 def test_answers_are_seconds() -> None:

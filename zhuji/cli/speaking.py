@@ -56,7 +56,9 @@ def _lines(file: Path | None) -> list[str]:
     try:
         return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError:
-        raise DamagedFile(file=file, format=in_language("text", "文本"), why=in_language("it is not UTF-8 text", "它不是 UTF-8 文本")) from None
+        raise DamagedFile(
+            file=file, format=in_language("text", "文本"), why=in_language("it is not UTF-8 text", "它不是 UTF-8 文本")
+        ) from None
 
 
 def _show(screen: Console, found: Any) -> None:

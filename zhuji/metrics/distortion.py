@@ -17,8 +17,8 @@ def warped(cost: np.ndarray) -> np.ndarray:
     total = np.full((rows + 1, columns + 1), np.inf)
     total[0, 0] = 0.0
     for diagonal in range(rows + columns - 1):
-        row = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
-        column = diagonal - row
+        row: np.ndarray = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
+        column: np.ndarray = diagonal - row
         before = np.minimum(np.minimum(total[row, column], total[row, column + 1]), total[row + 1, column])
         total[row + 1, column + 1] = cost[row, column] + before
     row, column, path = rows, columns, list[tuple[int, int]]()

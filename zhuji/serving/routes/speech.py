@@ -78,7 +78,8 @@ def _said(predictor: Predictor, asked: SpeechRequest) -> Spoken:
         raise Refused(rule=rule, fix=fix, param="voice") from None
     except Unsayable as error:
         rule = in_language(
-            f"the input must be a text that this voice can say ({error.facts['why']})", f"input 须为该声音能够朗读的文本（{error.facts['why']}）"
+            f"the input must be a text that this voice can say ({error.facts['why']})",
+            f"input 须为该声音能够朗读的文本（{error.facts['why']}）",
         )
         raise Refused(rule=rule, fix=in_language("mend the text", "请修改文本"), param="input") from None
 
