@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from zhuji.nn.acoustic import Aligner, Durations, Sounding
+from zhuji.nn.acoustic import Aligner, Durations, Sounding, deviance
 from zhuji.nn.alignment import NEVER, best_path, forward_sum
 
 UNITS, FRAMES = torch.tensor([4, 2]), torch.tensor([9, 5])
@@ -71,3 +71,18 @@ def test_it_finds_runs_that_differ_though_nobody_tells() -> None:
         loss.backward()
         mover.step()
     assert right() < 0.02 < 0.25 < before
+
+
+def test_durations_are_learned_to_their_mean() -> None:
+    """Of a unit that is said for 1 or for 9 frames the mean is 5; squared errors of logarithms would say 3."""
+    durations = torch.tensor([[1, 9, 1, 9]])
+    logs = torch.zeros(1, 4, requires_grad=True)
+    mover = torch.optim.Adam([logs], 0.05)
+    for _ in range(200):
+        mean = logs.mean().expand(1, 4)
+        mover.zero_grad()
+        deviance(mean, durations).sum().backward()
+        mover.step()
+    assert abs(float(logs.detach().mean().exp()) - 5) < 0.05
+    assert float(deviance(durations.log(), durations).abs().max()) < 1e-6
+    assert (deviance(torch.randn(1, 4), durations) > 0).all()

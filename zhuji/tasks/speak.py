@@ -24,7 +24,7 @@ from zhuji.core.units import Batch, Ratio, Units, UnitSpec
 from zhuji.core.voices import Framing, Said, Speaks, Voice
 from zhuji.data import sounds
 from zhuji.metrics.units import ratio_of
-from zhuji.nn.acoustic import Aligner, Durations, Sounding
+from zhuji.nn.acoustic import Aligner, Durations, Sounding, deviance
 from zhuji.nn.alignment import best_path, forward_sum, spread
 from zhuji.nn.layers import embedding
 from zhuji.nn.sounds.framed import frames as frames_of
@@ -45,7 +45,8 @@ Outputs = Mapping[str, Tensor]
 
 class Speak(Task, Speaks):
     """Frames are log-mel, normalised band by band by the training recordings. The loss of a row is the sum over its frames of the mean absolute error of the
-    bands, `alignment` times minus the log of the sum over all alignments, and `timing` times the squared error of the logarithms of the units' durations.
+    bands, `alignment` times minus the log of the sum over all alignments, and `timing` times the deviance of the units' durations
+    (`nn.acoustic.deviance`).
 
     A recording that is longer than `longest`, or that has fewer frames than its text has units, teaches nothing and is told (`unfit`).
     """
@@ -280,7 +281,7 @@ class Speaker(nn.Module):
         heard = self.sounding(spread_out, place, real)
         logs = self.durations(states, mask)
         wrong = (heard - frames).abs().mean(2).double().masked_fill(real.logical_not(), 0.0).sum(1)
-        mistimed = (logs - durations.clamp_min(1).log()).square().double().masked_fill(mask.logical_not(), 0.0).sum(1)
+        mistimed = deviance(logs, durations).masked_fill(mask.logical_not(), 0.0).sum(1)
         seconds = self._lasting(logs, mask).sum(1) * self.seconds
         kept = {
             "wrong": wrong, "apart": forward_sum(log_p, lasting, units), "mistimed": mistimed, "terms": lasting.double(),
