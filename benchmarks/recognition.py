@@ -3,6 +3,9 @@ a language model of our own, against PocketSphinx with the model that its packag
 
     python benchmarks/recognition.py --data prompts_en --work FOLDER --shares 10 30 100
 
+With `--start RUN`, a pretraining on speech without transcripts (`zhuji train RECORDINGS --model best-rq`), each share is trained a second time from that
+run's encoder, and the difference is told with an interval over the same resampled sentences.
+
 The data are a folder with `metadata.csv` (file_name, transcript, split). A share is drawn from the training split; validation and test stay whole. The
 language model is a `zhuji pretrain --objective next` over characters of the training transcripts alone, written as they are scored; its weight is chosen on
 the validation sentences. CPU seconds are those of the whole training command. PocketSphinx (pip install pocketsphinx) was made for any English and knows
@@ -33,7 +36,7 @@ import zhuji
 from zhuji.core.records import Sound
 from zhuji.data import sounds
 from zhuji.metrics import transcription
-from zhuji.metrics.intervals import bootstrap
+from zhuji.metrics.intervals import bootstrap, paired_bootstrap
 from zhuji.tasks.transcribe import Transcribe
 from zhuji.tools._seeking import sought
 
@@ -46,6 +49,8 @@ LANGUAGE = (
     "backbone.heads=4", "backbone.hidden=192", "backbone.positions=rotary", "train.batch_units=1024", "train.threads=1", "corpus.quality.min_words=1",
 )  # fmt: skip
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+NAMES = ("recognise", "recognise, taught before")
+"""Without and with `--start`."""
 Rows = list[dict[str, str]]
 
 
@@ -154,19 +159,21 @@ def interval(score: Any) -> str:
     return f"{100 * score.value:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
 
 
-def ours(asked: argparse.Namespace, rows: Rows, share: int, language: Path) -> dict[str, Any]:
-    """name -> answers, scores, and cost, of one share of the transcripts."""
+def ours(asked: argparse.Namespace, rows: Rows, share: int, language: Path, start: Path | None = None) -> dict[str, Any]:
+    """name -> answers, scores, and cost, of one share of the transcripts; `start`: the run whose encoder it begins with."""
     valid, test = ([row for row in rows if row["split"] == split] for split in ("valid", "test"))
     place = folder_of(sharing(rows, share), asked.data, asked.work / f"data-{share}")
     sets = [word for pair in asked.sets for word in ("--set", pair)]
-    run = asked.work / f"run-{share}"
-    spent = zhuji_run(run, ["train", str(place), "--model", "recognise", *sets])
+    begun = [] if start is None else ["--from", str(start)]
+    run = asked.work / (f"run-{share}" if start is None else f"run-{share}-started")
+    spent = zhuji_run(run, ["train", str(place), "--model", "recognise", *begun, *sets])
     weight = chosen_weight(run, asked.data, valid, language)
     ways = {"greedy": [], f"{BEAMS} beams": seeking(), f"{BEAMS} beams, language model × {weight}": seeking(language, weight)}
+    name = NAMES[start is not None]
     found: dict[str, Any] = {}
     for way, how in ways.items():
         answers, factor = heard(run, asked.data, test, how)
-        found[f"recognise, {share} %, {way}"] = {
+        found[f"{name}, {share} %, {way}"] = {
             **scored(answers, test),
             "answers": answers,
             "factor": factor,
@@ -175,12 +182,24 @@ def ours(asked: argparse.Namespace, rows: Rows, share: int, language: Path) -> d
     return found
 
 
+def gained(found: dict[str, Any], shares: Sequence[int]) -> list[list[object]]:
+    """By how much the encoder that was taught before is better than one from nothing, on the same sentences, in points."""
+    lines: list[list[object]] = []
+    for share in shares:
+        for way in ("greedy", f"{BEAMS} beams"):
+            plain, started = (found[f"{name}, {share} %, {way}"]["columns"] for name in NAMES)
+            scores = [paired_bootstrap(metric, plain, started).difference for metric in (transcription.wer, transcription.cer)]
+            lines.append([f"{share} %, {way}", *map(interval, scores)])
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--shares", type=int, nargs="+", default=[10, 30, 100])
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--start", type=Path, metavar="RUN", help="a pretraining on speech without transcripts")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     rows = read(asked.data)
@@ -191,10 +210,29 @@ def main() -> None:
     language = language_model(rows, asked.work)
     for share in asked.shares:
         found |= ours(asked, rows, share, language)
-    lines = [
+        if asked.start is not None:
+            found |= ours(asked, rows, share, language, asked.start.absolute())
+    said = [WRITE.written(row["transcript"]) for row in test]
+    (asked.work / "answers.json").write_text(
+        json.dumps({"said": said, **{name: of["answers"] for name, of in found.items()}}, ensure_ascii=False, indent=1),
+        encoding="utf-8",
+    )
+    shares, more = " ".join(map(str, asked.shares)), " ".join(f"--set {pair}" for pair in asked.sets)
+    begun = "" if asked.start is None else "--start RUN "
+    record(
+        "recognition",
+        "Speech to text",
+        told(asked, found, said),
+        f"python benchmarks/recognition.py --data prompts_en --work FOLDER --shares {shares} {begun}{more}".strip(),
+    )
+
+
+def told(asked: argparse.Namespace, found: dict[str, Any], said: Sequence[str]) -> str:
+    """All tables."""
+    lines: list[list[object]] = [
         [name, interval(of["wer"]), interval(of["cer"]), of["minutes"], f"{of['factor']:.3f}"] for name, of in found.items()
     ]
-    parts = [
+    parts: list[list[object]] = [
         [
             name,
             words,
@@ -205,25 +243,21 @@ def main() -> None:
         for name, of in found.items()
         for words, columns in transcription.by_length(of["columns"]).items()
     ]
-    said = [WRITE.written(row["transcript"]) for row in test]
-    (asked.work / "answers.json").write_text(
-        json.dumps({"said": said, **{name: of["answers"] for name, of in found.items()}}, ensure_ascii=False, indent=1),
-        encoding="utf-8",
-    )
-    body = "\n\n".join((
+    test = [row for row in read(asked.data) if row["split"] == "test"]
+    parts_of = [
         table(["recogniser", "WER %", "CER %", "CPU minutes of training", "seconds of work a second of sound"], lines),
         table(["recogniser", "words said", "rows", "WER %", "CER %"], parts),
         f"{len(test)} test sentences, {length(asked.data, test):.0f} s, {sum(len(text.split()) for text in said)} words. "
         + transcription.note(WRITE.case, WRITE.punctuation)
         + ", digits as words; 95 % intervals from resampled sentences.",
-    ))  # fmt: skip
-    shares, more = " ".join(map(str, asked.shares)), " ".join(f"--set {pair}" for pair in asked.sets)
-    record(
-        "recognition",
-        "Speech to text",
-        body,
-        f"python benchmarks/recognition.py --data prompts_en --work FOLDER --shares {shares} {more}".strip(),
-    )
+    ]
+    if asked.start is not None:
+        of = json.loads((asked.start / "results.json").read_text(encoding="utf-8"))
+        parts_of += [
+            table(["points fewer wrong with the encoder taught before", "WER", "CER"], gained(found, asked.shares)),
+            f"The encoder was taught by `{of['model']['task']}`, whose own CPU minutes are not in the table above.",
+        ]
+    return "\n\n".join(parts_of)
 
 
 if __name__ == "__main__":

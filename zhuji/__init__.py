@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         stylise,
         tokenizer,
         train,
+        transcribe,
     )
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "stylise",
     "tokenizer",
     "train",
+    "transcribe",
 ]
 
 polite()  # OpenMP reads its environment once, when torch is loaded: so before any of our modules can load it

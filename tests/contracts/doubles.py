@@ -112,8 +112,8 @@ class Halving(Backbone):
     width: int = 4
 
     @property
-    def strides(self) -> bool:
-        return True
+    def stride(self) -> int:
+        return 2
 
     @property
     def stem_width(self) -> int:

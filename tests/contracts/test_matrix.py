@@ -12,6 +12,7 @@ from tests.contracts.properties import Cell
 from zhuji.core import lookup
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import ImpossiblePair
+from zhuji.tasks.masked_frames import MaskedFrames
 
 MODALITIES = [*(lookup.find(Modality, name) for name in lookup.names(Modality)), doubles.Picture, doubles.Cells]
 BACKBONES = [*(lookup.find(Backbone, name) for name in lookup.names(Backbone)), doubles.Halving, doubles.Everywhere]
@@ -27,12 +28,14 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
     mute = task.writes and task.needs == "target" and spec.start is None
     flat = task.needs == "boxes" and spec.grid_ndim != 2
     timeless = task.needs in ("transcript", "recording") and spec.grid_ndim != 1
+    codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0)
     return (
         spec.grid_ndim not in backbone.grids
         or blind
         or mute
         or flat
         or timeless
+        or codeless
         or undrawn
         or unheard
         or (task.per_unit and backbone.example().strides)

@@ -156,3 +156,10 @@ def test_a_wav_without_any_extra(tmp_path: Path) -> None:
 def test_the_error_tells_the_file_in_both_languages() -> None:
     error = sounds.bad(Sound("a.wav"), "damaged sound", "lost sync")
     assert isinstance(error, BadSound) and error.file == "a.wav" and "lost sync" in error.message("en") and error.message("zh")
+
+
+@pytest.mark.parametrize("rate", [RATE, 11_025])
+def test_a_stream_of_blocks_is_the_sound(rate: int) -> None:
+    sound = Sound(data=as_wav(tone(440, 20.0), RATE))
+    blocks = list(sounds.streamed(sound, rate))
+    assert len(blocks) > 1 and np.array_equal(np.concatenate(blocks), samples(sound, rate).samples)

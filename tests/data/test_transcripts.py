@@ -65,3 +65,12 @@ def test_blanks_stand_between_words_and_are_no_part_of_them():
     assert alphabet.begins == (False, True, False, False)
     assert alphabet.words([2, 1, 1, 3]) == [("a", 0, 1), ("b", 3, 4)]
     assert alphabet.decode([1, 2, 1, 1, 3, 1]) == "a b"
+
+
+def test_syllables_are_letters_and_other_words_are_spelled() -> None:
+    texts = ["zhu4 ji1 ok", "ji1 lü4", "ok zhu4"]
+    alphabet = Alphabet.of_syllables(texts)
+    assert alphabet.letters == ("k", "▁ji1", "▁lü4", "▁o", "▁zhu4") and alphabet.spaced
+    assert alphabet.encode("zhu4 ok") == [5, 4, 1] and alphabet.encode("ma3 ji1") == [2]
+    assert [alphabet.decode(alphabet.encode(text)) for text in texts] == texts
+    assert alphabet.words([5, 4, 1]) == [("zhu4", 0, 1), ("ok", 1, 3)]

@@ -129,6 +129,10 @@ def test_an_explanation_points_at_tenths_of_a_second() -> None:
         assert [shown.text[a:b] for a, b in shown.parts] == ["0.0–0.1 s", "0.1–0.2 s", "0.2–0.3 s"]
         assert shown.units[0].tolist() == [0, 1] and shown.units[-1].tolist() == [2, 3]
         assert len(shown.units) == 26 * (12 if plane else 1)
+    quiet = np.zeros(2_000, np.float32)
+    trimmed = Speech(**SMALL, trim=30).shown(Sound(data=as_wav(np.concatenate((quiet, tone(400, 0.25), quiet)), RATE)))
+    assert [trimmed.text[a:b] for a, b in trimmed.parts] == ["0.2–0.3 s", "0.3–0.4 s", "0.4–0.5 s", "0.5–0.6 s"], "of the whole"
+    assert trimmed.units.min() == 0
 
 
 def test_variation_is_off_until_asked_for_and_decided_by_the_seed() -> None:

@@ -24,7 +24,7 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise")
+OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
@@ -106,6 +106,21 @@ def test_recognition_is_whole() -> None:
         1_000_000 < model.parameter_count < 3_000_000
         and f"{model.parameter_count / 1e6:.1f} M parameters" in recipes.read("recognise").facts["cost"]
     )
+
+
+def test_what_hears_without_transcripts_is_the_encoder_of_what_recognises() -> None:
+    first, second = (compose(recipes.layer(name), {"data": {"path": "x"}}) for name in ("best-rq", "recognise"))
+    assert first.backbone == second.backbone
+    free = {"variation"}
+    assert {k: v for k, v in first.modality.items() if k not in free} == {
+        k: v for k, v in second.modality.items() if k not in free
+    }
+    modality = build(Modality, first.modality).fit(Speech.example()[1])
+    with torch.device("meta"):
+        model = assemble(modality, build(Backbone, first.backbone), build(Task, first.task))
+    counts = model.parameter_counts()
+    told = f"{model.parameter_count / 1e6:.1f} M parameters, of which the encoder keeps {(counts['stem'] + counts['body']) / 1e6:.1f} M"
+    assert told in recipes.read("best-rq").facts["cost"]
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -21,13 +21,13 @@ EXPECTED = "the server responded with a status of"
 
 
 @contextmanager
-def browsing() -> Iterator[Any]:
-    """A browser, until the end. Skips where there is none."""
+def browsing(*more: str) -> Iterator[Any]:
+    """A browser, until the end; `more`: arguments of its own. Skips where there is none."""
     if PROGRAM is None:
         pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:

@@ -21,20 +21,22 @@ from zhuji.model.assembly import Model
 from zhuji.model.predictor import Predictor
 
 TASKS = lookup.names(Task)
-PICTURED = {"detect": "resnet", "generate": "strided", "masked_patches": "vit"}
-"""Tasks over pictures alone, and a backbone for each."""
+NO_TEXTS = {
+    "detect": ("image", "resnet"), "generate": ("image", "strided"), "masked_patches": ("image", "vit"), "masked_frames": ("speech", "conformer"),
+}  # fmt: skip
+"""Tasks that are not over texts, and a modality and a backbone for each."""
 TEXTS = ["the cat sat", "筑基：从头 开始", "a b c a b", "x"]
 """None of them is changed by cleaning, and all fit."""
 
 
 @cache
 def of_task(name: str) -> Path:
-    """A bundle whose model is of this task: over texts, or over pictures where it cannot be over texts."""
+    """A bundle whose model is of this task: over texts, or over pictures or sounds where it cannot be over texts."""
     task: type[Task] = lookup.find(Task, name)  # type: ignore[type-abstract]
-    kind, backbone = ("image", PICTURED[name]) if name in PICTURED else ("text", "transformer")
+    kind, backbone = NO_TEXTS.get(name, ("text", "transformer"))
     modality, body = lookup.find(Modality, kind), lookup.find(Backbone, backbone)  # type: ignore[type-abstract]
     example = modality.example()
-    return _saved(Cell.of(example, body.example(), task.example()).model(), example[1] if kind == "image" else TEXTS)
+    return _saved(Cell.of(example, body.example(), task.example()).model(), TEXTS if kind == "text" else example[1])
 
 
 @cache

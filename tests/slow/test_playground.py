@@ -15,7 +15,7 @@ from tests import trained
 from tests.browser import violations
 from tests.serving import house
 from tests.serving.browser import browsing, choose, send, watched
-from tests.serving.made import PICTURED
+from tests.serving.made import NO_TEXTS
 from tests.serving.pretend import HARD
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.lookup import find, names
@@ -32,7 +32,7 @@ from zhuji.tools import nearest
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 TEXTS = ["the cat sat on the mat", HARD, "筑基：从头开始 😀", "one two three four five six seven eight nine ten " * 30]
 SEVERAL = "several"
-TASKS = [name for name in names(Task) if name not in PICTURED]
+TASKS = [name for name in names(Task) if name not in NO_TEXTS]
 """Those over texts; pictures: `test_playground_pictures.py`."""
 SIZES = [(320, 640), (390, 844), (768, 1024), (1280, 800), (1920, 1080)]
 

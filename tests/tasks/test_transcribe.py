@@ -179,3 +179,16 @@ def test_times_become_seconds_where_units_are_pieces_of_time():
         ("b", pytest.approx(1.0, abs=0.02), pytest.approx(2.0, abs=0.02)),
     ]
     assert TEXT.unplaced(told, TEXT.encode(["one two"])[0]) is told and len(sounds) > 1
+
+
+def test_chinese_is_spelled_by_syllables_where_asked():
+    pytest.importorskip("pypinyin")
+    records = [Record("0", "", target="筑基，语音。"), Record("1", "", target="基")]
+    task = Transcribe(units="pinyin").fit(records)
+    assert task.letters == ("▁ji1", "▁yin1", "▁yu3", "▁zhu4") and task.alphabet.spaced
+    assert Transcribe.parse(task.plain()).targets(records[0])["letters"].tolist() == [4, 1, 3, 2]
+    columns = task.judge([Prediction("zhu4 ji1 yu3 yin4"), Prediction("ji1")], records)
+    assert columns["word_edits"].tolist() == [1, 0] and columns["words"].tolist() == [4, 1]
+    assert "pinyin" in task.notes()["wer"]
+    [answer] = task.decode(heard([4, 0, 1, 1], letters=5))
+    assert answer.answer == "zhu4 ji1" and [one.word for one in answer.times] == ["zhu4", "ji1"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests import supervised
 from zhuji.core.errors import NoCommonRows, NotABundle
-from zhuji.tools.compare import compare
+from zhuji.tools.compare import _evidence, compare
 
 
 def made(folder: Path, accuracy: float, rows: int = 300, first: int = 0) -> Path:
@@ -77,3 +77,11 @@ def test_runs_that_tag_or_translate(tmp_path: Path) -> None:
         for name, difference in found.metrics.items():
             assert difference.a.value == pytest.approx(result.test[name]["value"]) and difference.b.value <= difference.a.value
         assert any(difference.b.value < difference.a.value for difference in found.metrics.values())
+
+
+def test_answers_in_pinyin_are_compared_with_pinyin() -> None:
+    pytest.importorskip("pypinyin")
+    keys = [("valid", "a.wav", "筑基。"), ("valid", "b.wav", "语音")]
+    told = {"notes": {"cer": "jiwer 4.0.0, NFKC, case lower, punctuation drop, pinyin, beams 1"}}
+    columns = _evidence(keys, dict(zip(keys, ["zhu4 ji1", "yu3 yin2"], strict=True)), told)
+    assert columns["word_edits"].tolist() == [0, 1]

@@ -1,4 +1,4 @@
-"""Which test pictures are kept for a report, against what one counts by hand."""
+"""Which test pictures and sounds are kept for a report, against what one counts by hand."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from PIL import Image
 from tests.serving import made
 from zhuji.core.contracts import Prediction
 from zhuji.core.files import read_json
-from zhuji.core.records import Box, Picture, Record
+from zhuji.core.records import Box, Picture, Record, Sound
+from zhuji.data import sounds
 from zhuji.model.bundle import open_bundle
 from zhuji.model.draw import DrawSettings, drawn
-from zhuji.training.gallery import BOXED_SIDE, MOST, MOST_BOXED, SIDE, write, write_drawn
+from zhuji.tasks.classify import Classify
+from zhuji.tasks.transcribe import Transcribe
+from zhuji.training.gallery import BOXED_SIDE, MOST, MOST_BOXED, MOST_HEARD, SECONDS, SIDE, write, write_drawn
 
 CLASSES = ("cat", "dog")
+TASK = Classify().fit([Record(name, "", label=name) for name in CLASSES])
 
 
 def picture(size: tuple[int, int] = (8, 6), shade: int = 100) -> Picture:
@@ -42,7 +46,7 @@ def found(label: str, box: tuple[float, ...], score: float = 0.9) -> dict[str, A
 def test_the_surest_mistakes_come_first_and_right_answers_not_at_all(tmp_path: Path) -> None:
     records = [record(0, "cat"), record(1, "cat"), record(2, "dog"), record(3, "dog")]
     answers = [Prediction("dog", 0.6), Prediction("cat", 0.99), Prediction("cat", 0.8), Prediction("cat", 0.7)]
-    write(tmp_path / "g", records, answers, CLASSES)
+    write(tmp_path / "g", records, answers, TASK)
     rows = kept(tmp_path / "g")
     assert [(row["id"], row["label"], row["answer"], row["score"]) for row in rows] == [
         ("row-2", "dog", "cat", 0.8), ("row-3", "dog", "cat", 0.7), ("row-0", "cat", "dog", 0.6)
@@ -53,20 +57,20 @@ def test_the_surest_mistakes_come_first_and_right_answers_not_at_all(tmp_path: P
 
 def test_sets_of_classes_and_numbers(tmp_path: Path) -> None:
     write(tmp_path / "a", [record(0, ("cat", "dog")), record(1, ("dog",)), record(2, ())],
-          [Prediction(("dog", "cat"), 0.9), Prediction((), 0.4), Prediction(("cat",), 0.8)], CLASSES)  # fmt: skip
+          [Prediction(("dog", "cat"), 0.9), Prediction((), 0.4), Prediction(("cat",), 0.8)], TASK)  # fmt: skip
     assert [row["id"] for row in kept(tmp_path / "a")] == ["row-2", "row-1"]
     write(
         tmp_path / "b",
         [record(0, 1.0), record(1, 2.0), record(2, 3.0)],
         [Prediction(1.5), Prediction(2.0), Prediction(-3.0)],
-        (),
+        TASK,
     )
     assert [(row["id"], row["score"]) for row in kept(tmp_path / "b")] == [("row-2", 6.0), ("row-0", 0.5)]
 
 
 def test_the_gallery_is_bounded_in_rows_and_pixels(tmp_path: Path) -> None:
     large = picture((900, 300))
-    write(tmp_path / "g", [record(i, "cat", large) for i in range(MOST + 9)], [Prediction("dog", 0.5)] * (MOST + 9), CLASSES)
+    write(tmp_path / "g", [record(i, "cat", large) for i in range(MOST + 9)], [Prediction("dog", 0.5)] * (MOST + 9), TASK)
     rows = kept(tmp_path / "g")
     assert len(rows) == MOST and rows[0]["size"] == [900, 300]
     with Image.open(tmp_path / "g" / rows[0]["file"]) as image:
@@ -87,7 +91,7 @@ def test_objects_are_counted_and_pictures_go_from_the_worst_to_the_best(tmp_path
     big = picture((960, 480))
     records = [record(0, tuple(boxes), big), record(1, tuple(boxes), big), record(2, tuple(boxes), big), record(3, (), big)]
     answers = [Prediction(tuple(right)), Prediction(tuple(wrong)), Prediction(()), Prediction(())]
-    write(tmp_path / "g", records, answers, CLASSES)
+    write(tmp_path / "g", records, answers, TASK)
     assert [(row["id"], row["counts"]) for row in kept(tmp_path / "g")] == [
         ("row-1", [1, 1, 3]), ("row-2", [0, 2, 0]), ("row-0", [2, 0, 0]), ("row-3", [0, 0, 0]),
     ]  # fmt: skip
@@ -99,13 +103,13 @@ def test_objects_are_counted_and_pictures_go_from_the_worst_to_the_best(tmp_path
 
 def test_of_many_pictures_with_objects_the_ends_are_kept(tmp_path: Path) -> None:
     rows = [record(i, tuple(Box("cat", 9 * n, 0, 9 * n + 8, 8) for n in range(i))) for i in range(20)]
-    write(tmp_path / "g", rows, [Prediction(())] * 20, CLASSES)
+    write(tmp_path / "g", rows, [Prediction(())] * 20, TASK)
     assert [row["counts"][1] for row in kept(tmp_path / "g")] == [19, 15, 11, 8, 4, 0]
     assert len(kept(tmp_path / "g")) == MOST_BOXED
 
 
 def test_objects_of_a_class_that_training_never_met_are_not_asked_for(tmp_path: Path) -> None:
-    write(tmp_path / "g", [record(0, (Box("owl", 0, 0, 5, 5),))], [Prediction(())], CLASSES)
+    write(tmp_path / "g", [record(0, (Box("owl", 0, 0, 5, 5),))], [Prediction(())], TASK)
     assert kept(tmp_path / "g")[0]["counts"] == [0, 0, 0]
 
 
@@ -113,14 +117,14 @@ def test_objects_of_a_class_that_training_never_met_are_not_asked_for(tmp_path: 
     "answers", [[Prediction("cat", 0.9)], [Prediction((0.5, 0.25))], [Prediction(None)]], ids=["right", "a vector", "nothing"]
 )
 def test_where_there_is_nothing_to_show_there_is_no_folder(tmp_path: Path, answers: list[Prediction]) -> None:
-    write(tmp_path / "g", [record(0, "cat")], answers, CLASSES)
-    write(tmp_path / "g", [], [], CLASSES)
-    write(tmp_path / "g", [record(0, ())], [Prediction(())], CLASSES)
+    write(tmp_path / "g", [record(0, "cat")], answers, TASK)
+    write(tmp_path / "g", [], [], TASK)
+    write(tmp_path / "g", [record(0, ())], [Prediction(())], TASK)
     assert not (tmp_path / "g").exists()
 
 
 def test_a_picture_that_is_gone_leaves_its_row(tmp_path: Path) -> None:
-    write(tmp_path / "g", [record(0, "cat", Picture(str(tmp_path / "gone.png")))], [Prediction("dog", 0.9)], CLASSES)
+    write(tmp_path / "g", [record(0, "cat", Picture(str(tmp_path / "gone.png")))], [Prediction("dog", 0.9)], TASK)
     (row,) = kept(tmp_path / "g")
     assert (row["file"], row["size"], row["answer"]) == (None, None, "dog")
 
@@ -138,3 +142,38 @@ def test_what_a_model_draws_stands_class_by_class(tmp_path: Path) -> None:
         with Image.open(tmp_path / "gallery" / row["file"]) as image:
             assert image.size == tuple(row["size"])
             assert np.array_equal(np.asarray(image).reshape(expected[number].shape), expected[number])
+
+
+def tone(seconds: float, hertz: float) -> Sound:
+    return Sound(data=sounds.as_wav(0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * 8_000)) / 8_000), 8_000))
+
+
+def test_a_sound_is_kept_with_a_picture_of_it(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    records = [Record("low", tone(1.0, 200), label="cat"), Record("gone", Sound(str(tmp_path / "gone.wav")), label="cat")]
+    records += [Record("right", tone(0.5, 300), label="dog"), Record("long", tone(SECONDS + 5, 2_000), label="cat")]
+    answers = [Prediction("dog", 0.9), Prediction("dog", 0.8), Prediction("dog", 0.99), Prediction("dog", 0.7)]
+    write(tmp_path / "g", records, answers, TASK)
+    low, gone, long = kept(tmp_path / "g")
+    assert (low["id"], low["label"], low["answer"], low["size"]) == ("low", "cat", "dog", None)
+    assert (tmp_path / "g" / low["sound"]).read_bytes() == sounds.read_bytes(records[0].input), "as it was"
+    assert (gone["file"], gone["sound"]) == (None, None)
+    assert sounds.header(Sound(str(tmp_path / "g" / long["sound"]))).seconds == pytest.approx(SECONDS, abs=0.01)
+    rows = []
+    for one in (low, long):
+        with Image.open(tmp_path / "g" / one["file"]) as image:
+            rows.append(int(np.asarray(image.convert("L")).mean(1).argmin()))
+    assert rows[0] > 65 > 50 > rows[1], "low tones stand at the bottom, dark on white"
+
+
+def test_transcripts_from_the_worst_to_the_best(tmp_path: Path) -> None:
+    pytest.importorskip("jiwer")
+    said = ["one two", "Three, four.", "five"]
+    records = [Record(f"row-{i}", tone(0.1, 300), target=text) for i, text in enumerate(said)]
+    answers = [Prediction("one tw", 0.5), Prediction("three four", 0.9), Prediction("", None)]
+    write(tmp_path / "g", records, answers, Transcribe().fit(records))
+    told = [(row["id"], row["label"], row["answer"], row["edits"]) for row in kept(tmp_path / "g")]
+    assert told == [("row-2", "five", "", 4), ("row-0", "one two", "one tw", 1), ("row-1", "Three, four.", "three four", 0)]
+    write(tmp_path / "many", records * 20, answers * 20, Transcribe().fit(records))
+    many = kept(tmp_path / "many")
+    assert len(many) == MOST_HEARD and (many[0]["edits"], many[-1]["edits"]) == (4, 0)

@@ -40,4 +40,5 @@ from zhuji.api.runs import schema as schema
 from zhuji.api.runs import train as train
 from zhuji.api.serving import serve as serve
 from zhuji.api.speech import speak as speak
+from zhuji.api.sounds import transcribe as transcribe
 from zhuji.api.watching import studio as studio

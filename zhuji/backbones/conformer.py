@@ -50,8 +50,8 @@ class Conformer(Backbone):
         return self
 
     @property
-    def strides(self) -> bool:
-        return self.subsample > 1
+    def stride(self) -> int:
+        return self.subsample
 
     @property
     def stem_width(self) -> int:

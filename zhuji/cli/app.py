@@ -20,6 +20,7 @@ from zhuji.cli import (
     explaining,
     exporting,
     generating,
+    listening,
     looking,
     pretraining,
     pricing,
@@ -46,7 +47,7 @@ app = typer.Typer(
 for _verb in (
     training.train, training.resume, training.distil, using.evaluate, using.predict, explaining.explain,
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity, chatting.chat,
-    drawing.draw, drawing.realism, drawing.stylise, speaking.speak,
+    listening.transcribe, drawing.draw, drawing.realism, drawing.stylise, speaking.speak,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert, exporting.export, pricing.benchmark,
     looking.check, looking.robustness, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip

@@ -208,9 +208,14 @@ class Backbone(Part, ABC):
         """D of the states it gives."""
 
     @property
+    def stride(self) -> int:
+        """Of so many units of a row it keeps the first; of a grid of two axes only `strides` tells."""
+        return 1
+
+    @property
     def strides(self) -> bool:
         """Whether it makes the grid coarser."""
-        return False
+        return self.stride > 1
 
     @property
     def drops(self) -> bool:
@@ -223,8 +228,7 @@ class Backbone(Part, ABC):
         return False
 
     def stages(self, body: nn.Module) -> Sequence[nn.Module]:
-        """The pieces of a body from its input to its output, for layer-wise rates and gradual unfreezing; what is in none of them counts
-        with the first."""
+        """The pieces of a body from input to output, for layer-wise rates and gradual unfreezing; what is in none counts with the first."""
         return [body]
 
     @abstractmethod
@@ -295,8 +299,7 @@ class Task(Part, ABC):
 
     @property
     def players(self) -> tuple[str, ...]:
-        """Who moves in a step, in this order and on the same batch: each by its own loss, with an optimiser over its own parameters, while the
-        others stand still. One, as a rule: everything moves at once."""
+        """Who moves in a step, in this order, on one batch: each by its own loss and optimiser, while the others stand still. One, as a rule."""
         return (ONLY,)
 
     def owner(self, parameter: str) -> str:
@@ -329,9 +332,8 @@ class Task(Part, ABC):
         return head(encoder(batch.units))
 
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> Any:
-        """What `decode` reads of plain units, without chance and without targets: a tensor, or tensors by name, each with the row as its
-        first axis or the same for all rows; of a task that loops whatever writes. Where a row has a label or tags, `evidence` reads no more
-        than this."""
+        """What `decode` reads of plain units, without chance and targets: a tensor, or tensors by name, each with the row as its first axis or
+        the same for all rows; of a task that loops whatever writes. Where a row has a label or tags, `evidence` reads no more than this."""
         return self.outputs(encoder, head, Batch(units))
 
     @abstractmethod
@@ -359,14 +361,12 @@ class Task(Part, ABC):
     def decode(self, outputs: Any) -> list[Prediction]: ...
 
     def reading(self) -> Mapping[str, Any]:
-        """How a program without this code reads what `answers` gives, as JSON: its `kind` and what that needs. tensors: it is left to the
-        reader."""
+        """How a program without this code reads what `answers` gives, as JSON: its `kind` and what that needs. tensors: left to the reader."""
         return {"kind": "tensors"}
 
     def abouts(self, answer: Prediction, asked: str | None = None, words: Sequence[str] = ()) -> Sequence[About]:
-        """What of a row's answer can be explained: what was answered, or what is `asked` for; may be nothing. `words`: of a task that
-        answers word by word, the row's. Raises CannotExplain where answers are neither classes, nor a number, nor tags, and UnknownName for
-        what is asked in vain."""
+        """What of a row's answer can be explained: what was answered, or what is `asked` for; may be nothing. `words`: of a task that answers word
+        by word, the row's. Raises CannotExplain where answers are neither classes, nor a number, nor tags, UnknownName for what is asked in vain."""
         raise unexplained(self)
 
     def spoken_for(self, outputs: Any, about: About) -> Tensor:

@@ -21,7 +21,8 @@ class UnitSpec:
 
     `start`, `end`: ids with which a generated sequence begins and ends; `mask`: the id that stands for a hidden unit; `reserved`: ids
     that carry no content, so that objectives neither hide nor predict them. `stem_width`: D of a unit's state as the stem gives it,
-    `grid`: that of every row, None where rows differ; the assembly fills both in for the task's head.
+    `grid`: that of every row, None where rows differ, `stride`: of how many units of a row the backbone keeps one; the assembly fills these in
+    for the task's head.
     """
 
     grid_ndim: int
@@ -33,6 +34,7 @@ class UnitSpec:
     reserved: tuple[int, ...] = ()
     stem_width: int = 0
     grid: tuple[int, ...] | None = None
+    stride: int = 1
 
 
 @dataclass(frozen=True)

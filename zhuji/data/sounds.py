@@ -107,7 +107,7 @@ def heard(sound: Sound) -> tuple[Sound, tuple[str, ...]]:
             if room > 0:
                 first.append(block[:room])
                 room -= len(block)
-    slow = np.concatenate(list(_resampled(iter(first), of.rate, fingerprints.RATE)))
+    slow = np.concatenate(list(resampled(iter(first), of.rate, fingerprints.RATE)))
     return replace(sound, mark=digest.digest() + fingerprints.fingerprint(slow), length=of.seconds), found.changes(of)
 
 
@@ -118,10 +118,17 @@ def samples(sound: Sound, rate: int, longest: float | None = None) -> Heard:
     with _opened(sound) as file:
         of = _header(sound, file)
         kept = of.frames if longest is None else min(of.frames, math.ceil(longest * of.rate))
-        parts = list(_resampled(_blocks(sound, file, replace(of, frames=kept), found), of.rate, rate))
+        parts = list(resampled(_blocks(sound, file, replace(of, frames=kept), found), of.rate, rate))
     values = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     most = None if longest is None else int(longest * rate)
     return Heard(values[:most], of.seconds, max(0.0, of.seconds - kept / of.rate), found.changes(of))
+
+
+def streamed(sound: Sound, rate: int) -> Iterator[np.ndarray]:
+    """What `samples` gives of the whole sound, block by block as it is decoded, so that its length costs no memory."""
+    with _opened(sound) as file:
+        of = _header(sound, file)
+        yield from resampled(_blocks(sound, file, of, _Checks()), of.rate, rate)
 
 
 def portable(sound: Sound, most_bytes: int, most_seconds: float) -> Sound:
@@ -220,7 +227,8 @@ def _blocks(sound: Sound, file: Any, of: Header, checks: _Checks) -> Iterator[np
         raise bad(sound, "samples that are not numbers")
 
 
-def _resampled(blocks: Iterator[np.ndarray], have: int, want: int) -> Iterator[np.ndarray]:
+def resampled(blocks: Iterator[np.ndarray], have: int, want: int) -> Iterator[np.ndarray]:
+    """Blocks `(S,)` float32 at another rate, by soxr at its high quality; however they are cut, the samples are the same."""
     if have == want:
         yield from blocks
         return

@@ -1,11 +1,13 @@
 """What was said, as letters: how transcripts are written before anything is compared, and the alphabet that training taught.
 
-A letter is a character, or a piece of a word found by byte-pair encoding (Sennrich et al. 2016). Number 0 stands for none of them.
+A letter is a character, a piece of a word found by byte-pair encoding (Sennrich et al. 2016), or a syllable of Mandarin (`data.pinyin`). Number 0 stands for
+none of them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,6 +20,7 @@ Marks = Literal["drop", "keep"]
 BEGINS = "▁"
 """What a piece begins with that begins a word."""
 _APOSTROPHES = "'’"
+_SYLLABLE = re.compile(r"[a-zêü]{1,6}[1-5]")
 
 
 def normal(text: str, case: Case = "lower", punctuation: Marks = "drop") -> str:
@@ -40,10 +43,12 @@ def _kept(text: str, place: int) -> str:
 
 @dataclass(frozen=True)
 class Alphabet:
-    """`letters`, the first of them number 1; `merges` of pieces in the order in which they were learned, where letters are pieces."""
+    """`letters`, the first of them number 1; `merges` of pieces in the order in which they were learned, where letters are pieces. `syllables`: a word that
+    is written as one, such as zhu4, is one letter, and other words are spelled by characters."""
 
     letters: tuple[str, ...]
     merges: tuple[tuple[str, str], ...] = ()
+    syllables: bool = False
 
     @classmethod
     def of_characters(cls, texts: Iterable[str]) -> Alphabet:
@@ -66,10 +71,15 @@ class Alphabet:
         merges: list[list[str]] = plain["merges"]
         return cls(tuple(sorted(pieces, key=pieces.__getitem__)), tuple((first, second) for first, second in merges))
 
+    @classmethod
+    def of_syllables(cls, texts: Iterable[str]) -> Alphabet:
+        """Every syllable, and every character of other words, sorted."""
+        return cls(tuple(sorted({letter for text in texts for letter in _spelled(text)})), syllables=True)
+
     @property
     def spaced(self) -> bool:
         """Whether words are written apart."""
-        return " " in self.letters or bool(self.merges)
+        return " " in self.letters or bool(self.merges) or self.syllables
 
     @cached_property
     def begins(self) -> tuple[bool, ...]:
@@ -80,7 +90,7 @@ class Alphabet:
         """Numbers of a normal text; what the alphabet does not have is left out."""
         if self.merges:
             return [number + 1 for number in self._tokenizer.encode(text).ids]
-        return [self._numbers[sign] for sign in text if sign in self._numbers]
+        return [self._numbers[sign] for sign in (_spelled(text) if self.syllables else text) if sign in self._numbers]
 
     def decode(self, numbers: Sequence[int]) -> str:
         """The text that they spell."""
@@ -112,6 +122,12 @@ class Alphabet:
 
         model = models.BPE(vocab={piece: number for number, piece in enumerate(self.letters)}, merges=list(self.merges))
         return _cutting(Tokenizer(model))
+
+
+def _spelled(text: str) -> list[str]:
+    """A text as letters of which some are syllables; what begins a word begins with `BEGINS`."""
+    words = [[word] if _SYLLABLE.fullmatch(word) else list(word) for word in text.split()]
+    return [letter if place else BEGINS + letter for word in words for place, letter in enumerate(word)]
 
 
 def _cutting(tokenizer: Any) -> Any:

@@ -226,23 +226,28 @@ class Speech(Modality):
         else:
             yield from (found for _, found in ahead(given, work))
 
+    def encoded(self, samples: np.ndarray) -> Encoded:
+        """Samples `(S,)` at `rate` as `encode` gives those of a sound."""
+        return self._encoded(Heard(samples, len(samples) / self.rate), self.of_samples(samples))
+
     def of_samples(self, samples: np.ndarray) -> Tensor:
         """The units of samples `(S,)` at `rate`: `(T, M)` float32, or `(S,)` int64."""
-        sound = torch.from_numpy(self._levelled(self._trimmed(samples)))
+        sound = torch.from_numpy(self._levelled(samples[self._kept(samples)]))
         if self.features == "samples":
             return companded(sound, self.levels)
         spectra = stft(sound[None], self.span, self.step, self.points)
         logs = log_mel(spectra, filters(self.rate, self.points, self.bands, (self.low, self.top), self.scale))
         return (cepstra(logs, self.coefficients) if self.features == "mfcc" else logs)[0]
 
-    def _trimmed(self, samples: np.ndarray) -> np.ndarray:
+    def _kept(self, samples: np.ndarray) -> slice:
+        """The part that `trim` leaves."""
         if self.trim is None or not len(samples):
-            return samples
+            return slice(None)
         count = -(-len(samples) // self.step)
         parts = np.pad(samples.astype(np.float64), (0, count * self.step - len(samples))).reshape(count, self.step)
         power = (parts**2).mean(1)
         loud = np.flatnonzero(power > power.max() * 10 ** (-self.trim / 10))
-        return samples[loud[0] * self.step : (loud[-1] + 1) * self.step] if len(loud) else samples
+        return slice(loud[0] * self.step, (loud[-1] + 1) * self.step) if len(loud) else slice(None)
 
     def _levelled(self, samples: np.ndarray) -> np.ndarray:
         level = math.sqrt(float((samples.astype(np.float64) ** 2).mean())) if len(samples) else 0.0
@@ -276,16 +281,19 @@ class Speech(Modality):
         return torch.tensor(self.measured.mean), torch.tensor(self.measured.deviation)
 
     def shown(self, raw: Any) -> Shown:
-        """Tenths of a second, each a part: there is nothing to read in a sound but when it was."""
-        (row,) = self.encode([raw])
+        """Tenths of a second, each a part, as they are in the whole sound: there is nothing to read in it but when it was."""
+        heard = sounds.samples(Sound.of(raw), self.rate, self.longest)
+        row = self._encoded(heard, self.of_samples(heard.samples))
         cells = self.bands if self.plane else 1
-        part = (np.arange(row.length) // cells * (self.unit_seconds * cells) / _PART).astype(np.int64)
+        begin = (self._kept(heard.samples).start or 0) / self.rate
+        part = ((begin + np.arange(row.length) // cells * (self.unit_seconds * cells)) / _PART).astype(np.int64)
+        first = int(part[0]) if len(part) else 0
         text, parts = "", list[tuple[int, int]]()
-        for number in range(int(part.max(initial=-1)) + 1):
+        for number in range(first, int(part.max(initial=-1)) + 1):
             told = f"{number * _PART:.1f}–{(number + 1) * _PART:.1f} s"
             text += " " * bool(parts) + told
             parts.append((len(text) - len(told), len(text)))
-        return Shown(text, parts, np.stack((part, part + 1), 1))
+        return Shown(text, parts, np.stack((part, part + 1), 1) - first)
 
     def stem(self, dim: int) -> nn.Module:
         """A vector for each id; of frames a linear map; of the cells of a plane themselves where the network reads one channel."""

@@ -103,7 +103,8 @@ class Model(nn.Module):
         """While a teacher's lessons are learned."""
         stem, body = modality.stem(backbone.stem_width), backbone.body(task.causal)
         self.encoder = StemAndBody(stem, body, follows=task.momentum > 0, narrows=backbone.narrows)
-        self.head = task.head(replace(modality.spec, stem_width=backbone.stem_width, grid=modality.grid), backbone.out_width)
+        spec = replace(modality.spec, stem_width=backbone.stem_width, grid=modality.grid, stride=backbone.stride)
+        self.head = task.head(spec, backbone.out_width)
         _refuse_unsummed(backbone, task, self.head)
 
     def forward(self, batch: Batch) -> Any:

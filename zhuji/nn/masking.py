@@ -96,6 +96,14 @@ def hide(units: Units, content: Tensor, hiding: Hiding) -> Hidden:
     return Hidden(places, fate, another(content, places.of(chance(units.mask, rows), units.mask.ndim - 1)))
 
 
+def in_spans(mask: Tensor, rows: Tensor, rate: float, size: int) -> Tensor:
+    """`(B, T)` bool: units of `mask (B, T)` that lie in spans of `size` units, which begin anywhere and may overlap, as often as it takes to hide each
+    unit with probability `rate`, but for the first few of a row (Baevski et al. 2020, wav2vec 2.0, section 3.1). `rows (B,)`: `fingerprint`."""
+    begins = mask & (chance(mask, rows) < 1 - (1 - rate) ** (1 / size))
+    begun = begins.long().cumsum(1)
+    return mask & (begun > F.pad(begun, (size, 0))[:, : begun.shape[1]])
+
+
 def another(eligible: Tensor, draws: Tensor) -> Tensor:
     """For each of `draws (B, K)` in [0, 1) one of the row's `eligible (B, *grid)` units: `(B, K)` into the flattened grid. A row's own
     units, so that what is drawn does not depend on the batch; without any it is the last place."""

@@ -8,6 +8,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+_FARTHER = 1e-5
+"""By so much a negative must be farther than a positive to count as such: equal rows of two classes are equally far, whatever rounding says."""
+
 Mining = Literal["random", "semi_hard", "hard"]
 
 
@@ -55,5 +58,5 @@ def _random(negative: Tensor, draws: Tensor) -> Tensor:
 def _semi_hard(distance: Tensor, negative: Tensor) -> Tensor:
     """`(B, B)`: for each pair the nearest farther negative, else the farthest one."""
     far, order = distance.masked_fill(~negative, torch.inf).sort(dim=1)
-    place = torch.searchsorted(far, distance.contiguous(), right=True)
+    place = torch.searchsorted(far, distance.contiguous() + _FARTHER, right=True)
     return order.gather(1, torch.minimum(place, (negative.sum(1, keepdim=True) - 1).clamp_min(0)))

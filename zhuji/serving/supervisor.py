@@ -18,7 +18,7 @@ from typing import Any
 
 from zhuji.core.errors import ZhujiError, catalogue
 from zhuji.serving import journal
-from zhuji.serving.memory import steady
+from zhuji.serving.memory import asking, steady
 from zhuji.serving.settings import ServeSettings
 
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
@@ -69,6 +69,7 @@ def supervise(settings: ServeSettings, listener: Any, ready: Callable[[list[dict
     crew = _Crew(settings, listener)
     with (
         _counts(),
+        asking(),
         _signals({signal.SIGTERM: crew.stop, signal.SIGINT: crew.stop, signal.SIGHUP: lambda *_: crew.tell(signal.SIGHUP)}),
     ):
         try:

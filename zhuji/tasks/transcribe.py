@@ -22,6 +22,7 @@ from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.data.cells import joined
+from zhuji.data.pinyin import PINYIN, syllables
 from zhuji.data.transcripts import Alphabet, Case, Marks, normal
 from zhuji.metrics import transcription
 from zhuji.nn import ctc, losses
@@ -70,8 +71,8 @@ class Transcribe(Task):
     needs: ClassVar[Needs] = "transcript"
     seeks: ClassVar[tuple[str, ...]] = ("beams", "language_weight", "word_bonus")
 
-    units: Literal["characters", "bpe"] = "characters"
-    """What a letter is: a character, or a piece of a word."""
+    units: Literal["characters", "bpe", "pinyin"] = "characters"
+    """What a letter is: a character, a piece of a word, or a Mandarin syllable with its tone; texts are then learned, answered and scored in pinyin."""
     vocab_size: int = Field(default=256, gt=1, le=1 << 16)
     """Pieces at most; only of bpe."""
     case: Case = "lower"
@@ -100,11 +101,12 @@ class Transcribe(Task):
 
     @cached_property
     def alphabet(self) -> Alphabet:
-        return Alphabet(self.letters, self.merges)
+        return Alphabet(self.letters, self.merges, syllables=self.units == "pinyin")
 
     def written(self, transcript: Any) -> str:
-        """A transcript as it is learned and scored."""
-        return normal(joined(transcript or ""), self.case, self.punctuation)
+        """A transcript as it is learned and scored. Raises MissingExtra for pinyin without pypinyin."""
+        text = normal(joined(transcript or ""), self.case, self.punctuation)
+        return syllables(text) if self.units == "pinyin" else text
 
     def with_language(self, language: ctc.Language | None) -> Self:
         """A copy whose search asks `language` about its texts, given as numbers of `letters`."""
@@ -114,7 +116,8 @@ class Transcribe(Task):
 
     def fit(self, records: Sequence[Record]) -> Self:
         texts = [self.written(record.target) for record in records]
-        found = Alphabet.of_characters(texts) if self.units == "characters" else Alphabet.of_pieces(texts, self.vocab_size)
+        learned = {"characters": Alphabet.of_characters, "pinyin": Alphabet.of_syllables}.get(self.units)
+        found = Alphabet.of_pieces(texts, self.vocab_size) if learned is None else learned(texts)
         return type(self).parse({**self.plain(), "letters": found.letters, "merges": found.merges})
 
     def targets(self, record: Record) -> Mapping[str, Tensor]:
@@ -165,7 +168,7 @@ class Transcribe(Task):
         """By row: edits of the likeliest path, against the letters that training met (`metrics.transcription.judged`), and whether the text is `unfit`."""
         letters = batch.targets["letters"]
         said = [self.alphabet.decode(row[row > 0].tolist()) for row in letters.cpu()]
-        heard = [self.alphabet.decode(ctc.greedy(log_p)) for log_p in _frames(outputs)]
+        heard = [self.alphabet.decode(ctc.greedy(log_p)) for log_p in frames_of(outputs)]
         _, fits = ctc.losses(outputs["logits"].detach(), outputs["real"], letters)
         unfit = fits.logical_not().cpu().numpy().astype(np.int64)
         return {**transcription.judged(heard, said, "greedy_"), "unfit": unfit, "rows": np.ones_like(unfit)}
@@ -180,7 +183,9 @@ class Transcribe(Task):
         """The text of each row; `score`: the geometric mean of its letters' probabilities, each in the frame where it is surest; `times` of its words, in
         shares of the row, where its letters stand on the likeliest path."""
         search = self._search
-        return [self._told(log_p, ctc.greedy(log_p) if search is None else search(log_p)[0].ids) for log_p in _frames(outputs)]
+        return [
+            self._told(log_p, ctc.greedy(log_p) if search is None else search(log_p)[0].ids) for log_p in frames_of(outputs)
+        ]
 
     @property
     def _search(self) -> ctc.Search | None:
@@ -208,7 +213,7 @@ class Transcribe(Task):
 
     def notes(self) -> Mapping[str, str]:
         """How texts were written before they were compared."""
-        rule = [transcription.note(self.case, self.punctuation)]
+        rule = [transcription.note(self.case, self.punctuation), *([PINYIN] if self.units == "pinyin" else [])]
         rule += [f"beams {self.beams}", *([] if self._language is None else [f"language model {self.language_weight:g}"])]
         return dict.fromkeys(self.answer_metrics(), ", ".join(rule))
 
@@ -235,7 +240,7 @@ class Transcribe(Task):
         return Example(cls(dropout=0.0, attention=0.3, heads=1).fit(records), records)
 
 
-def _frames(outputs: Mapping[str, Tensor]) -> list[np.ndarray]:
+def frames_of(outputs: Mapping[str, Tensor]) -> list[np.ndarray]:
     """Of each row the log-probabilities of its real frames, `(T, V)` float32."""
     log_p = outputs["logits"].detach().float().log_softmax(-1).cpu().numpy()
     return [row[: int(real)] for row, real in zip(log_p, outputs["real"].sum(1), strict=True)]

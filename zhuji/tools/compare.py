@@ -15,6 +15,7 @@ from zhuji.core.contracts import Columns
 from zhuji.core.errors import NoCommonRows, NotABundle
 from zhuji.core.files import read_json
 from zhuji.core.log import in_language
+from zhuji.data.pinyin import PINYIN, syllables
 from zhuji.data.tags import spans as marked
 from zhuji.data.transcripts import normal
 from zhuji.metrics import classification, regression, spans, transcription, translation
@@ -124,8 +125,10 @@ def _evidence(keys: Sequence[Key], answers: Answers, facts: Mapping[str, Any]) -
     if facts.get("kind") == "tag":
         return _tagged([cell.split() for cell in actual], [cell.split() for cell in given])
     if _heard(facts):
-        case, punctuation = transcription.rule_in(facts["notes"]["cer"])
-        return transcription.judged(given, [normal(text, case, punctuation) for text in actual])
+        told = facts["notes"]["cer"]
+        case, punctuation = transcription.rule_in(told)
+        texts = [normal(text, case, punctuation) for text in actual]
+        return transcription.judged(given, [*map(syllables, texts)] if PINYIN in told.split(", ") else texts)
     if facts.get("kind") == "pair":
         cut = translation.cut_in(str(facts.get("notes", {}).get("bleu", "")))
         return translation.judged(given, actual, [text for _, text, _ in keys], cut)

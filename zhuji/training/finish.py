@@ -20,7 +20,7 @@ import numpy as np
 from zhuji.core.contracts import Columns, Prediction
 from zhuji.core.files import read_json, write_json, write_text
 from zhuji.core.log import in_language, say
-from zhuji.core.records import Box, Picture, Record
+from zhuji.core.records import Box, Picture, Record, Sound
 from zhuji.data.cells import joined
 from zhuji.metrics.intervals import bootstrap_all
 from zhuji.model import bundle, parity
@@ -275,14 +275,14 @@ def _rescored(job: Job, columns: Columns) -> dict[str, dict[str, float | None]]:
 
 
 def write_answers(folder: Path, model: Model, records: Sequence[Record], answers: Iterable[Prediction]) -> None:
-    """`predictions.csv`, and of pictures, or of a model that draws them, the gallery that a report shows."""
+    """`predictions.csv`, and of pictures and sounds, or of a model that draws, the gallery that a report shows."""
     # A gallery may stand there already if the run was killed between here and its last line.
     shutil.rmtree(folder / places.GALLERY, ignore_errors=True)
     if model.task.draws:
         gallery.write_drawn(folder / places.GALLERY, model)
-    elif records and isinstance(records[0].input, Picture):
+    elif records and isinstance(records[0].input, Picture | Sound):
         answers = list(answers)
-        gallery.write(folder / places.GALLERY, records, answers, model.task.classes)
+        gallery.write(folder / places.GALLERY, records, answers, model.task)
     write_predictions(folder / "predictions.csv", records, answers)
 
 

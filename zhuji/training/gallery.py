@@ -1,7 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Pillow is typed in part only.
-"""Pictures that a report shows: thumbnails of the surest mistakes on the test split, pictures with their objects from the worst answered to the best, or what a
-model drew. They are kept beside the run, for its data may be gone when somebody looks."""
+"""Pictures and sounds that a report shows: the surest mistakes on the test split, pictures with their objects and sounds with their transcripts from the worst
+answered to the best, or what a model drew. They are kept beside the run, for its data may be gone when somebody looks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from zhuji.core.contracts import Prediction
+from zhuji.core.contracts import Prediction, Task
 from zhuji.core.files import atomic_folder, write_json
-from zhuji.core.records import Box, Picture, Record, named
-from zhuji.core.unreadable import PictureError
+from zhuji.core.records import Box, Picture, Record, Sound, named
+from zhuji.core.unreadable import MediumError, PictureError
+from zhuji.data import sounds
 from zhuji.data.pictures import opened, quietly
 from zhuji.metrics import detection
 from zhuji.model.assembly import Model
 from zhuji.model.draw import DrawSettings, drawn
+from zhuji.nn.sounds.mel import filters, log_mel
+from zhuji.nn.sounds.spectra import stft
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,6 +35,11 @@ MOST_BOXED, BOXED_SIDE = 6, 480
 """The same of pictures with objects, which must be seen to be judged."""
 MOST_KINDS, OF_EACH = 10, 4
 """Classes that a model draws for its gallery, and pictures of each; of as many in all where it knows none."""
+MOST_HEARD, SECONDS = 12, 10.0
+"""Sounds that are kept, and how much of each."""
+_RATE, _BANDS, _DEPTH, _WIDTH = 16_000, 80, 9.0, 480
+"""Of the picture of a sound: samples a second, mel bands, by how much the softest that is seen is below the loudest (natural logarithm of powers, so 39 dB), and
+pixels across."""
 _LOSSLESS = 64
 """Longer side up to which a thumbnail is a PNG: the marks of JPEG would be as large as what there is to see."""
 INDEX = "rows.json"
@@ -40,7 +49,8 @@ INDEX = "rows.json"
 class Kept:
     """A row of the gallery. `file`: its thumbnail; None where the picture could not be read any more. `size`: width and height of the picture.
     `label` and `answer`: as the row has them, boxes in pixels of the picture. `score`: how sure the answer is, of numbers how far it is off. `counts`:
-    of objects how many were found, missed, and given without being there. `drawn`: a model made it, of the class that is its label."""
+    of objects how many were found, missed, and given without being there. `drawn`: a model made it, of the class that is its label. `sound`: the file of a
+    sound, or of its beginning; `file` is a picture of it then, of the power in mel bands over time. `edits`: of a transcript, the characters to be changed."""
 
     id: str
     file: str | None
@@ -50,6 +60,8 @@ class Kept:
     score: float | None
     counts: tuple[int, int, int] | None = None
     drawn: bool = False
+    sound: str | None = None
+    edits: int | None = None
 
 
 def write_drawn(folder: Path, model: Model) -> None:
@@ -68,37 +80,64 @@ def write_drawn(folder: Path, model: Model) -> None:
         write_json(partial / INDEX, [asdict(row) for row in sorted(rows, key=lambda row: row.label or "")])
 
 
-def write(folder: Path, records: Sequence[Record], answers: Iterable[Prediction], classes: Sequence[str]) -> None:
-    """Writes the folder, whole or not at all, of rows whose inputs are pictures; none where nothing is wrong, or answers are of another kind."""
+def write(folder: Path, records: Sequence[Record], answers: Iterable[Prediction], task: Task) -> None:
+    """Writes the folder, whole or not at all, of rows whose inputs are pictures or sounds; none where nothing is wrong, or answers are of another kind."""
     pairs = list(zip(records, answers, strict=True))
-    chosen, side = _boxed(pairs, classes), BOXED_SIDE
+    chosen, side = _boxed(pairs, task.classes), BOXED_SIDE
     if not chosen:
-        chosen, side = _mistakes(pairs), SIDE
+        chosen, side = _transcribed(pairs, task) if task.needs == "transcript" else _mistakes(pairs), SIDE
     if not chosen:
         return
     with atomic_folder(folder) as partial, quietly():
-        rows = [
-            Kept(
-                record.id,
-                *_thumbnail(record.input, partial, number, side),
-                _plain(record.label),
-                _plain(answer.answer),
-                score,
-                counts,
-            )
-            for number, (record, answer, score, counts) in enumerate(chosen)
-        ]
+        rows = [_kept(one, partial, number, side) for number, one in enumerate(chosen) if number < MOST_HEARD or _seen(one)]
         write_json(partial / INDEX, [asdict(row) for row in rows])
 
 
 Pair = tuple[Record, Prediction]
-Chosen = tuple[Record, Prediction, float | None, tuple[int, int, int] | None]
 
 
-def _mistakes(pairs: Sequence[Pair]) -> list[Chosen]:
+@dataclass(frozen=True)
+class _Chosen:
+    record: Record
+    answer: Prediction
+    score: float | None
+    counts: tuple[int, int, int] | None = None
+    edits: int | None = None
+
+
+def _seen(chosen: _Chosen) -> bool:
+    return isinstance(chosen.record.input, Picture)
+
+
+def _kept(one: _Chosen, folder: Path, number: int, side: int) -> Kept:
+    raw, truth = one.record.input, _plain(one.record.label if one.record.target is None else one.record.target)
+    if isinstance(raw, Sound):
+        file, sound = _clip(raw, folder, number)
+        return Kept(one.record.id, file, None, truth, _plain(one.answer.answer), one.score, sound=sound, edits=one.edits)
+    return Kept(one.record.id, *_thumbnail(raw, folder, number, side), truth, _plain(one.answer.answer), one.score, one.counts)
+
+
+def _mistakes(pairs: Sequence[Pair]) -> list[_Chosen]:
     """The surest first; of numbers those that are furthest off."""
-    wrong = [(record, answer, far, None) for record, answer in pairs if (far := _wrong(record.label, answer)) is not None]
-    return list[Chosen](sorted(wrong, key=lambda one: -one[2])[:MOST])
+    wrong = [(far, record, answer) for record, answer in pairs if (far := _wrong(record.label, answer)) is not None]
+    return [_Chosen(record, answer, far) for far, record, answer in sorted(wrong, key=lambda one: -one[0])[:MOST]]
+
+
+def _transcribed(pairs: Sequence[Pair], task: Task) -> list[_Chosen]:
+    """From the transcript with most edits for its length to the one with fewest, in even steps."""
+    columns = task.judge([answer for _, answer in pairs], [record for record, _ in pairs])
+    edits, letters = columns["letter_edits"], columns["letters"]
+    order = np.argsort(-edits / np.maximum(letters, 1), kind="stable")
+    found: list[_Chosen] = []
+    for place in order[_steps(len(order), MOST_HEARD)].tolist():
+        record, answer = pairs[place]
+        found.append(_Chosen(record, answer, answer.score, edits=int(edits[place])))
+    return found
+
+
+def _steps(count: int, most: int) -> np.ndarray:
+    """Places in even steps, at most so many, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
 
 
 def _wrong(label: Any, given: Prediction) -> float | None:
@@ -111,15 +150,16 @@ def _wrong(label: Any, given: Prediction) -> float | None:
     return (given.score or 0.0) if isinstance(label, str) and isinstance(answer, str) and label != answer else None
 
 
-def _boxed(pairs: Sequence[Pair], classes: Sequence[str]) -> list[Chosen]:
+def _boxed(pairs: Sequence[Pair], classes: Sequence[str]) -> list[_Chosen]:
     """From the picture with most mistakes to the one with fewest, in even steps; empty where answers are no boxes."""
     told = [(record, answer) for record, answer in pairs if _is_boxed(record.label) and _is_boxed(answer.answer)]
     if len(told) < len(pairs) or not any(record.label or answer.answer for record, answer in told):
         return []
     counts = _counts(told, classes)
     order = sorted(range(len(told)), key=lambda place: -sum(counts[place][1:]))
-    steps = np.unique(np.linspace(0, len(order) - 1, min(MOST_BOXED, len(order))).round().astype(int)).tolist()
-    return [(*told[order[step]], None, counts[order[step]]) for step in steps]
+    steps = _steps(len(order), MOST_BOXED).tolist()
+    chosen = [order[step] for step in steps]
+    return [_Chosen(told[place][0], told[place][1], None, counts[place]) for place in chosen]
 
 
 def _is_boxed(value: Any) -> bool:
@@ -173,6 +213,28 @@ def _thumbnail(picture: Picture, folder: Path, number: int, side: int) -> tuple[
     except PictureError:
         return None, None
     return _saved(found.image, folder, number, side), found.size
+
+
+def _clip(sound: Sound, folder: Path, number: int) -> tuple[str | None, str | None]:
+    """The files of its picture and of itself, or of its beginning."""
+    from PIL.Image import Resampling, Transpose, fromarray
+
+    try:
+        data = sounds.portable(sound, int(2 * _RATE * SECONDS), SECONDS).data or b""
+        heard = sounds.samples(sound, _RATE, SECONDS).samples
+    except MediumError:
+        return None, None
+    spectra = stft(torch.from_numpy(heard)[None], _RATE // 40, _RATE // 100, 512)
+    logs = log_mel(spectra, filters(_RATE, 512, _BANDS, (0.0, _RATE / 2), "slaney"))[0].T.numpy()
+    # The loudest is black on white, as books print it; the floor hides what nobody hears.
+    shades = 255 * np.clip((logs.max() - logs) / _DEPTH, 0, 1)
+    image = fromarray(shades.astype(np.uint8)).transpose(Transpose.FLIP_TOP_BOTTOM)
+    file = io.BytesIO()
+    image.resize((min(_WIDTH, image.width), _BANDS), Resampling.BILINEAR).save(file, "JPEG", quality=85)
+    names = f"{number:02}.jpg", f"{number:02}.sound"
+    for name, content in zip(names, (file.getvalue(), data), strict=True):
+        (folder / name).write_bytes(content)
+    return names
 
 
 def _saved(image: Image, folder: Path, number: int, side: int) -> str:

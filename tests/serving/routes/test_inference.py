@@ -51,7 +51,7 @@ def infer(name: str = "classify", **asked: Any) -> httpx.Response:
 
 @cache
 def inputs(name: str) -> list[Any]:
-    return lookup.find(Modality, "image").example()[1] if name in made.PICTURED else TEXTS
+    return lookup.find(Modality, made.NO_TEXTS[name][0]).example()[1] if name in made.NO_TEXTS else TEXTS
 
 
 def sent(name: str) -> list[str]:

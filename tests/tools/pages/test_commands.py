@@ -31,6 +31,11 @@ def test_of_pictures() -> None:
     assert commands[:2] == ["zhuji predict r PICTURE.jpg", "zhuji evaluate r FOLDER"]
 
 
+def test_of_an_encoder_that_was_taught_without_transcripts() -> None:
+    commands = next_commands(Path("r"), {"kind": "unlabelled", "model": {"task": "masked_frames", "modality": "speech"}})
+    assert commands[0] == "zhuji train DATA --model recognise --from r" and len(commands) == 3
+
+
 def test_every_task_that_answers_with_vectors_is_known() -> None:
     kinds = {name: lookup.find(Task, name).example().task.reading()["kind"] for name in lookup.names(Task)}
     # What makes pictures is drawn with, whatever else it answers.

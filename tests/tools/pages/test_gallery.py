@@ -15,11 +15,12 @@ from PIL import Image
 
 from tests import browser, pictured
 from tests.serving import made
-from tests.training.test_gallery import CLASSES, found, picture, record
+from tests.training.test_gallery import CLASSES, TASK, found, picture, record, tone
 from zhuji.core.contracts import Prediction
 from zhuji.core.files import read_json, write_json
-from zhuji.core.records import Box
+from zhuji.core.records import Box, Record
 from zhuji.model.bundle import open_bundle
+from zhuji.tasks.transcribe import Transcribe
 from zhuji.tools.pages.found import read
 from zhuji.tools.pages.gallery import gallery
 from zhuji.tools.report import write_report
@@ -37,7 +38,7 @@ def run(tmp_path: Path) -> Path:
 
 def with_mistakes(run: Path) -> Path:
     write(run / "gallery", [record(0, EVIL), record(1, "red", picture(shade=7))],
-          [Prediction("green", 0.875), Prediction("蓝", 0.75)], ())  # fmt: skip
+          [Prediction("green", 0.875), Prediction("蓝", 0.75)], TASK)  # fmt: skip
     return run
 
 
@@ -45,7 +46,7 @@ def with_objects(run: Path) -> Path:
     results = {**read_json(run / "results.json"), "kind": "detect", "labels": list(CLASSES), "confusion": []}
     write_json(run / "results.json", results)
     boxes = (Box("cat", 10, 10, 500, 300), Box("dog", 600, 60, 900, 400), Box("dog", 0, 0, 50, 50))
-    write(run / "gallery", [record(0, boxes, picture((960, 480)))], [Prediction((found("dog", (600, 60, 900, 400)),))], CLASSES)
+    write(run / "gallery", [record(0, boxes, picture((960, 480)))], [Prediction((found("dog", (600, 60, 900, 400)),))], TASK)
     return run
 
 
@@ -106,7 +107,7 @@ def test_only_thumbnails_of_the_run_are_read(run: Path, name: Any) -> None:
     shutil.copy(run / "gallery/00.png", run / "outside.png")
     told = gallery(read(run))
     assert told is not None and [one.data for one in told.pictures] == ["", ""]
-    assert "the picture was gone" in write_report(run).page.read_text(encoding="utf-8")
+    assert "the file was gone" in write_report(run).page.read_text(encoding="utf-8")
 
 
 def test_what_was_drawn_is_shown_by_class_without_a_mistake(run: Path) -> None:
@@ -116,3 +117,27 @@ def test_what_was_drawn_is_shown_by_class_without_a_mistake(run: Path) -> None:
     assert [one.text for one in told.pictures] == [name for name in "abc" for _ in range(4)]
     assert told.pictures[1].alt == "4: drawn as a" and all(one.small for one in told.pictures)
     assert write_report(run).page.read_text(encoding="utf-8").count("data:image/png;base64,") >= 12
+
+
+def test_sounds_can_be_played(run: Path) -> None:
+    pytest.importorskip("soundfile")
+    records = [Record("row-0", tone(0.5, 300), label="cat"), Record("row-1", tone(0.5, 900), label="dog")]
+    write(run / "gallery", records, [Prediction("dog", 0.875), Prediction("cat", 0.75)], TASK)
+    told = gallery(read(run))
+    assert told is not None and told.heard and "sounds are answered wrongly" in told.note
+    assert [one.text for one in told.pictures] == ["cat → dog 0.875", "dog → cat 0.750"]
+    assert all(
+        one.sound.startswith("data:audio/wav;base64,") and one.data.startswith("data:image/jpeg") for one in told.pictures
+    )
+    page = write_report(run).page.read_text(encoding="utf-8")
+    assert page.count("<audio controls") == 2 and "media-src data:" in page
+
+
+def test_transcripts_stand_beside_what_was_said(run: Path) -> None:
+    pytest.importorskip("jiwer")
+    records = [Record("row-0", tone(0.1, 300), target=EVIL), Record("row-1", tone(0.1, 300), target="one two")]
+    write(run / "gallery", records, [Prediction("", None), Prediction("one tw", 0.9)], Transcribe().fit(records))
+    told = gallery(read(run))
+    assert told is not None and told.heard
+    assert told.pictures[0].text == f"{EVIL} → (nothing)" and told.pictures[1].title == "row-1, 1 characters wrong"
+    assert EVIL not in write_report(run).page.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ const KEY = "ZHUJI_KEY";
 const KINDS = { csv: "text/csv", tsv: "text/tab-separated-values", jsonl: "application/jsonl" };
 
 /** Draws into `place`, and shows its card, what does the same as a request: `path` and `body`, or `file` (its name) and `model`;
- * `single`: the file is one input, such as a picture, and no rows. */
+ * `single`: what JSON calls the file, which is then one input, such as a picture, and no rows. */
 export function calls(place, request) {
   place.closest("section").hidden = false;
   const code = make("code");
@@ -53,8 +53,8 @@ export function python({ path, body, file, model, single }) {
   const key = hasKey() ? [`"Authorization": "Bearer " + os.environ["${KEY}"]`] : [];
   const headers = [`"Content-Type": ${literal(file && !single ? kindOf(file) : "application/json")}`, ...key].join(", ");
   const given = single
-    ? `with open(${literal(file)}, "rb") as file:\n    picture = base64.b64encode(file.read()).decode()\n`
-      + `body = json.dumps({"model": ${literal(model)}, "input": {"picture": picture}}).encode()`
+    ? `with open(${literal(file)}, "rb") as file:\n    ${single} = base64.b64encode(file.read()).decode()\n`
+      + `body = json.dumps({"model": ${literal(model)}, "input": {"${single}": ${single}}}).encode()`
     : file
     ? `with open(${literal(file)}, "rb") as file:\n    body = file.read()`
     : `body = json.dumps(${literal(body)}).encode()`;

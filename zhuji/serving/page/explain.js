@@ -1,10 +1,10 @@
-// What the words of an input, or the parts of a picture, spoke for: tinted by sign and strength, and once more in a table.
+// What the parts of an input spoke for, and once more in a table. Words are tinted by sign and strength; a modality of files draws its own
+// (`drawing`).
 
 import { fill, make } from "./dom.js";
-import { bitmapOf, heat, sheet } from "./picture.js";
 import { alternative, numberCell, rowsTable } from "./pieces.js";
 import { data } from "./server.js";
-import { label, spoken } from "./words.js";
+import { spoken } from "./words.js";
 
 /** Share of the largest weight below which a word hardly speaks. */
 const SLIGHT = 0.02;
@@ -14,48 +14,25 @@ export async function explain(place, model, value, { signal, modality }) {
   const input = modality.plain ? await modality.plain(value) : value;
   const { found } = await data("explain", { model: model.name, input }, { signal });
   const all = [found, ...found.others].filter(({ parts, map }) => parts.length || map);
-  const bitmap = value.file && all.length ? await bitmapOf(value.file) : null;
-  fill(place, spoken("h3", value.file ? "explanation_picture" : "explanation"),
-    all.length ? all.map((one) => (one.map ? laid(one, bitmap) : drawn(one))) : spoken("p", "nothing_explained"));
+  const draw = modality.drawing && all.length ? await modality.drawing(value) : words;
+  fill(place, spoken("h3", modality.explains?.[1] ?? "explanation"), all.length ? all.map(draw) : spoken("p", "nothing_explained"));
 }
 
-/** An explanation laid over its picture, and its nine parts in a table. */
-function laid({ about, of, map, covers, size, complete }, bitmap) {
-  const name = of ? `${of}: ${about}` : String(about);
-  const under = sheet(bitmap, size, "grayscale(1) contrast(.65) brightness(1.15)");
-  heat(under, map, covers);
-  under.canvas.setAttribute("role", "img");
-  label(under.canvas, { "aria-label": "heat_is" }, { about: name });
-  return make("div", { class: "stack", data: { about: name, map: JSON.stringify(map) } },
-    make("div", { class: "preview" }, under.canvas),
-    make("div", { class: "legend" }, make("div", { class: "scale heat", "aria-hidden": "true" }),
-      spoken("span", "against", { about: name }), spoken("span", "speaks_for", { about: name })),
-    complete === false ? spoken("p", "incomplete", {}, { class: "quiet" }) : null,
-    alternative(ninths(map, covers, size)));
+/** An explanation on the words. The texts of its parts joined are the input. */
+function words({ about, of, parts, complete }) {
+  const most = strongest(parts);
+  return weights(of ? `${of} → ${about}` : String(about), parts, complete,
+    make("p", { class: "explained", dir: "auto" }, parts.map((part) => tinted(part, most))), "");
 }
 
-/** The sums of nine parts of the picture. */
-function ninths(map, [left, top, right, bottom], [width, height]) {
-  const sums = [[0, 0, 0], [0, 0, 0], [0, 0, 0]];
-  const third = (place, whole) => Math.max(0, Math.min(2, Math.floor((3 * place) / whole)));
-  map.forEach((row, y) => row.forEach((weight, x) => {
-    const across = third(left + ((x + 0.5) * (right - left)) / row.length, width);
-    sums[third(top + ((y + 0.5) * (bottom - top)) / map.length, height)][across] += weight;
-  }));
-  const rows = sums.map((row, at) => make("tr", {}, spoken("th", ["at_top", "at_middle", "at_bottom"][at], {}, { scope: "row" }),
-    row.map((weight) => numberCell(weight.toPrecision(3), weight))));
-  return rowsTable(["place", "-at_left", "-at_middle", "-at_right"], rows, "ninths");
-}
+const strongest = (parts) => Math.max(...parts.map(({ weight }) => Math.abs(weight)), 1e-12);
 
-/** One explanation. The texts of its parts joined are the input. */
-function drawn({ about, of, parts, complete }) {
-  const most = Math.max(...parts.map(({ weight }) => Math.abs(weight)), 1e-12);
-  const name = of ? `${of} → ${about}` : String(about);
-  return make("div", { class: "stack", data: { about: name } },
-    make("p", { class: "explained", dir: "auto" }, parts.map((part) => tinted(part, most))),
-    legend(name),
+/** An explanation as `shown` shows it, with what its colours mean and its parts in a table. `scale`: the kind of colours. */
+export function weights(about, parts, complete, shown, scale = "heat") {
+  return make("div", { class: "stack", data: { about } }, shown,
+    legend(about, scale),
     complete ? null : spoken("p", "incomplete", {}, { class: "quiet" }),
-    table(parts, most));
+    table(parts, strongest(parts), scale ? "place" : "part"));
 }
 
 function tinted({ text, weight }, most) {
@@ -65,17 +42,18 @@ function tinted({ text, weight }, most) {
   return part;
 }
 
-function legend(about) {
-  return make("div", { class: "legend" }, make("div", { class: "scale", "aria-hidden": "true" }),
+/** What the colours mean; `scale`: `heat` where they are those of maps. */
+export function legend(about, scale = "") {
+  return make("div", { class: "legend" }, make("div", { class: `scale ${scale}`.trim(), "aria-hidden": "true" }),
     spoken("span", "against", { about }), spoken("span", "speaks_for", { about }));
 }
 
-function table(parts, most) {
+function table(parts, most, head) {
   const words = parts.filter(({ text }) => text.trim()).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
   const rows = words.map(({ text, weight }) =>
     make("tr", { data: { weight: String(weight) } },
       make("th", { scope: "row", dir: "auto" }, text.trim()),
       spoken("td", Math.abs(weight) / most < SLIGHT ? "direction_none" : weight < 0 ? "direction_against" : "direction_for"),
       numberCell(weight.toPrecision(3), weight)));
-  return alternative(rowsTable(["part", "direction", "-weight"], rows));
+  return alternative(rowsTable([head, "direction", "-weight"], rows));
 }

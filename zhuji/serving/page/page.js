@@ -162,7 +162,8 @@ async function predict(value, other, signal) {
   const { model, kind, modality } = now;
   const body = other === null ? { model: model.name, input: value } : { model: model.name, inputs: [value, other] };
   const file = modality.file?.(value);
-  calls(find("calls-body"), file ? { path: "predict", file: file.name, model: model.name, single: true } : { path: "predict", body });
+  const given = file ? { file: file.name, model: model.name, single: modality.single } : { body };
+  calls(find("calls-body"), { path: "predict", ...given });
   const { found, seconds } = await data("predict", file ? form(model, file) : body, { signal });
   const [prediction, second] = found.predictions;
   const context = { input: value, model, other: second };
@@ -188,8 +189,8 @@ function remembered(value, other, told, named = null) {
 /** What else can be asked about an input, each under a button of its own. */
 function more(value) {
   const { model, modality } = now;
-  const maps = modality.single ? "explain_picture" : "explain";
-  const ways = [model.explains ? [maps, explain] : null, model.nearest ? ["show_nearest", nearest] : null].filter(Boolean);
+  const explaining = [modality.explains?.[0] ?? "explain", explain];
+  const ways = [model.explains ? explaining : null, model.nearest ? ["show_nearest", nearest] : null].filter(Boolean);
   if (!ways.length) return null;
   const buttons = make("div", { class: "row" });
   const places = ways.map(([key, work]) => {

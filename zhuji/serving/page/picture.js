@@ -8,8 +8,9 @@ const MOST = 1280;
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442"];
 const DASHES = [[], [5, 3], [1, 2], [6, 2, 1, 2]];
 const DARK_INK = new Set(["#e69f00", "#cc79a7", "#56b4e9", "#f0e442", "#009e73", "#d55e00"]);
-const FOR = [213, 94, 0];
-const AGAINST = [0, 114, 178];
+/** Colours of what speaks for and against. */
+export const FOR = [213, 94, 0];
+export const AGAINST = [0, 114, 178];
 
 /** The picture in a file, turned upright; null where this browser cannot show its kind (DICOM and TIFF, say). */
 export async function bitmapOf(file) {
@@ -86,7 +87,6 @@ export function heat({ canvas, context, scale }, map, covers) {
     const on = layer.getContext("2d");
     on.imageSmoothingQuality = "high";
     on.drawImage(cells(map, most, sign, colour), left, top, right - left, bottom - top);
-    // Colour alone must not tell for from against.
     if (sign < 0) stripe(on, layer);
     context.drawImage(layer, 0, 0);
   }
@@ -106,7 +106,8 @@ function cells(map, most, sign, colour) {
   return canvas;
 }
 
-function stripe(context, { width, height }) {
+/** Cuts stripes out of a layer: colour alone must not tell for from against. */
+export function stripe(context, { width, height }) {
   context.globalCompositeOperation = "destination-out";
   context.strokeStyle = "#000b";
   context.lineWidth = 2.5;

@@ -18,8 +18,8 @@ from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.core.refusals import NotAnswerable, Refused
 from zhuji.data import sounds
+from zhuji.data.subtitles import Cue, cues, srt, vtt
 from zhuji.serving._openai import OpenAIRequest
-from zhuji.serving._subtitles import Cue, cues, srt, vtt
 from zhuji.serving.failures import json_response
 from zhuji.serving.service import Service
 from zhuji.serving.shelf import Served

@@ -9,7 +9,7 @@ from typing import Any
 
 from zhuji.core.log import in_language
 
-EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate", "masked_patches"})
+EMBEDS = frozenset({"contrast", "triplet", "distill_self", "imitate", "masked_patches", "masked_frames"})
 """Tasks whose answer is a vector."""
 
 
@@ -20,6 +20,8 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
     facts = results or {}
     task = (facts.get("model") or {}).get("task")
     search = f"zhuji index {folder} FILE.csv --to INDEX"
+    if task == "masked_frames":
+        return [f"zhuji train DATA --model recognise --from {folder}", f"zhuji probe {folder} DATA", f"zhuji evaluate {folder}"]
     if facts.get("kind") != "pretrain" and task in EMBEDS:
         # Only of its own rows does a run know what its teacher made of them.
         scored = folder if task == "imitate" else f"{folder} FILE.csv"

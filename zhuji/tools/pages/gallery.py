@@ -1,13 +1,13 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Pillow is typed in part only.
-"""The pictures that a run kept, as a page shows them: inside it, each with its class and the answer; those with objects twice, as they are
-marked and as they were found."""
+"""The pictures and sounds that a run kept, as a page shows them: inside it, each with its class and the answer; those with objects twice, as they are
+marked and as they were found; sounds with a player."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from zhuji.tools.painting.canvas import as_bytes
 MOST_BYTES = 1 << 20
 """Bytes of a thumbnail from which it is not read: none that a run wrote is nearly as large."""
 _KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_SOUNDS = {b"RIFF": "audio/wav", b"fLaC": "audio/flac", b"OggS": "audio/ogg", b"ID3": "audio/mpeg", b"\xff": "audio/mpeg"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Seen:
     title: str
     text: str
     small: bool = False
+    sound: str = ""
+    """The address of a sound whose picture it is."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Gallery:
     pairs: bool = False
     drawn: bool = False
     """A model made them."""
+    heard: bool = False
+    """They are sounds."""
 
 
 def gallery(found: Found) -> Gallery | None:
@@ -71,18 +76,27 @@ def gallery(found: Found) -> Gallery | None:
             tuple(_drawn(folder, row) for row in rows),
             drawn=True,
         )
-    numbers = holds_numbers(found)
+    if rows and rows[0].get("edits") is not None:
+        note = say_in(
+            "From the test recording with most wrong characters for its length to the one with fewest, in even steps: what was said, and what was heard. At most "
+            "the first ten seconds can be played.",
+            "按错误字符比例从高到低等距选取的测试录音：所说与所听。至多可播放前十秒。",
+        )  # fmt: skip
+        told = tuple(_transcribed(folder, row) for row in rows)
+        return Gallery(say_in("Said and heard", "所说与所听"), note, told, heard=True)
+    numbers, heard = holds_numbers(found), bool(rows) and rows[0].get("sound") is not None
     wrong = sum(row["label"] != row["prediction"] for row in found.predictions)
     note = (
         say_in("The rows that are furthest off.", "误差最大的行。")
         if numbers
         else say_in(
-            f"{wrong:,} of {len(found.predictions):,} test pictures are answered wrongly; here are those answered with most confidence: what they are → what "
-            "was answered, and how surely. Often the label is the mistake.",
-            f"{len(found.predictions):,} 张测试图片中有 {wrong:,} 张答错；以下为置信度最高者：实际 → 回答，及其置信度。有时错的是标签。",
+            f"{wrong:,} of {len(found.predictions):,} test {'sounds' if heard else 'pictures'} are answered wrongly; here are those answered with most confidence: "
+            "what they are → what was answered, and how surely. Often the label is the mistake.",
+            f"{len(found.predictions):,} {'段测试声音' if heard else '张测试图片'}中有 {wrong:,} {'段' if heard else '张'}答错；以下为置信度最高者：实际 → 回答，及其置信度。"
+            "有时错的是标签。",
         )
     )  # fmt: skip
-    return Gallery(say_in("Worst mistakes", "最严重的错误"), note, tuple(_mistake(folder, row) for row in rows))
+    return Gallery(say_in("Worst mistakes", "最严重的错误"), note, tuple(_mistake(folder, row) for row in rows), heard=heard)
 
 
 def _drawn(folder: Path, row: dict[str, Any]) -> Seen:
@@ -95,7 +109,17 @@ def _mistake(folder: Path, row: dict[str, Any]) -> Seen:
     label, answer = _text(row["label"]), _text(row["answer"])
     alt = say_in("{}: it is {}, the answer is {}", "{}：实际为 {}，回答为 {}").format(row["id"], label, answer)
     data = _bytes(folder, row["file"])
-    return Seen(_address(data), alt, row["id"], f"{label} → {answer} {score(row['score'])}", data.startswith(b"\x89PNG"))
+    sound = _address(_bytes(folder, row.get("sound")), _SOUNDS)
+    text = f"{label} → {answer} {score(row['score'])}"
+    return Seen(_address(data), alt, row["id"], text, data.startswith(b"\x89PNG"), sound)
+
+
+def _transcribed(folder: Path, row: dict[str, Any]) -> Seen:
+    said, heard = _text(row["label"]), _text(row["answer"]) or say_in("(nothing)", "（无）")
+    alt = say_in("{}: “{}” was said, “{}” was heard", "{}：所说为“{}”，所听为“{}”").format(row["id"], said, heard)
+    edits = say_in("{} characters wrong", "{} 个字符有误").format(row["edits"])
+    sound = _address(_bytes(folder, row.get("sound")), _SOUNDS)
+    return Seen(_address(_bytes(folder, row["file"])), alt, f"{row['id']}, {edits}", f"{said} → {heard}", sound=sound)
 
 
 def _text(value: Any) -> str:
@@ -142,7 +166,7 @@ def _bytes(folder: Path, name: str | None) -> bytes:
     return path.read_bytes()
 
 
-def _address(data: bytes) -> str:
-    """A picture as an address that holds it. Only the two kinds that a run writes: nothing in them is executed."""
-    kind = next((kind for beginning, kind in _KINDS.items() if data.startswith(beginning)), None)
+def _address(data: bytes, kinds: Mapping[bytes, str] = _KINDS) -> str:
+    """A picture or a sound as an address that holds it. Only the kinds that a run writes: nothing in them is executed."""
+    kind = next((kind for beginning, kind in kinds.items() if data.startswith(beginning)), None)
     return f"data:{kind};base64,{base64.b64encode(data).decode()}" if kind else ""

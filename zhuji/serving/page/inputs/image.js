@@ -1,16 +1,21 @@
 // A picture: chosen, dropped or pasted. It is shown as it was given, upright.
 
+import { base64, fileOf } from "../bytes.js";
 import { fill, make } from "../dom.js";
-import { bitmapOf, sheet } from "../picture.js";
+import { legend } from "../explain.js";
+import { bitmapOf, heat, sheet } from "../picture.js";
+import { alternative, numberCell, rowsTable } from "../pieces.js";
 import { label, spoken } from "../words.js";
 
 /** What the file field of the page takes, and what it says of that. */
 export const files = "image/*,.tif,.tiff,.dcm,.dicom";
 export const hint = "picture_drop";
-/** A file is one input, and no rows. */
-export const single = true;
+/** A file is one input, and no rows: what JSON calls it. */
+export const single = "picture";
 export const empty = "picture_empty";
 export const missing = "choose_first";
+/** How one asks for an explanation, and how it is headed. */
+export const explains = ["explain_picture", "explanation_picture"];
 
 const BEGINNINGS = [["\x89PNG", "png"], ["\xff\xd8\xff", "jpg"], ["GIF8", "gif"], ["RIFF", "webp"], ["BM", "bmp"]];
 
@@ -29,7 +34,7 @@ export function input() {
     fill(place, bitmap ? shown(bitmap, mine.file.name) : spoken("p", "picture_unseen", { name: mine.file.name }));
   };
   const write = (given) => {
-    value = given?.picture ? { file: decoded(given.picture) } : given?.file ? given : null;
+    value = given?.picture ? { file: fileOf(given.picture, BEGINNINGS, "picture") } : given?.file ? given : null;
     return show();
   };
   show();
@@ -51,13 +56,6 @@ function shown(bitmap, name) {
     spoken("figcaption", "picture_is", { name, width: bitmap.width, height: bitmap.height }, { class: "quiet" }));
 }
 
-/** A picture that came as JSON has it, as a file. */
-function decoded(text) {
-  const bytes = atob(text);
-  const ending = BEGINNINGS.find(([beginning]) => bytes.startsWith(beginning))?.[1] ?? "picture";
-  return new File([Uint8Array.from(bytes, (letter) => letter.charCodeAt(0))], `example.${ending}`);
-}
-
 /** A value in one line. */
 export const name = ({ file }) => file.name;
 
@@ -65,9 +63,37 @@ export const name = ({ file }) => file.name;
 export const file = (value) => value.file;
 
 /** A value as JSON has it, for routes that take no files. */
-export async function plain({ file: given }) {
-  const bytes = new Uint8Array(await given.arrayBuffer());
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  return { picture: btoa(text) };
+export const plain = async ({ file: given }) => ({ picture: await base64(given) });
+
+/** How an explanation is drawn: laid over the picture, and its nine parts in a table. */
+export async function drawing({ file: given }) {
+  const bitmap = await bitmapOf(given);
+  return (one) => laid(one, bitmap);
+}
+
+/** An explanation laid over its picture, and its nine parts in a table. */
+function laid({ about, of, map, covers, size, complete }, bitmap) {
+  const name = of ? `${of}: ${about}` : String(about);
+  const under = sheet(bitmap, size, "grayscale(1) contrast(.65) brightness(1.15)");
+  heat(under, map, covers);
+  under.canvas.setAttribute("role", "img");
+  label(under.canvas, { "aria-label": "heat_is" }, { about: name });
+  return make("div", { class: "stack", data: { about: name, map: JSON.stringify(map) } },
+    make("div", { class: "preview" }, under.canvas),
+    legend(name, "heat"),
+    complete === false ? spoken("p", "incomplete", {}, { class: "quiet" }) : null,
+    alternative(ninths(map, covers, size)));
+}
+
+/** The sums of nine parts of the picture. */
+function ninths(map, [left, top, right, bottom], [width, height]) {
+  const sums = [[0, 0, 0], [0, 0, 0], [0, 0, 0]];
+  const third = (place, whole) => Math.max(0, Math.min(2, Math.floor((3 * place) / whole)));
+  map.forEach((row, y) => row.forEach((weight, x) => {
+    const across = third(left + ((x + 0.5) * (right - left)) / row.length, width);
+    sums[third(top + ((y + 0.5) * (bottom - top)) / map.length, height)][across] += weight;
+  }));
+  const rows = sums.map((row, at) => make("tr", {}, spoken("th", ["at_top", "at_middle", "at_bottom"][at], {}, { scope: "row" }),
+    row.map((weight) => numberCell(weight.toPrecision(3), weight))));
+  return rowsTable(["place", "-at_left", "-at_middle", "-at_right"], rows, "ninths");
 }

@@ -1,5 +1,5 @@
 from zhuji.core.answers import Timed
-from zhuji.serving._subtitles import LINE, cues, srt, vtt
+from zhuji.data.subtitles import LINE, cues, srt, vtt
 
 SAID = [Timed("press", 0.5, 0.8), Timed("one", 0.9, 1.1), Timed("now", 3661.5, 3661.9996)]
 

@@ -1,0 +1,233 @@
+"""Sounds on the page, over the true server: chosen, dropped, recorded; played and seen; classes, transcripts, what speaks for them; the same from
+curl and Python."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.browser import violations
+from tests.serving import house
+from tests.serving.browser import browsing, choose, watched
+from zhuji.core.contracts import Backbone, Modality, Task
+from zhuji.core.lookup import find
+from zhuji.core.records import Sound
+from zhuji.data import sounds
+from zhuji.data.infer import Roles
+from zhuji.data.settings import CleanSettings
+from zhuji.data.sounds import as_wav
+from zhuji.model import golden
+from zhuji.model.assembly import assemble
+from zhuji.model.bundle import save
+from zhuji.model.explain import explain
+from zhuji.model.predictor import Predictor
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+pytest.importorskip("soundfile")
+TASKS = {"kinds": "classify", "words": "transcribe"}
+SECONDS = 1.3
+
+
+@cache
+def predictor(name: str) -> Predictor:
+    torch.manual_seed(0)
+    modality, _ = find(Modality, "speech").example()
+    task = find(Task, TASKS[name]).example().task
+    return Predictor(assemble(modality, find(Backbone, "recurrent").example(), task).eval())
+
+
+@cache
+def sound() -> Sound:
+    """A tone that comes and goes."""
+    times = np.arange(int(SECONDS * 8_000)) / 8_000
+    return Sound(data=as_wav(0.5 * np.sin(2 * np.pi * 440 * times) * (np.sin(8 * times) > 0), 8_000))
+
+
+@pytest.fixture(scope="module")
+def address(browser, tmp_path_factory):
+    place = tmp_path_factory.mktemp("models")
+    for name in TASKS:
+        told = golden.told(predictor(name), find(Modality, "speech").example()[1])
+        save(predictor(name).model, place / name, clean=CleanSettings(), roles=Roles(text=(), sound="file_name"), golden=told)
+    settings = house.settings().parse(
+        {"models": [{"name": name, "path": str(place / name)} for name in TASKS], "port": 0, "rate": 1000}
+    )
+    with house.serving(settings) as (host, port, _):
+        yield f"http://{host}:{port}/"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    # A microphone of the browser's own, that beeps.
+    with browsing("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as found:
+        yield found
+
+
+@pytest.fixture
+def view(browser, address):
+    with watched(browser, address, viewport={"width": 1280, "height": 900}) as found:
+        yield found
+
+
+def give(page: Any, data: bytes | None = None, name: str = "a sound's.wav") -> None:
+    page.evaluate("document.querySelector('#result').replaceChildren()")
+    page.set_input_files("#file input", {"name": name, "mimeType": "audio/wav", "buffer": data or sounds.read_bytes(sound())})
+    page.wait_for_selector("#result .times")
+
+
+def until(page: Any, true: str) -> None:
+    """The page's policy forbids what Playwright waits by."""
+    for _ in range(200):
+        if page.evaluate(true):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(true)
+
+
+def scores(page: Any) -> dict[str, float]:
+    rows = page.locator("#result .bars tr").evaluate_all(
+        "rows => rows.map(row => [row.dataset.label, Number(row.dataset.score)])"
+    )
+    return dict(rows)
+
+
+def shades(page: Any, which: str) -> np.ndarray:
+    """What a canvas shows, `(H, W, 4)`."""
+    page.wait_for_selector(f"{which} canvas")
+    told = page.evaluate(
+        f"""(() => {{ const one = document.querySelector('{which} canvas');
+        return [one.height, one.width, [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]]; }})()"""
+    )
+    return np.array(told[2]).reshape(told[0], told[1], 4)
+
+
+def test_a_class_is_that_of_python_and_the_sound_is_seen_and_played(view):
+    page = view.open("lang=en&model=kinds")
+    assert "Choose, drop or record" in page.locator("#result").inner_text()
+    give(page)
+    expected = next(predictor("kinds").predict([sound()]))
+    assert page.locator("#result [data-answer]").first.get_attribute("data-answer") == expected.answer
+    assert scores(page) == pytest.approx(dict(expected.scores), abs=1e-5)
+    assert "a sound's.wav, 1.3 s" in page.locator("#input figcaption").inner_text()
+    inked = (shades(page, "#input")[..., 3] > 0).sum(0)
+    assert inked[50] > 60 and inked[300] <= 3, "loud, then silent"
+    until(page, "document.querySelector('#input audio').readyState >= 1")
+    assert page.evaluate("document.querySelector('#input audio').duration") == pytest.approx(SECONDS, abs=0.02)
+    page.evaluate("document.querySelector('#input audio').play()")
+    until(page, "document.querySelector('#input audio').currentTime > 0.1")
+    assert violations(page) == []
+
+
+def test_a_transcript_is_that_of_python(view):
+    page = view.open("lang=en&model=words")
+    give(page)
+    expected = next(predictor("words").predict([sound()])).answer
+    assert page.locator("#result [data-answer]").get_attribute("data-answer") == expected
+    assert violations(page) == []
+
+
+def test_what_speaks_for_an_answer_lies_under_its_seconds(view):
+    page = view.open("lang=en&model=kinds")
+    give(page)
+    page.get_by_role("button", name="Explain on the sound").click()
+    (expected,) = explain(predictor("kinds"), sound())
+    said = {part.text: part.weight for part in expected.parts if part.text.strip()}
+    found = shades(page, ".more")
+    edge = found[1].astype(int)
+    for text, weight in said.items():
+        middle = int((float(text.partition("–")[0]) + 0.05) / SECONDS * found.shape[1])
+        here = edge[middle - 8 : middle + 8].max(0) if middle + 8 < found.shape[1] else None
+        if here is not None and abs(weight) > 0.2 * max(map(abs, said.values())):
+            assert (here[0] > here[2]) == (weight > 0), f"{text}: orange for, blue against"
+    page.locator(".more").get_by_text("As a table").click()
+    rows = page.locator(".more tbody tr").evaluate_all(
+        "rows => rows.map(row => [row.querySelector('th').textContent, Number(row.dataset.weight)])"
+    )
+    assert dict(rows) == pytest.approx(said, rel=1e-3, abs=1e-5) and "Part" in page.locator(".more thead").inner_text()
+    assert violations(page) == []
+
+
+def test_a_recording_is_answered_like_a_file(view):
+    page = view.open("lang=en&model=kinds")
+    page.get_by_role("button", name="Record").click()
+    page.wait_for_selector("#input button:has-text('Stop recording (1 s)')")
+    page.get_by_role("button", name="Stop recording").click()
+    page.wait_for_selector("#result .times")
+    page.wait_for_selector("#input figcaption:has-text('recording.wav')")
+    seconds = page.evaluate("document.querySelector('#input audio').duration")
+    assert 0.5 < seconds < 10
+    assert page.get_by_role("button", name="Record", exact=True).is_enabled()
+    assert violations(page) == []
+
+
+def test_a_sound_can_be_dropped_and_comes_back(view):
+    page, text = view.open("lang=en&model=kinds"), base64.b64encode(sounds.read_bytes(sound())).decode()
+    page.evaluate(
+        """text => { const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        const data = new DataTransfer(); data.items.add(new File([bytes], "dropped.wav", { type: "audio/wav" }));
+        for (const type of ["dragover", "drop"]) document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true })); }""",
+        text,
+    )
+    page.wait_for_selector("#result .times")
+    page.get_by_role("button", name="Clear").click()
+    assert "No sound yet" in page.locator("#input").inner_text()
+    page.locator("#send").click()
+    assert "Choose or record a sound first" in page.locator("#said").inner_text()
+    page.locator("#history-body button", has_text="dropped.wav").click()
+    page.wait_for_selector("#input canvas")
+    page.get_by_role("button", name="Example").click()
+    page.wait_for_selector("#input figcaption:has-text('example.wav')")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#result .times")
+
+
+def test_what_is_no_sound_is_said(view):
+    page = view.open("lang=en&model=kinds")
+    page.set_input_files("#file input", {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"no sound"})
+    page.wait_for_selector("[data-trouble=refused]")
+    assert "cannot play a.wav" in page.locator("#input").inner_text()
+    assert "sound" in page.locator(".trouble").inner_text()
+
+
+def code(page: Any, way: str) -> str:
+    page.locator("#calls").get_by_label(way, exact=True).check()
+    return page.locator("#calls code").inner_text()
+
+
+def test_curl_and_python_give_the_same(view, tmp_path):
+    page, name = view.open("lang=en&model=kinds"), 'it\'s "a" $sound.wav'
+    give(page, name=name)
+    told = scores(page)
+    (tmp_path / name).write_bytes(sounds.read_bytes(sound()))
+    done = subprocess.run(
+        [sys.executable, "-c", code(page, "Python")], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert all(repr(score) in done.stdout for score in told.values())
+    if not shutil.which("curl"):
+        pytest.skip("no curl here")
+    done = subprocess.run(["bash", "-c", code(page, "curl")], cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["predictions"][0]["scores"] == pytest.approx(told)
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), [("en", "light", 1280), ("zh", "dark", 390), ("zh", "light", 320)])
+def test_it_is_clean_in_both_languages_and_themes(browser, address, language, theme, width):
+    with watched(browser, address, viewport={"width": width, "height": 800}) as view:
+        page = view.open(f"lang={language}&theme={theme}")
+        for name in TASKS:
+            choose(page, name)
+            give(page)
+            if name == "kinds":
+                page.locator("#result button", has_text={"en": "Explain on the sound", "zh": "在声音上解释"}[language]).click()
+                page.wait_for_selector(".more canvas")
+            assert violations(page) == [], name
+            assert "undefined" not in page.locator("body").inner_text()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
