@@ -39,6 +39,6 @@ from zhuji.api.runs import resume as resume
 from zhuji.api.runs import schema as schema
 from zhuji.api.runs import train as train
 from zhuji.api.serving import serve as serve
-from zhuji.api.speech import speak as speak
 from zhuji.api.sounds import transcribe as transcribe
+from zhuji.api.speech import speak as speak
 from zhuji.api.watching import studio as studio
