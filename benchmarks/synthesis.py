@@ -235,19 +235,18 @@ def main() -> None:
         json.dumps({"said": texts, **answers}, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     header = ["what is heard", "MCD dB"] + [f"{name} {metric} %" for name in listeners for metric in ("CER", "WER")]
+    facts = json.loads((run / "results.json").read_text(encoding="utf-8"))
     body = "\n\n".join((
         table(header, lines),
         table(["on 100 sentences, by", "words", "skipped", "repeated", "units without a frame"], words),
         f"{len(test)} test sentences, {sum(len(plain(text).split()) for text in texts)} words; training took {minutes} CPU minutes, "
-        f"{json.loads((run / 'results.json').read_text())['steps']} steps; {cost:.2f} seconds of work a second of sound, Griffin-Lim included. 95 % intervals from "
+        f"{facts['steps']} steps, and the weights of step {facts['best_step']} were best in validation; {cost:.2f} seconds of work a second of sound, Griffin-Lim included. 95 % intervals from "
         f"resampled sentences. {sum(empty)} units of the test sentences got no frame.",
     ))  # fmt: skip
-    record(
-        "synthesis",
-        "Text to speech",
-        body,
-        "python benchmarks/synthesis.py --data prompts_en --work FOLDER --recogniser RUN --sphinx",
-    )
+    how = f"--run {asked.run.name}" if asked.run else f"--data {asked.data.name}"
+    sphinx = " --sphinx" if asked.sphinx else ""
+    command = f"python benchmarks/synthesis.py {how} --work FOLDER --recogniser RECOGNISE_RUN{sphinx}"
+    record("synthesis", "Text to speech", body, command)
 
 
 if __name__ == "__main__":
