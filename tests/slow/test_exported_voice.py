@@ -27,4 +27,6 @@ def test_frames_of_a_graph(format: str, tmp_path: Path) -> None:
     assert torch.equal(ours["durations"], theirs["durations"]) and theirs["real"].shape[1] == 24 * units.mask.shape[1]
     for place in range(2):
         real = ours["real"][place]
-        torch.testing.assert_close(theirs["frames"][place][theirs["real"][place]], ours["frames"][place][real], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            theirs["frames"][place][theirs["real"][place]], ours["frames"][place][real], rtol=1e-4, atol=1e-4
+        )

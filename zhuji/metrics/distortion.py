@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+
+Places = NDArray[np.int64]
 
 
 def warped(cost: np.ndarray) -> np.ndarray:
@@ -17,10 +20,10 @@ def warped(cost: np.ndarray) -> np.ndarray:
     total = np.full((rows + 1, columns + 1), np.inf)
     total[0, 0] = 0.0
     for diagonal in range(rows + columns - 1):
-        row: np.ndarray = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
-        column: np.ndarray = diagonal - row
-        before = np.minimum(np.minimum(total[row, column], total[row, column + 1]), total[row + 1, column])
-        total[row + 1, column + 1] = cost[row, column] + before
+        one: Places = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1), dtype=np.int64)
+        other: Places = diagonal - one
+        before = np.minimum(np.minimum(total[one, other], total[one, other + 1]), total[one + 1, other])
+        total[one + 1, other + 1] = cost[one, other] + before
     row, column, path = rows, columns, list[tuple[int, int]]()
     while row and column:
         path.append((row - 1, column - 1))
