@@ -49,6 +49,8 @@ LANGUAGE = (
     "backbone.heads=4", "backbone.hidden=192", "backbone.positions=rotary", "train.batch_units=1024", "train.threads=1", "corpus.quality.min_words=1",
 )  # fmt: skip
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+WINDOWS = ((2, 1), (4, 2), (8, 2), (16, 4))
+"""Seconds of a window that are kept, and on each side of it, for one long recording."""
 NAMES = ("recognise", "recognise, taught before")
 """Without and with `--start`."""
 Rows = list[dict[str, str]]
@@ -182,6 +184,29 @@ def ours(asked: argparse.Namespace, rows: Rows, share: int, language: Path, star
     return found
 
 
+def as_one(asked: argparse.Namespace, rows: Rows) -> list[list[object]]:
+    """The test sentences one behind the other with half a second of silence between them, heard by windows: of each run, by seconds of a window."""
+    test = [row for row in rows if row["split"] == "test"]
+    silence = np.zeros(8_000, np.float32)
+    said = [spoken(" ".join(row["transcript"] for row in test))]
+    lines: list[list[object]] = []
+    for share in asked.shares:
+        for name, run in zip(NAMES, (f"run-{share}", f"run-{share}-started"), strict=True):
+            for chunk, beside in WINDOWS if (asked.work / run).exists() else ():
+                blocks = (
+                    block
+                    for row in test
+                    for block in (sounds.samples(Sound(str(asked.data / row["file_name"])), 16_000).samples, silence)
+                )
+                begun = time.process_time()
+                heard = zhuji.transcribe(asked.work / run, blocks, rate=16_000, chunk=chunk, left=beside, right=beside).whole()
+                factor = (time.process_time() - begun) / heard.seconds
+                columns = transcription.judged([spoken(heard.text)], said)
+                scores = [f"{100 * metric(columns):.1f}" for metric in (transcription.wer, transcription.cer)]
+                lines.append([f"{name}, {share} %, greedy", f"{chunk} + 2 × {beside}", *scores, f"{factor:.3f}"])
+    return lines
+
+
 def gained(found: dict[str, Any], shares: Sequence[int]) -> list[list[object]]:
     """By how much the encoder that was taught before is better than one from nothing, on the same sentences, in points."""
     lines: list[list[object]] = []
@@ -250,6 +275,11 @@ def told(asked: argparse.Namespace, found: dict[str, Any], said: Sequence[str]) 
         f"{len(test)} test sentences, {length(asked.data, test):.0f} s, {sum(len(text.split()) for text in said)} words. "
         + transcription.note(WRITE.case, WRITE.punctuation)
         + ", digits as words; 95 % intervals from resampled sentences.",
+        "The test sentences as one recording, half a second of silence between them, heard by windows (`zhuji.transcribe`):",
+        table(
+            ["recogniser", "seconds of a window", "WER %", "CER %", "seconds of work a second of sound"],
+            as_one(asked, read(asked.data)),
+        ),
     ]
     if asked.start is not None:
         of = json.loads((asked.start / "results.json").read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import foundation
+from tests import foundation, sounder
 from zhuji import api
 from zhuji.cli.app import main
 
@@ -38,3 +38,15 @@ def test_perplexity(capsys: pytest.CaptureFixture[str]) -> None:
     assert "bits per byte" in (out := capsys.readouterr().out) and "90 texts" in out
     assert main(["perplexity", run, str(foundation.texts()), "--window", "9999", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"] == "BadSetting"
+
+
+def test_a_sound_is_gone_on_with(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    run, prompt = str(sounder.result().run), str(sounder.data() / "clips" / "3.wav")
+    capsys.readouterr()
+    assert main(["generate", run, prompt, "--out", str(tmp_path / "out"), "--seconds", "0.1", "--heard", "0.05"]) == 0
+    assert "1 sounds in" in (out := capsys.readouterr().out) and "0.10 s made" in out and "sounds.html" in out
+    assert main(["generate", run, "--out", str(tmp_path / "json"), "--seconds", "0.1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"][0]["prompt"] is None
+    assert main(["generate", run, prompt, "--out", str(tmp_path / "out")]) == 5
+    assert main(["generate", run, prompt, "--out", str(tmp_path / "new"), "--beams", "2"]) == 2

@@ -106,7 +106,7 @@ class Cells(Modality):
 
 
 class Halving(Backbone):
-    """Keeps every other unit of a sequence: a backbone that strides."""
+    """Keeps every other unit of a sequence, with the one before it: a backbone that strides."""
 
     grids: ClassVar[tuple[int, ...]] = (1,)
     width: int = 4
@@ -133,7 +133,9 @@ class Halving(Backbone):
 
 class HalvingBody(nn.Module):
     def forward(self, features: Features) -> Features:
-        return Features(features.states[:, ::2], features.mask[:, ::2])
+        before = F.pad(features.states[:, :-1], (0, 0, 1, 0))
+        mask = features.mask[:, ::2]
+        return Features(zeroed((features.states + before)[:, ::2], mask), mask)
 
 
 class Everywhere(Backbone):

@@ -12,6 +12,7 @@ from tests.contracts.properties import Cell
 from zhuji.core import lookup
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import ImpossiblePair
+from zhuji.tasks.enhance import Enhance
 from zhuji.tasks.masked_frames import MaskedFrames
 
 MODALITIES = [*(lookup.find(Modality, name) for name in lookup.names(Modality)), doubles.Picture, doubles.Cells]
@@ -28,6 +29,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
     mute = task.writes and task.needs == "target" and spec.start is None
     flat = task.needs == "boxes" and spec.grid_ndim != 2
     timeless = task.needs in ("transcript", "recording") and spec.grid_ndim != 1
+    soundless = kind is Enhance and not spec.rate
     codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0)
     return (
         spec.grid_ndim not in backbone.grids
@@ -35,6 +37,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
         or mute
         or flat
         or timeless
+        or soundless
         or codeless
         or undrawn
         or unheard

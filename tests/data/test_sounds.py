@@ -47,6 +47,17 @@ def test_any_rate_is_resampled_as_soxr_does_at_once(rate: int, monkeypatch: pyte
     np.testing.assert_allclose(found, soxr.resample(wanted, RATE, rate), atol=1e-6)
 
 
+def test_a_stream_is_the_whole_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sounds, "BLOCK", 500)
+    for rate in (RATE, 2 * RATE):
+        sound = Sound(data=as_wav(tone(440, 0.5), RATE))
+        parts = list(sounds.streamed(sound, rate))
+        assert len(parts) > 4 and np.array_equal(np.concatenate(parts), samples(sound, rate).samples)
+    broken = sounds.streamed(Sound(data=as_wav(tone(440, 0.5), RATE)[:2_000]), RATE)
+    with pytest.raises(BadSound):
+        next(broken)
+
+
 def test_channels_become_one() -> None:
     left, right = tone(300), tone(1_200, seed=1)
     found = samples(Sound(data=coded(np.stack((left, right), 1), format="WAV", subtype="FLOAT")), RATE)

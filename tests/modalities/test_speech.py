@@ -91,6 +91,30 @@ def test_samples_are_ids_by_the_mu_law() -> None:
     assert np.abs(expanded(torch.from_numpy(row.ids)).numpy() - tone(300, 0.2)).max() < 0.02
 
 
+def test_a_piece_of_a_longer_training_sound_is_drawn_from_anywhere() -> None:
+    given = sounds(0.5, 0.02)
+    speech = Speech(rate=RATE, features="samples", piece=0.1)
+    batch, starts = Batch(whole(speech, given)), set[int]()
+    assert speech.varies and not Speech(rate=RATE, features="samples").varies
+    row = batch.units.ids[0]
+    for seed in range(20):
+        units = speech.varied(batch, torch.Generator().manual_seed(seed)).units
+        assert units.ids.shape == (2, 800) and units.mask.sum(1).tolist() == [800, 160]
+        assert units.ids[1, :160].equal(batch.units.ids[1, :160])
+        (start,) = [n for n in range(3_201) if row[n : n + 800].equal(units.ids[0])]
+        starts.add(start)
+    assert len(starts) > 10 and min(starts) < 800 and max(starts) > 2_400
+    same = speech.varied(Batch(whole(speech, given[1:])), torch.Generator()).units
+    assert same.ids.equal(batch.units.ids[1:, :160])
+
+
+def test_samples_come_back_from_ids() -> None:
+    speech = Speech(rate=RATE, features="samples")
+    (row,) = speech.encode(sounds(0.2))
+    assert np.abs(speech.samples_of(row.ids.tolist()) - tone(300, 0.2)).max() < 0.02
+    assert speech.silence == 128 and abs(speech.samples_of([128])[0]) < 1e-4
+
+
 def test_what_is_too_long_is_cut_and_told_in_units_and_seconds() -> None:
     for options, units in (({}, 50), ({"plane": True}, 600), ({"features": "samples"}, 4_000)):
         speech = Speech(**SMALL, longest=0.5, **options)
@@ -167,6 +191,7 @@ def test_noise_comes_out_of_a_folder(tmp_path: Path) -> None:
     [
         {"features": "mfcc", "variation": {"gain": 3}}, {"features": "samples", "variation": {"time_masks": 1}}, {"features": "mfcc", "plane": True},
         {"low": 5_000}, {"high": 9_000}, {"hop": 1e-5}, {"features": "mfcc", "coefficients": 99}, {"rate": 10}, {"longest": 0},
+        {"piece": 1}, {"features": "samples", "piece": 1e-4}, {"features": "samples", "piece": 0},
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(wrong: dict[str, object]) -> None:

@@ -83,7 +83,7 @@ def test_same_seed_same_text():
 def test_reserved_ids_are_never_written():
     model = writer()
     begun = _Begun(model, ["a", "b c"], GREEDY)
-    logits, _ = begun.step(begun.start, begun.context)
+    logits, _ = begun.rows.step(begun.rows.start, begun.rows.context)
     spec = model.modality.spec
     assert len(spec.reserved) == 5 and spec.end in spec.reserved
     assert logits.isneginf().nonzero().tolist() == [[row, id] for row in (0, 1) for id in spec.reserved if id != spec.end]

@@ -92,7 +92,7 @@ def test_texts_and_times_are_those_of_the_whole() -> None:
     of, samples = predictor(), noise(6.0)
     [answer] = of.predict([Sound(data=as_wav(samples, RATE))])
     heard = np.rint(samples * 32_767).astype(np.int16).astype(np.float32) / 32_768
-    parts = list(listen(of, [heard], Windows(chunk=1, left=0.3, right=0.3)))
+    parts = list(listen(of, [heard], Windows(chunk=1, left=0.3, right=0.3, pause=9)))
     assert " ".join(part.text for part in parts if part.text) == answer.answer and answer.answer.count(" ") > 3
     found = [one for part in parts for one in part.times]
     assert [one.word for one in found] == [one.word for one in answer.times]
@@ -119,7 +119,7 @@ def test_a_text_cut_between_words_is_the_text(task, seed) -> None:
     log_p = np.log(np.full((len(path), len(task.letters) + 1), 0.01, np.float32))
     log_p[np.arange(len(path)), path] = 0.0
     [expected] = task.decode({"logits": torch.from_numpy(log_p)[None], "real": torch.ones(1, len(path), dtype=torch.bool)})
-    text, kept, parts = _Text(task, 0.04), 0, []
+    text, kept, parts = _Text(task, 0.04, 9.0), 0, []
     for part in np.split(log_p, sorted(random.integers(1, len(path), 7))):
         kept += len(part)
         parts.append(text.add(part, kept, kept == len(path)))
@@ -130,6 +130,32 @@ def test_a_text_cut_between_words_is_the_text(task, seed) -> None:
     theirs = [(one.word, one.begin * long, one.end * long) for one in expected.times]
     assert [word for word, *_ in ours] == [word for word, *_ in theirs]
     np.testing.assert_allclose([times for _, *times in ours], [times for _, *times in theirs], atol=1e-9)
+
+
+def spelled(path: list[int]) -> np.ndarray:
+    log_p = np.log(np.full((len(path), 7), 0.01, np.float32))
+    log_p[np.arange(len(path)), path] = 0.0
+    return log_p
+
+
+@pytest.mark.parametrize("cuts", [(), (6,), (2, 7, 8, 9, 12), tuple(range(1, 20))])
+def test_a_pause_parts_words_wherever_windows_meet(cuts: tuple[int, ...]) -> None:
+    """Letters are blank, a, b, c, d, e: 2 to 6. A pause is four frames."""
+    path = [2, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 3, 1, 3, 0, 0, 0, 0, 4, 0]
+    text, parts = _Text(TASK, 0.1, 0.4), []
+    for begin, end in zip((0, *cuts), (*cuts, len(path)), strict=True):
+        parts.append(text.add(spelled(path)[begin:end], end, end == len(path)))
+    assert " ".join(part.text for part in parts if part.text) == "aba b b c"
+    times = [one for part in parts for one in part.times]
+    assert [one.word for one in times] == ["aba", "b", "b", "c"]
+    np.testing.assert_allclose([(one.begin, one.end) for one in times], [(0, 0.6), (1.1, 1.2), (1.3, 1.4), (1.8, 1.9)])
+
+
+def test_a_word_before_a_pause_need_not_wait_for_the_next() -> None:
+    text = _Text(TASK, 0.1, 0.4)
+    assert text.add(spelled([2, 3, 0, 0]), 4, False).open == "ab"
+    found = text.add(spelled([0, 0]), 6, False)
+    assert found.text == "ab" and not found.open
 
 
 def test_memory_is_that_of_a_window() -> None:
@@ -147,7 +173,7 @@ def test_memory_is_that_of_a_window() -> None:
 
 def test_a_text_without_an_end_is_cut_all_the_same() -> None:
     log_p = np.log(np.tile(np.array([[0.9, *[0.1 / 6] * 6]], np.float32), (100, 1)))
-    text = _Text(TASK, 1.0)
+    text = _Text(TASK, 1.0, 600.0)
     assert len(TASK.letters) == 6
     text.add(log_p[:50], 50, False)
     assert text.waiting is not None and len(text.waiting) == 50 < MOST_OPEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from zhuji.core.lookup import build
 from zhuji.core.records import Box, Picture, Record
 from zhuji.modalities.image import Image
 from zhuji.modalities.speech import Speech
+from zhuji.modalities.waveform import Waveform
 from zhuji.model.assembly import assemble
 from zhuji.recipes.library import FACTS
 from zhuji.training import pretraining
@@ -24,7 +26,7 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq")
+OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq", "enhance")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
@@ -95,6 +97,18 @@ def test_translation_is_whole() -> None:
     run = compose(recipes.layer("transformer-mt"), {"data": {"path": "x.csv"}})
     modality = build(Modality, {**run.modality, "vocab_size": 300}).fit(["good one", "eine gute"])
     assert assemble(modality, build(Backbone, run.backbone), build(Task, run.task)).parameter_count > 1_000_000
+
+
+def test_enhancement_is_whole() -> None:
+    run = compose(recipes.layer("enhance"), {"data": {"path": "x"}})
+    modality = build(Modality, run.modality)
+    assert isinstance(modality, Waveform) and modality.spec.rate == 16_000
+    size = modality.points // 2 + 1
+    learned = {"mean": [0.0] * size, "deviation": [1.0] * size, "sounds": 1}
+    modality = modality.with_files({"waveform.json": json.dumps(learned).encode()})
+    with torch.device("meta"):
+        model = assemble(modality, build(Backbone, run.backbone), build(Task, run.task))
+    assert size == 257 and f"{model.parameter_count / 1e6:.1f} M parameters" in recipes.read("enhance").facts["cost"]
 
 
 def test_recognition_is_whole() -> None:

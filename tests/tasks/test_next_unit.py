@@ -108,7 +108,9 @@ def test_evidence_metrics_and_answers_by_hand():
     assert evidence["right"].tolist() == [1, 0]  # all ids are equally likely, so the first is the best
     np.testing.assert_allclose(evidence["loss"], [2 * math.log(4), 0], rtol=1e-6)
     metrics = {name: metric({c: evidence[c] for c in metric.columns}) for name, metric in task.metrics().items()}
-    assert metrics == pytest.approx({"next_loss": math.log(4), "perplexity": 4.0, "next_accuracy": 0.5}, rel=1e-6)
+    assert metrics == pytest.approx(
+        {"next_loss": math.log(4), "perplexity": 4.0, "bits_per_unit": 2.0, "next_accuracy": 0.5}, rel=1e-6
+    )
     assert next(iter(metrics)) == "next_loss"
     first, second = task.decode(outputs)
     assert (first.answer, first.score) == (pytest.approx(4.0), pytest.approx(0.25))

@@ -4,6 +4,7 @@ import csv
 import json
 import random
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,8 +14,10 @@ from safetensors.torch import load_file
 from tests import supervised, trained
 from zhuji.core.contracts import Prediction
 from zhuji.core.records import Record
+from zhuji.data.infer import Roles
 from zhuji.model.bundle import open_bundle
 from zhuji.model.parity import reopened
+from zhuji.training import finish
 from zhuji.training import folder as places
 from zhuji.training.begin import begin
 from zhuji.training.finish import Result, best_model, write_predictions
@@ -223,3 +226,12 @@ def test_boxes_are_written_as_json(tmp_path):
     assert json.loads(first["label"]) == [{"label": "cat", "left": 0, "top": 1, "right": 2, "bottom": 3}]
     assert json.loads(first["prediction"])[0]["box"] == [0, 1, 2, 3] and first["input"] == "a.png"
     assert (second["label"], second["prediction"], second["input"]) == ("", "", "a picture")
+
+
+@pytest.mark.parametrize(("group", "names"), [("speaker", {"ada", "eve"}), ("said", set()), ("text", set())])
+def test_sentences_that_are_groups_only_so_that_they_stay_together_are_not_told(group, names):
+    records = [Record(str(row), "", target="yes", group=name) for row, name in enumerate(("ada", "eve", "ada"))]
+    roles = Roles(text=("text",), target="said", group=group)
+    prepared = SimpleNamespace(roles=roles, more_tests=())
+    job = SimpleNamespace(prepared=prepared, material=SimpleNamespace(rows={"test": SimpleNamespace(records=records)}))
+    assert set(finish._groups(job)) == names  # pyright: ignore[reportArgumentType]

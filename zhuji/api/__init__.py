@@ -39,6 +39,8 @@ from zhuji.api.runs import resume as resume
 from zhuji.api.runs import schema as schema
 from zhuji.api.runs import train as train
 from zhuji.api.serving import serve as serve
+from zhuji.api.sounds import enhance as enhance
+from zhuji.api.sounds import sounds as sounds
 from zhuji.api.sounds import transcribe as transcribe
 from zhuji.api.speech import speak as speak
 from zhuji.api.watching import studio as studio

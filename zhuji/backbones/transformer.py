@@ -14,7 +14,7 @@ from zhuji.core.units import Features
 from zhuji.nn.asked import asked
 from zhuji.nn.attention import allowed, biases
 from zhuji.nn.block import Place, TransformerBlock
-from zhuji.nn.cache import Cache, CachedBody
+from zhuji.nn.cache import Cache, CachedBody, Seen
 from zhuji.nn.dropout import Dropout
 from zhuji.nn.feedforward import Kind
 from zhuji.nn.layers import Norm, embedding, norm, zeroed
@@ -131,7 +131,8 @@ class _Body(CachedBody):
         assert self.causal, "a body that looks ahead cannot go on from what it has seen"
         return Cache(len(self.blocks))
 
-    def forward(self, features: Features, cache: Cache | None = None, one: One | None = None) -> Features:
+    def forward(self, features: Features, cache: Seen | None = None, one: One | None = None) -> Features:
+        assert cache is None or isinstance(cache, Cache)
         states, mask = features.flat()
         segments = None if features.segments is None else features.segments.flatten(1)
         assert cache is None or segments is None, "packed documents are not gone on with"

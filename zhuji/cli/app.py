@@ -16,6 +16,7 @@ import typer
 from zhuji.cli import (
     about,
     chatting,
+    cleaning,
     drawing,
     explaining,
     exporting,
@@ -47,7 +48,7 @@ app = typer.Typer(
 for _verb in (
     training.train, training.resume, training.distil, using.evaluate, using.predict, explaining.explain,
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity, chatting.chat,
-    listening.transcribe, drawing.draw, drawing.realism, drawing.stylise, speaking.speak,
+    listening.transcribe, cleaning.enhance, drawing.draw, drawing.realism, drawing.stylise, speaking.speak,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert, exporting.export, pricing.benchmark,
     looking.check, looking.robustness, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip

@@ -12,6 +12,7 @@ import typer
 from zhuji.cli import terminal
 from zhuji.cli.options import Json, Model, Sets, Unmoved
 from zhuji.core.log import in_language
+from zhuji.core.quantity import seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 def generate(  # noqa: PLR0917 - the options of a verb
     model: Model,
     prompts: Annotated[
-        list[str] | None, typer.Argument(metavar="[PROMPT|-]...", help="Beginnings of texts, or - for lines of standard input.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROMPT|-]...", help="Beginnings of texts, or - for lines of standard input; with --out sounds."
+        ),
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Go on with sounds; folder for them, new or empty.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", help="Of sound made; 1 by default.")] = None,
+    heard: Annotated[float | None, typer.Option("--heard", help="Seconds heard of each sound; all by default.")] = None,
     how: Annotated[str | None, typer.Option("--how", help="sample, greedy or beam; sample by default.")] = None,
     max_units: Annotated[int | None, typer.Option("--max-units", help="Units written at most; 128 by default.")] = None,
     temperature: Annotated[
@@ -43,13 +52,19 @@ def generate(  # noqa: PLR0917 - the options of a verb
     seed: Annotated[int, typer.Option("--seed", help="Seed of what is drawn.")] = 0,
     sets: Sets = None,
 ) -> None:
-    """Go on with a text; it appears as it is written. --set generate.KEY=VALUE reaches every setting, e.g. repetition_penalty."""
+    """Go on with a text, which appears as it is written, or with a sound. --set generate.KEY=VALUE reaches every setting, e.g. repetition_penalty."""
     from zhuji import api
 
     options: dict[str, Any] = {
         "how": how, "max_units": max_units, "temperature": temperature, "top_k": top_k, "top_p": top_p, "beams": beams,
         "stop": tuple(stop) if stop else None, "json_schema": _schema(json_schema), "regex": regex,
     }  # fmt: skip
+    if out is not None:
+        options |= {"seconds": seconds, "heard": heard}
+        with terminal.speaking(as_json) as answer:
+            made = api.sounds(model, prompts or [], out, seed=seed, sets=sets or (), **options).as_dict()
+            answer({"run": str(model), **made}, _show_sounds)
+        return
     asked = [*terminal.texts(prompts or ["-"])]
     whole = as_json or beams is not None or how == "beam"
     with terminal.speaking(as_json) as answer:
@@ -84,6 +99,16 @@ def _write(prompt: str, pieces: Iterable[str]) -> None:
 def _show_texts(screen: Console, found: Any) -> None:
     for text in found["texts"]:
         screen.print(terminal.printable(text["prompt"] + text["text"]), soft_wrap=True)
+
+
+def _show_sounds(screen: Console, found: Any) -> None:
+    made = sum(file["made"] for file in found["files"])
+    told = in_language("{:,} sounds in {}: {:.2f} s made", "{:,} 段声音，位于 {}：生成 {:.2f} 秒")
+    terminal.line(
+        screen, in_language("written", "已写入"),
+        f"{told.format(len(found['files']), found['folder'], made)}  ({seconds_text(found['seconds'])})",
+    )  # fmt: skip
+    terminal.line(screen, in_language("page", "页面"), found["page"])
 
 
 def perplexity(  # noqa: PLR0917 - the options of a verb

@@ -29,6 +29,9 @@ def transcribe(  # noqa: PLR0917 - the options of a verb
     right: Annotated[
         float | None, typer.Option("--right", help="Seconds behind them that are heard already; 2 by default.")
     ] = None,
+    pause: Annotated[
+        float | None, typer.Option("--pause", help="Seconds without a letter that part words; 0.4 by default.")
+    ] = None,
     as_json: Json = False,
     seed: Unmoved = 0,
     sets: Sets = None,
@@ -40,7 +43,7 @@ def transcribe(  # noqa: PLR0917 - the options of a verb
 
     if out is not None:
         refuse_unknown(out)
-    asked: dict[str, Any] = {"chunk": chunk, "left": left, "right": right}
+    asked: dict[str, Any] = {"chunk": chunk, "left": left, "right": right, "pause": pause}
     with terminal.speaking(as_json) as answer:
         heard = api.transcribe(
             model, sound, sets=sets or (), **{key: value for key, value in asked.items() if value is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,28 @@ class Timed:
     end: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Waves:
+    """A sound that was answered, `sound (S,)` float32; where it is known, what was asked about, `given (S,)`, and the truth, `wanted (S,)`, both at
+    `rate` samples a second."""
+
+    sound: np.ndarray
+    given: np.ndarray | None = None
+    wanted: np.ndarray | None = None
+    rate: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """An answer as a person reads it. `answer`: label name, tuple of label names, number or text; `score` in [0, 1] where there is
-    one; `scores` by label name; `times` of the words, where the answer is what was said. All of it can be written as JSON."""
+    one; `scores` by label name; `times` of the words, where the answer is what was said. All of it can be written as JSON, but for `waves`: of an
+    answer that is a sound, its samples."""
 
     answer: Any
     score: float | None = None
     scores: Mapping[str, float] | None = None
     times: Sequence[Timed] = ()
+    waves: Waves | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

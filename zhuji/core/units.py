@@ -23,6 +23,7 @@ class UnitSpec:
     that carry no content, so that objectives neither hide nor predict them. `stem_width`: D of a unit's state as the stem gives it,
     `grid`: that of every row, None where rows differ, `stride`: of how many units of a row the backbone keeps one; the assembly fills these in
     for the task's head.
+    `rate`: samples a second, of units whose values are samples of a sound, one behind the other from unit to unit; 0: values are something else.
     """
 
     grid_ndim: int
@@ -35,6 +36,7 @@ class UnitSpec:
     stem_width: int = 0
     grid: tuple[int, ...] | None = None
     stride: int = 1
+    rate: int = 0
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,8 @@ class NoScratch(RunError):
 
 
 class NotEmpty(RunError):
-    en = ("files are written to a folder that is new or empty, but something is there", "name another folder")
-    zh = ("文件只写入新建或空的文件夹，但该处已有内容", "请改用其他文件夹")
+    en = ("pictures and sounds are written to a folder that is new or empty, but something is there", "name another folder")
+    zh = ("图片与声音只写入新建或空的文件夹，但该处已有内容", "请改用其他文件夹")
 
 
 class PicturesAreRows(DataError):

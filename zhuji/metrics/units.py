@@ -25,9 +25,15 @@ def _perplexity(evidence: Columns, weights: Floats) -> Floats:
         return np.exp(_share("id_loss", "named")(evidence, weights))
 
 
+def _bits(evidence: Columns, weights: Floats) -> Floats:
+    return _share("id_loss", "named")(evidence, weights) / np.log(2)
+
+
 loss = ratio_of("loss", "terms", higher_is_better=False)
 """Loss of one guess: nats of an id, squared error of values."""
 accuracy = ratio_of("right", "named", higher_is_better=True)
 """Share of the ids that were guessed; NaN where units have none."""
 perplexity = WeightedMetric(("id_loss", "named"), False, _perplexity)
 """exp of the mean loss of an id; NaN where units have none."""
+bits = WeightedMetric(("id_loss", "named"), False, _bits)
+"""Mean loss of an id in bits: what it costs to tell which one comes; NaN where units have none."""

@@ -28,7 +28,8 @@ from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data import sounds
 from zhuji.data.ahead import ahead
 from zhuji.data.sounds import Heard, as_wav
-from zhuji.nn.sounds.companding import companded
+from zhuji.modalities._tenths import in_tenths
+from zhuji.nn.sounds.companding import companded, expanded
 from zhuji.nn.sounds.mel import Scale, cepstra, corners_of, filters, log_mel
 from zhuji.nn.sounds.spectra import stft
 from zhuji.nn.sounds.variation import Variation
@@ -39,8 +40,6 @@ MEASURED = 10_000
 _FILE = "sounds.json"
 _LEAST = 1e-3
 """Deviation of channels that never change: nothing is divided by zero."""
-_PART = 0.1
-"""Seconds that an explanation points at."""
 _NOISE_SECONDS = 60.0
 """Of a sound of the noise folder no more is kept."""
 
@@ -91,6 +90,8 @@ class Speech(Modality):
     """Decibels below full scale to which every sound is brought on average; None: as loud as it is."""
     longest: float = Field(default=30.0, gt=0, le=3_600)
     """Seconds that are read of a sound; what is longer is cut, and the ledger tells it."""
+    piece: float | None = Field(default=None, gt=0)
+    """Of samples: seconds of a longer training sound that are learned from at a time, drawn by chance in each epoch; None: all of it."""
     variation: Variation = Variation()
     """How training sounds are varied by chance."""
 
@@ -105,6 +106,8 @@ class Speech(Modality):
             (self.plane and self.features != "log_mel", "plane with features=log_mel only", "plane 只可与 features=log_mel 同用"),
             (self.features == "mfcc" and self.coefficients > self.bands, "no more coefficients than bands", "coefficients 不得多于 bands"),
             (not self.low < self.top <= self.rate / 2, "low < high <= rate / 2", "须 low < high ≤ rate / 2"),
+            (self.piece is not None and self.features != "samples", "piece with features=samples only", "piece 只可与 features=samples 同用"),
+            (self.piece is not None and self.piece * self.rate < 2, "a piece of at least two samples", "piece 至少须含两个采样"),
             (self.step < 1 or self.span < 2, "a window and a hop of whole samples at this rate", "window 与 hop 在该采样率下须至少一个采样"),
         ]  # fmt: skip
         for broken, en, zh in rules:
@@ -152,7 +155,7 @@ class Speech(Modality):
 
     @property
     def varies(self) -> bool:
-        return not self.variation.off
+        return not self.variation.off or self.piece is not None
 
     @property
     def light(self) -> bool:
@@ -239,6 +242,15 @@ class Speech(Modality):
         logs = log_mel(spectra, filters(self.rate, self.points, self.bands, (self.low, self.top), self.scale))
         return (cepstra(logs, self.coefficients) if self.features == "mfcc" else logs)[0]
 
+    def samples_of(self, ids: Sequence[int]) -> np.ndarray:
+        """The inverse where units are samples: `(S,)` float32 in [-1, 1], up to half a level."""
+        return expanded(torch.tensor(ids, dtype=torch.int64), self.levels).numpy()
+
+    @property
+    def silence(self) -> int:
+        """The id of a sample of zero."""
+        return int(companded(torch.zeros(()), self.levels))
+
     def _kept(self, samples: np.ndarray) -> slice:
         """The part that `trim` leaves."""
         if self.trim is None or not len(samples):
@@ -286,14 +298,7 @@ class Speech(Modality):
         row = self._encoded(heard, self.of_samples(heard.samples))
         cells = self.bands if self.plane else 1
         begin = (self._kept(heard.samples).start or 0) / self.rate
-        part = ((begin + np.arange(row.length) // cells * (self.unit_seconds * cells)) / _PART).astype(np.int64)
-        first = int(part[0]) if len(part) else 0
-        text, parts = "", list[tuple[int, int]]()
-        for number in range(first, int(part.max(initial=-1)) + 1):
-            told = f"{number * _PART:.1f}–{(number + 1) * _PART:.1f} s"
-            text += " " * bool(parts) + told
-            parts.append((len(text) - len(told), len(text)))
-        return Shown(text, parts, np.stack((part, part + 1), 1) - first)
+        return in_tenths(np.arange(row.length) // cells, self.unit_seconds * cells, begin)
 
     def stem(self, dim: int) -> nn.Module:
         """A vector for each id; of frames a linear map; of the cells of a plane themselves where the network reads one channel."""
@@ -307,6 +312,8 @@ class Speech(Modality):
         """See `variation`. Raises MissingFile for a noise folder that holds no sounds."""
         if not self.varies:
             return batch
+        if self.features == "samples":
+            return replace(batch, units=self._pieces(batch.units, chance))
         assert batch.units.values is not None
         values, mask = batch.units.values, batch.units.mask
         if self.plane:
@@ -319,6 +326,15 @@ class Speech(Modality):
         if self.plane:
             values, mask = values[..., None], mask[..., None].repeat(1, 1, self.bands)
         return replace(batch, units=replace(batch.units, values=values, mask=mask))
+
+    def _pieces(self, units: Units, chance: Generator) -> Units:
+        """Of each row that is longer a piece, from anywhere."""
+        assert units.ids is not None and self.piece is not None
+        size = min(round(self.piece * self.rate), units.mask.shape[1])
+        room = (units.mask.sum(1) - size).clamp_min(0)
+        starts = (torch.rand(len(units), generator=chance) * (room + 1)).long().minimum(room)
+        index = starts[:, None] + torch.arange(size)
+        return Units(units.mask.gather(1, index), ids=units.ids.gather(1, index))
 
     def middles(self) -> Tensor:
         """`(M,)`: where each band is loudest, in hertz."""

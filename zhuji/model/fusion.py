@@ -15,7 +15,8 @@ from zhuji.core.errors import BadSetting, ImpossiblePair
 from zhuji.core.log import in_language
 from zhuji.core.units import Units
 from zhuji.model.assembly import Model
-from zhuji.model.generate import window_of, writes
+from zhuji.model.continuing import window_of
+from zhuji.model.generate import writes
 from zhuji.model.predictor import resting
 from zhuji.nn.ctc import BLANK, Ids, Language
 from zhuji.nn.heads import last_real

@@ -1,4 +1,4 @@
-"""Texts that a model goes on with. Shapes: N rows, T units so far, V ids."""
+"""Texts that a model goes on with."""
 
 from __future__ import annotations
 
@@ -8,21 +8,17 @@ from typing import Literal, Self
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
-from zhuji.backbones.transformer import Transformer
 from zhuji.core.config import Settings
 from zhuji.core.errors import BadSetting, ImpossiblePair
 from zhuji.core.log import in_language
 from zhuji.core.seed import derive
-from zhuji.core.units import Units
 from zhuji.model.assembly import Model
 from zhuji.model.constrain import Constraint
+from zhuji.model.continuing import Continuing
 from zhuji.model.predictor import evaluating
-from zhuji.nn.cache import Cache, CachedBody
-from zhuji.nn.heads import last_real
-from zhuji.nn.search import Chance, Found, History, Rules, State, beam, greedy, likeliest, sample, walk
-from zhuji.tasks.next_unit import NextHead, NextUnit
+from zhuji.nn.search import Chance, Found, History, Rules, beam, greedy, likeliest, sample, walk
+from zhuji.tasks.next_unit import NextUnit
 
 
 class GenerateSettings(Settings):
@@ -84,16 +80,16 @@ def generate(
     write."""
     asked = settings or GenerateSettings()
     begun = _Begun(model, prompts, asked, ends)
+    step, context, start, rules = begun.rows.step, begun.rows.context, begun.rows.start, begun.rules
     with evaluating(model):
         if asked.how == "beam":
-            found = beam(begun.step, begun.context, rows=len(prompts), start=begun.start, rules=begun.rules,
-                         beams=asked.beams, alpha=asked.length_penalty)  # fmt: skip
+            found = beam(
+                step, context, rows=len(prompts), start=start, rules=rules, beams=asked.beams, alpha=asked.length_penalty
+            )
         elif asked.how == "greedy":
-            found = greedy(begun.step, begun.context, rows=len(prompts), start=begun.start, rules=begun.rules)
+            found = greedy(step, context, rows=len(prompts), start=start, rules=rules)
         else:
-            found = sample(
-                begun.step, begun.context, rows=len(prompts), start=begun.start, rules=begun.rules, chance=begun.chance
-            )  # fmt: skip
+            found = sample(step, context, rows=len(prompts), start=start, rules=rules, chance=begun.chance)
     return [begun.generated(row, one) for row, one in enumerate(found)]
 
 
@@ -114,8 +110,9 @@ def stream(
         )
         raise BadSetting(key="how", rule=rule, value="beam")
     begun, given = _Begun(model, [prompt], asked, ends), 0
+    rows = begun.rows
     choose = likeliest if asked.how == "greedy" else begun.chance
-    walking = walk(begun.step, begun.context, rows=1, start=begun.start, rules=begun.rules, choose=choose)
+    walking = walk(rows.step, rows.context, rows=1, start=rows.start, rules=begun.rules, choose=choose)
     found = Found((), 0.0, False)
     while True:
         with evaluating(model):
@@ -143,19 +140,6 @@ def _settled(text: str, stop: Sequence[str]) -> int:
     return end
 
 
-@dataclass(frozen=True)
-class _Context(State):
-    """Rows so far: `ids (N, T)`, `mask (N, T)`; the cache holds all but nothing where it is None."""
-
-    ids: Tensor
-    mask: Tensor
-    cache: Cache | None = None
-
-    def select(self, index: Tensor) -> _Context:
-        cache = None if self.cache is None else self.cache.select(index)
-        return _Context(self.ids.index_select(0, index), self.mask.index_select(0, index), cache)
-
-
 class _Begun:
     """Prompts read, and all that a search needs."""
 
@@ -164,19 +148,14 @@ class _Begun:
         self.model, self.settings = model, settings
         spec = model.modality.spec
         self.prompts = [prompt if isinstance(prompt, str) else model.modality.decode(prompt) for prompt in prompts]
-        self.ends = list(dict.fromkeys(id for id in (spec.end, *ends) if id is not None))
-        end = next(iter(self.ends), None)
+        known = list(dict.fromkeys(id for id in (spec.end, *ends) if id is not None))
         self.read = [_read(model, prompt) for prompt in prompts]
-        device = next(model.parameters()).device
-        self.window = window_of(model)
-        self.never = torch.tensor([id for id in spec.reserved if id != end], dtype=torch.long, device=device)
-        self.start = torch.tensor([ids[-1] for ids in self.read], dtype=torch.long, device=device)
-        self.context = _padded([ids[:-1] for ids in self.read], device)
+        self.rows = Continuing(model, self.read, known)
         self.rules = Rules(
-            settings.max_units, end, settings.min_units, settings.repetition_penalty, self.read,
+            settings.max_units, next(iter(known), None), settings.min_units, settings.repetition_penalty, self.read,
             allowed=self._constraint(), stop=self._stops if settings.stop else None,
         )  # fmt: skip
-        generator = torch.Generator(device).manual_seed(derive(settings.seed, "generate"))
+        generator = torch.Generator(self.rows.start.device).manual_seed(derive(settings.seed, "generate"))
         self.chance = Chance(settings.temperature, settings.top_k, settings.top_p, generator)
 
     def _constraint(self) -> Constraint | None:
@@ -184,32 +163,6 @@ class _Begun:
         if asked.json_schema is None and asked.regex is None:
             return None
         return Constraint(self.model.modality, json_schema=asked.json_schema, regex=asked.regex)
-
-    def step(self, last: Tensor, context: State) -> tuple[Tensor, _Context]:
-        """Logits `(N, V)` of what follows `last (N,)`. Whoever has a cache reads one unit; beyond the window its newer half is read
-        again."""
-        assert isinstance(context, _Context)
-        ids = torch.cat((context.ids, last[:, None]), 1)
-        mask = torch.cat((context.mask, torch.ones_like(last[:, None], dtype=torch.bool)), 1)
-        full = self.window is not None and ids.shape[1] > self.window
-        body, cache = self.model.encoder.body, context.cache
-        if cache is not None and not full:
-            fresh = Units(mask[:, -1:], ids[:, -1:])
-        else:
-            ids, mask = _aligned(ids, _newest(mask, self.window // 2) if full and self.window else mask)
-            fresh = Units(mask, ids)
-            cache = body.cache() if isinstance(body, CachedBody) else None
-        features = self.model.encoder.stem(fresh)
-        features = body(features, cache) if isinstance(body, CachedBody) else body(features)
-        states = features.states[torch.arange(len(last), device=last.device), last_real(features.mask)]
-        head = self.model.head
-        assert isinstance(head, NextHead)
-        logits = head.logits(states, self.model.encoder.table())
-        if len(self.ends) > 1:
-            # Several ways to end are one event: the first stands for all of them.
-            logits = logits.clone()
-            logits[:, self.ends[0]] = logits[:, self.ends].logsumexp(-1)
-        return logits.index_fill(-1, self.never, -torch.inf), _Context(ids, mask, cache)
 
     def text(self, row: int, ids: History) -> str:
         """What was written after the prompt, up to a stop string."""
@@ -239,6 +192,7 @@ def writes(model: Model) -> bool:
 
 def _refuse_silent(model: Model) -> None:
     if not writes(model):
+        sounds = isinstance(model.task, NextUnit) and model.modality.reads == "sounds"
         raise ImpossiblePair(
             first=in_language("writing", "书写"),
             second=in_language(
@@ -248,14 +202,13 @@ def _refuse_silent(model: Model) -> None:
             rule=in_language(
                 "only a model that predicts the next unit of a text can write", "只有预测文本下一个单元的模型才能书写"
             ),
-            advice=in_language("pretrain one: zhuji pretrain --objective next", "请先预训练：zhuji pretrain --objective next"),
+            advice=in_language(
+                "to go on with sounds: zhuji generate RUN SOUND --out FOLDER",
+                "若要续写声音：zhuji generate RUN SOUND --out FOLDER",
+            )
+            if sounds
+            else in_language("pretrain one: zhuji pretrain --objective next", "请先预训练：zhuji pretrain --objective next"),
         )
-
-
-def window_of(model: Model) -> int | None:
-    """How many units the model can look back on; None: no limit."""
-    backbone = model.backbone
-    return backbone.max_positions if isinstance(backbone, Transformer) and backbone.positions == "learned" else None
 
 
 def _read(model: Model, prompt: Prompt) -> list[int]:
@@ -280,21 +233,3 @@ def _read(model: Model, prompt: Prompt) -> list[int]:
             key="prompt", rule=in_language("must not be empty: this vocabulary has no start", "不得为空：该词表没有起始标记")
         )
     return ids
-
-
-def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> _Context:
-    longest = max((len(ids) for ids in rows), default=0)
-    lengths = torch.tensor([len(ids) for ids in rows], device=device)
-    ids = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in rows], dtype=torch.long, device=device)
-    return _Context(ids.view(len(rows), longest), torch.arange(longest, device=device) < lengths[:, None])
-
-
-def _newest(mask: Tensor, count: int) -> Tensor:
-    """Only the last `count` real units of each row, the very last in any case."""
-    return mask & (mask.flip(1).cumsum(1).flip(1) <= max(1, count))
-
-
-def _aligned(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Ids and mask with the real units first, and no more places than the longest row needs."""
-    order = torch.sort(mask.logical_not().byte(), dim=1, stable=True).indices[:, : int(mask.sum(1).max())]
-    return ids.gather(1, order), mask.gather(1, order)

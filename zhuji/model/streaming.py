@@ -38,6 +38,8 @@ class Windows(Settings):
     """Seconds before them that are heard again."""
     right: float = Field(default=2.0, ge=0, le=600)
     """Seconds behind them that are heard already."""
+    pause: float = Field(default=0.4, gt=0, le=600)
+    """Seconds in which no letter is heard behind which a new word begins: who learned from single sentences never learned to write the blank between two."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,14 @@ class Partial:
 def listen(predictor: Predictor, blocks: Iterable[np.ndarray], windows: Windows | None = None) -> Iterator[Partial]:
     """What is said in `blocks (S,)` of float32 samples at the modality's rate, however they are cut: one partial a window.
 
-    The joined texts are those of the likeliest path over the kept frames; a search with beams begins anew in each partial. `modality.trim` is left out, so
+    The joined texts are those of the likeliest path over the kept frames, with a new word behind each pause; a search with beams begins anew there and in each
+    partial. `modality.trim` is left out, so
     times count from the beginning, and `modality.loudness` levels each window by itself. Raises ImpossiblePair for a model that does not transcribe sounds.
     """
     speech, task = _parts(predictor)
-    text, kept = _Text(task, predictor.model.backbone.stride * speech.unit_seconds), 0
-    for log_p, last in _Ears(predictor, speech, windows or Windows()).hear(blocks):
+    windows = windows or Windows()
+    text, kept = _Text(task, predictor.model.backbone.stride * speech.unit_seconds, windows.pause), 0
+    for log_p, last in _Ears(predictor, speech, windows).hear(blocks):
         kept += len(log_p)
         yield text.add(log_p, kept, last)
 
@@ -116,11 +120,12 @@ class _Ears:
 
 @dataclass
 class _Text:
-    """Frames that are not told yet: a word is told once the next begins."""
+    """Frames that are not told yet: a word is told once the next begins, or behind a pause."""
 
     task: Transcribe
     frame: float
     """Seconds from frame to frame."""
+    pause: float
     waiting: np.ndarray | None = None
     begun: int = 0
     """Number of the first frame that waits."""
@@ -141,18 +146,33 @@ class _Text:
         return Partial(text, times, self._told(self.waiting)[0], kept * self.frame, last)
 
     def _cut(self, waiting: np.ndarray) -> int:
-        """Where the last word begins: before a letter that begins one, and is not the letter of the frame before."""
+        """Where the last word begins: before a letter that begins one, and is not the letter of the frame before, or behind a pause."""
         best = waiting.argmax(1)
         begins = np.flatnonzero(self.begins[best[1:]] & (best[1:] != best[:-1])) + 1
-        if len(begins):
-            return int(begins[-1])
-        return len(waiting) if len(waiting) * self.frame > MOST_OPEN else 0
+        pauses = self._pauses(best)
+        cut = int(max(begins[-1] if len(begins) else 0, pauses[-1] if len(pauses) else 0))
+        return len(waiting) if not cut and len(waiting) * self.frame > MOST_OPEN else cut
+
+    def _pauses(self, best: np.ndarray) -> np.ndarray:
+        """Ends of the runs of blanks that are as long as a pause."""
+        edges = np.diff(np.pad(best == BLANK, 1).astype(np.int8))
+        begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        return ends[(ends - begins) * self.frame >= self.pause]
 
     def _told(self, log_p: np.ndarray) -> tuple[str, tuple[Timed, ...]]:
+        """Stretches between pauses, one by one."""
+        ends = [*self._pauses(log_p.argmax(1)).tolist(), len(log_p)] if len(log_p) else []
+        texts, times = list[str](), list[Timed]()
+        for begin, end in zip([0, *ends], ends, strict=False):
+            text, own = self._stretch(log_p[begin:end])
+            texts += [text] if text else []
+            times += [replace(one, begin=one.begin + begin * self.frame, end=one.end + begin * self.frame) for one in own]
+        return (" " if self.task.alphabet.spaced else "").join(texts), tuple(times)
+
+    def _stretch(self, log_p: np.ndarray) -> tuple[str, Sequence[Timed]]:
         if not len(log_p):
             return "", ()
         logits = torch.from_numpy(log_p)[None]
         found = self.task.decode({"logits": logits, "real": torch.ones(logits.shape[:2], dtype=torch.bool)})[0]
         long = len(log_p) * self.frame
-        times = tuple(replace(one, begin=one.begin * long, end=one.end * long) for one in found.times)
-        return str(found.answer), times
+        return str(found.answer), [replace(one, begin=one.begin * long, end=one.end * long) for one in found.times]

@@ -6,11 +6,20 @@ Shapes: B rows, T units seen, n new ones, G key heads, E width of a head.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from zhuji.core.units import Features
+
+
+class Seen(ABC):
+    """What a body keeps of the units that it has seen: empty at first; the body fills it."""
+
+    @abstractmethod
+    def select(self, index: Tensor) -> Self:
+        """`index (M,)` int64 -> what is kept of these rows, in this order; a row may come more than once. This one stays as it is."""
 
 
 class LayerCache:
@@ -32,9 +41,9 @@ class LayerCache:
         return LayerCache(self.key.index_select(0, index), self.value.index_select(0, index))
 
 
-class Cache:
-    """All layers of a body, and `mask (B, T)`, which of the units seen are real: rows may be of unequal length, and what comes later
-    counts on from the last real unit. Empty at first; the body fills it."""
+class Cache(Seen):
+    """Keys and values of all layers of a body, and `mask (B, T)`, which of the units seen are real: rows may be of unequal length, and what comes later
+    counts on from the last real unit."""
 
     def __init__(self, layers: int) -> None:
         self.layers = [LayerCache() for _ in range(layers)]
@@ -49,9 +58,8 @@ class Cache:
         self.mask = mask if self.mask is None else torch.cat((self.mask, mask), 1)
         return self.mask
 
-    def select(self, index: Tensor) -> Cache:
-        """`index (M,)` int64 -> a cache of these rows, in this order; a row may come more than once. This one stays as it is."""
-        chosen = Cache(0)
+    def select(self, index: Tensor) -> Self:
+        chosen = type(self)(0)
         chosen.layers = [layer.select(index) for layer in self.layers]
         chosen.mask = None if self.mask is None else self.mask.index_select(0, index)
         return chosen
@@ -61,9 +69,9 @@ class CachedBody(nn.Module, ABC):
     """A causal body that can go on from what it has seen."""
 
     @abstractmethod
-    def cache(self) -> Cache:
+    def cache(self) -> Seen:
         """An empty one."""
 
     @abstractmethod
-    def forward(self, features: Features, cache: Cache | None = None) -> Features:
+    def forward(self, features: Features, cache: Seen | None = None) -> Features:
         """With `cache`, `features` are the units that follow those seen; the states of these alone come back."""

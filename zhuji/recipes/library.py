@@ -21,7 +21,7 @@ OBJECTIVES = {
 _OF_CORPORA = frozenset({"corpus", "pack", "tokenizer", "held"})
 _OF_ROWS = frozenset({"data", "evaluate"})
 """Settings that only a pretraining has, and those that only a run on labelled rows has."""
-_WITHOUT_CORPUS = frozenset({"image", "speech"})
+_WITHOUT_CORPUS = frozenset({"image", "speech", "waveform"})
 """Modalities whose rows are no corpus: an objective learns from them as any task does."""
 
 

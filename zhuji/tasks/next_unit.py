@@ -78,7 +78,9 @@ class NextUnit(Task):
 
     def metrics(self) -> Mapping[str, Metric]:
         """The loss chooses the checkpoint: it has a meaning for ids and values alike, and orders models as perplexity does."""
-        return {"next_loss": metrics.loss, "perplexity": metrics.perplexity, "next_accuracy": metrics.accuracy}
+        return {
+            "next_loss": metrics.loss, "perplexity": metrics.perplexity, "bits_per_unit": metrics.bits, "next_accuracy": metrics.accuracy,
+        }  # fmt: skip
 
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """The perplexity of a row, with the geometric mean of the probabilities of its ids; of values the mean loss; None for a row in

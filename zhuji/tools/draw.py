@@ -15,7 +15,7 @@ import numpy as np
 from zhuji.core.files import atomic_folder, write_json
 from zhuji.model.draw import DrawSettings, drawing, labels_of
 from zhuji.model.predictor import Predictor
-from zhuji.tools._claimed import claim
+from zhuji.tools._out import claim
 from zhuji.tools._sheet import Strip, image_of, png, sheet
 from zhuji.training.transfer import digest
 

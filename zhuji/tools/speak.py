@@ -13,7 +13,7 @@ from zhuji.core.files import atomic_folder, write_json
 from zhuji.data.sounds import as_wav
 from zhuji.model.predictor import Predictor
 from zhuji.model.speak import SpeakSettings, Vocoder, readable, speaker_of, speaking
-from zhuji.tools._claimed import claim
+from zhuji.tools._out import claim
 from zhuji.training.transfer import digest
 
 NOTE = "spoken.json"

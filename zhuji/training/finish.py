@@ -31,11 +31,13 @@ from zhuji.model.golden import choose_golden, soiled
 from zhuji.model.parity import Parity
 from zhuji.model.predictor import Predictor
 from zhuji.nn.adapters import merged
+from zhuji.tasks.next_unit import NextUnit
 from zhuji.training import folder as places
 from zhuji.training import gallery, transfer
 from zhuji.training.baselines import Baseline, baselines
 from zhuji.training.begin import Job
 from zhuji.training.evaluation import Scores, score
+from zhuji.training.foreseen import counted
 from zhuji.training.material import Rows, encode
 from zhuji.training.rehearsal import peak_memory
 from zhuji.version import __version__
@@ -129,7 +131,11 @@ def _further(job: Job, model: Model) -> dict[str, Scores]:
 
 
 def _groups(job: Job) -> dict[str, tuple[str, np.ndarray]]:
-    """Each group, where there are few: a test set that holds it, the test split before others, and which of its rows are the group's."""
+    """Each group, where there are few: a test set that holds it, the test split before others, and which of its rows are the group's. A sentence that is a
+    group only so that it stands in one split says nothing."""
+    roles = job.prepared.roles
+    if roles.group in (roles.target, *roles.text):
+        return {}
     found: dict[str, tuple[str, np.ndarray]] = {}
     for part in ("test", *job.prepared.more_tests):
         groups = np.array([record.group or "" for record in job.material.rows[part].records])
@@ -243,6 +249,10 @@ def _baselines(job: Job, asked: Sequence[Record]) -> Mapping[str, Baseline]:
         return {}
     say(in_language("Training the baselines …", "正在训练基线模型 …"))
     # Without intervals: those belong to the parts of `asked`.
+    if isinstance(job.material.task, NextUnit):
+        rows, size = job.material.rows, job.material.modality.spec.num_ids
+        whole = [row for name in ("test", *job.prepared.more_tests) for row in rows[name].encoded]
+        return counted(job.material.task, rows["train"].encoded, whole, tuple(record.id for record in asked), size)
     return baselines(job.material.task, job.material.rows["train"].records, asked, resamples=0, seed=job.run.seed)
 
 

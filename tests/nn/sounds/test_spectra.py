@@ -44,3 +44,12 @@ def test_a_tone_lies_where_its_frequency_is() -> None:
     tone = torch.sin(2 * torch.pi * 1_000 * torch.arange(8_000) / 8_000)[None]
     assert stft(tone, 256, 64, 256)[0, 20].abs().argmax() == 1_000 * 256 // 8_000
     assert window(100, 256).count_nonzero() == 99 and window(100, 256).argmax() == 128
+
+
+def test_frames_of_padding_do_not_count_on_the_way_back() -> None:
+    samples = torch.randn(1, 64, generator=torch.Generator().manual_seed(0))
+    alone = stft(samples, 32, 8, 32)
+    more = torch.cat((alone, torch.zeros(1, 3, 17, dtype=alone.dtype)), 1)
+    real = torch.arange(12)[None] < 9
+    torch.testing.assert_close(istft(more, 32, 8, 64, real), samples, atol=1e-6, rtol=0)
+    assert (istft(more, 32, 8, 64) - samples).abs().max() > 0.01

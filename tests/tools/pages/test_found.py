@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests import trained
-from zhuji.tools.pages.found import confusions, ledger_by_split, mistakes, models, read
+from zhuji.tools.pages.found import confusions, holds_numbers, ledger_by_split, mistakes, models, read
 
 
 def test_a_run_as_read() -> None:
@@ -15,13 +15,15 @@ def test_a_run_as_read() -> None:
     assert [row["score"] for row in wrong] == sorted((row["score"] for row in wrong), reverse=True)
 
 
+@pytest.mark.parametrize("task", ["generate", "next_unit"])
 @pytest.mark.parametrize("labels", [["no", "yes"], []])
-def test_what_is_no_guess_at_a_label_is_no_mistake(labels) -> None:
-    """A critic's score beside the class of a picture, or beside none."""
+def test_what_is_no_guess_at_a_label_is_no_mistake(labels, task) -> None:
+    """A critic's score, or a perplexity, beside the class of a row, or beside none."""
     found = read(trained.run())
-    results = {**found.results, "labels": labels, "model": {"task": "generate"}}
+    results = {**found.results, "labels": labels, "model": {"task": task}}
     scored = [{"id": "1", "input": "x", "label": "no" if labels else "", "prediction": "-0.3", "score": ""}]
-    assert mistakes(replace(found, results=results, predictions=scored), 9, 0) == []
+    seen = replace(found, results=results, predictions=scored)
+    assert mistakes(seen, 9, 0) == [] and not holds_numbers(seen)
 
 
 def test_confusions_leave_the_diagonal_out() -> None:

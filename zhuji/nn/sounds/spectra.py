@@ -30,14 +30,15 @@ def stft(samples: Tensor, length: int, hop: int, fft: int) -> Tensor:
     return torch.fft.rfft(cut * window(length, fft).to(samples))
 
 
-def istft(spectra: Tensor, length: int, hop: int, samples: int) -> Tensor:
+def istft(spectra: Tensor, length: int, hop: int, samples: int, real: Tensor | None = None) -> Tensor:
     """The inverse, `(B, T, F)` -> `(B, samples)`: frames laid over each other, each weighed by its window, over the sum of the squares (Griffin and
-    Lim 1984, equation 6)."""
+    Lim 1984, equation 6). `real (B, T)`: frames that there are, those of no row being zero; None: all."""
     fft = 2 * (spectra.shape[-1] - 1)
     weight = window(length, fft).to(spectra.real)
     cut = torch.fft.irfft(spectra, n=fft) * weight
     total = _added(cut, hop)
-    weights = _added((weight**2).expand(1, cut.shape[1], fft), hop)
+    squares = (weight**2).expand(1, cut.shape[1], fft)
+    weights = _added(squares if real is None else squares * real.unsqueeze(-1), hop)
     found = torch.where(weights > 1e-10, total / weights.clamp_min(1e-10), total)[:, fft // 2 :]
     return F.pad(found, (0, max(0, samples - found.shape[-1])))[:, :samples]
 

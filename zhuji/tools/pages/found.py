@@ -35,6 +35,7 @@ BASELINES = {
     "thumbnail_ridge": ("8 × 8 colours + ridge", "8 × 8 颜色 + 岭回归"),
     "tfidf_logistic": ("TF-IDF + logistic regression", "TF-IDF + 逻辑回归"), "tfidf_ridge": ("TF-IDF + ridge", "TF-IDF + 岭回归"),
     "dictionary": ("word by word", "逐词对照"), "copy": ("copy", "照抄原文"),
+    "unigram": ("how often each unit comes", "各单元的频率"), "previous_unit": ("what follows the previous unit", "前一单元之后的频率"),
     "usual_tag": ("usual tag of each word", "各词最常见的标签"), "shape_svm": ("word shapes + linear SVM", "词形 + 线性 SVM"),
 }  # fmt: skip
 """Names of baselines as a page shows them; others stand as they are."""
@@ -122,9 +123,9 @@ def classes(found: Found) -> list[dict[str, Any]]:
 
 
 def answers_labels(found: Found) -> bool:
-    """Do answers stand for the labels, so that they can be wrong? A vector or a critic's score cannot."""
+    """Do answers stand for the labels, so that they can be wrong? A vector, a critic's score, a perplexity or the loudness of a sound cannot."""
     task = (found.results.get("model") or {}).get("task")
-    return task not in EMBEDS and task != "generate"
+    return task not in EMBEDS and task not in ("generate", "next_unit", "enhance")
 
 
 def holds_numbers(found: Found) -> bool:

@@ -1,4 +1,4 @@
-"""Where several files are written as one folder."""
+"""The folder into which a tool writes what a model makes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from zhuji.core.unreadable import NotEmpty
 
 
 def claim(out: Path) -> None:
-    """Makes room for a folder that will appear whole. Raises NotEmpty unless there is nothing, or an empty folder."""
+    """Nothing may be at `out` but an empty folder, which goes: the whole folder takes its place. Raises NotEmpty."""
     if out.is_dir() and not any(out.iterdir()):
-        out.rmdir()  # the whole folder takes its place
+        out.rmdir()
     elif out.exists() or out.is_symlink():
         raise NotEmpty(file=out)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from zhuji.nn.sounds.mixing import coloured, echoed, mixed, room, stretch
+
+
+def drawn(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("size", [7, 8_000, 160_000])
+def test_the_ratio_is_that_asked_for(size: int) -> None:
+    """To 1e-4 dB, which is 2e-5 of a ratio: float32 has 6e-8, and noise is what is left of a difference."""
+    sound = 0.1 * torch.randn(5, size, generator=drawn(0))
+    noise = 3 * torch.randn(5, size, generator=drawn(1))
+    wanted = torch.tensor([-5.0, 0.0, 5.0, 12.5, 15.0])
+    given = mixed(sound, noise, wanted)
+    rest = (given.double() - sound.double()).square().sum(1)
+    found = 10 * torch.log10(sound.double().square().sum(1) / rest)
+    assert (found - wanted).abs().max() < 1e-4
+
+
+def test_nothing_is_added_to_silence_nor_of_silence() -> None:
+    sound, nothing = torch.ones(1, 8), torch.zeros(1, 8)
+    assert torch.equal(mixed(nothing, sound, torch.tensor([0.0])), nothing)
+    assert torch.equal(mixed(sound, nothing, torch.tensor([0.0])), sound)
+
+
+def test_a_stretch_is_a_piece_or_goes_round() -> None:
+    recording = torch.arange(10)
+    assert stretch(recording, 4, 0.0).tolist() == [0, 1, 2, 3]
+    assert stretch(recording, 4, 0.9999).tolist() == [6, 7, 8, 9]
+    assert stretch(recording, 12, 0.5).tolist() == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6]
+    assert stretch(recording, 10, 0.3).tolist() == [3, 4, 5, 6, 7, 8, 9, 0, 1, 2]
+
+
+@pytest.mark.parametrize("slope", [0.0, 3.0, 6.0])
+def test_noise_falls_by_so_many_decibels_an_octave(slope: float) -> None:
+    power = torch.fft.rfft(coloured(1 << 16, slope, drawn(3)).double()).abs().square().numpy()
+    octaves = [10 * math.log10(power[1 << k : 1 << (k + 1)].mean()) for k in range(8, 15)]
+    assert np.polyfit(range(len(octaves)), octaves, 1)[0] == pytest.approx(-slope, abs=0.25)
+
+
+def test_a_room_is_a_click_and_what_decays() -> None:
+    answer = room(0.3, 5.0, 8_000, drawn(0)).double()
+    assert answer[0] == 1 and not answer[1:16].any()
+    assert 10 * math.log10(float(answer[1:].square().sum())) == pytest.approx(-5.0, abs=1e-4)
+    steps = [10 * math.log10(float(part.square().mean())) for part in answer[240:2160].split(240)]
+    # 30 ms are a tenth of 60 decibels; a mean of 240 draws is known to a tenth of itself.
+    assert np.polyfit(range(8), steps, 1)[0] == pytest.approx(-6.0, abs=0.5)
+
+
+def test_an_echo_is_a_convolution() -> None:
+    sound, answer = torch.randn(300, generator=drawn(0)), torch.randn(90, generator=drawn(1))
+    direct = np.convolve(sound.numpy().astype(np.float64), answer.numpy())[:300]
+    np.testing.assert_allclose(echoed(sound, answer).numpy(), direct, atol=2e-5)

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.heard import RATE, tone, written
+from zhuji.backbones.conformer import Conformer
+from zhuji.backbones.recurrent import Recurrent
+from zhuji.core.contracts import Backbone
+from zhuji.core.errors import BadSetting, ImpossiblePair, MissingFile
+from zhuji.core.records import Record, Sound
+from zhuji.core.units import Batch
+from zhuji.data.noises import noises
+from zhuji.data.sounds import as_wav
+from zhuji.metrics import enhancement
+from zhuji.modalities.speech import Speech
+from zhuji.modalities.waveform import Waveform
+from zhuji.model.assembly import Model, assemble, collate
+from zhuji.nn.sounds import masks
+from zhuji.nn.sounds.spectra import stft
+from zhuji.nn.sounds.waves import samples_of
+from zhuji.tasks.enhance import Enhance, Masker
+
+pytest.importorskip("soundfile")
+SOUNDS = [Sound(data=as_wav(tone(300 + 200 * n, length, seed=n), RATE)) for n, length in enumerate((0.4, 0.31, 0.2, 0.4))]
+RECORDS = [Record(str(n), sound) for n, sound in enumerate(SOUNDS)]
+WAVES = Waveform(rate=RATE, hop=0.004, window=0.016).fit(SOUNDS)
+GRU = Recurrent(cell="gru", width=16, hidden=16, layers=1, directions=2)
+
+
+def model(backbone: Backbone = GRU, **options: object) -> Model:
+    return assemble(WAVES, backbone, Enhance.parse(options)).eval()
+
+
+def batch(one: Model, rows: slice = slice(None), more: int = 0) -> Batch:
+    encoded = WAVES.encode(SOUNDS[rows])
+    return collate(one, encoded, RECORDS[rows], max(row.length for row in encoded) + more)
+
+
+def posed(one: Model, given: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    assert isinstance(one.task, Enhance) and isinstance(one.head, Masker)
+    return one.task.posed(one.head, given.units)
+
+
+def ratio(given: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    rest = given.double() - wanted.double()
+    return 10 * torch.log10(wanted.double().square().sum(1) / rest.square().sum(1))
+
+
+def test_the_same_seed_gives_the_same_mixture_and_the_next_step_another() -> None:
+    one = model(snr=[-5, 15]).train()
+    data = batch(one)
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        found.append(posed(one, data))
+    assert torch.equal(found[0][0], found[1][0]) and not torch.equal(found[0][0], found[2][0])
+    # A row is posed alike wherever it stands in the batch, and however it is padded.
+    torch.manual_seed(1)
+    alone = posed(one, batch(one, slice(1, 2), more=5))[0]
+    size = 78 * WAVES.step
+    assert torch.equal(alone[0, :size], found[0][0][1, :size]) and not alone[0, size:].any()
+
+
+def test_while_it_is_judged_a_mixture_is_always_the_same() -> None:
+    one = model()
+    torch.manual_seed(1)
+    first = posed(one, batch(one))[0]
+    torch.manual_seed(2)
+    assert torch.equal(first, posed(one, batch(one))[0])
+    assert not torch.equal(first[0], first[3][: len(first[0])])
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_the_ratio_lies_where_it_is_asked_for(learning: bool) -> None:
+    one = model(snr=[7, 7]).train(learning)
+    given, wanted = posed(one, batch(one))
+    # To 1e-4 dB; what is compared is a difference of float32 numbers of twice the size.
+    assert (ratio(given, wanted) - 7).abs().max() < 1e-4
+    wide = model(snr=[-5, 15], gain=12.0).train(learning)
+    found = torch.cat([ratio(*posed(wide, batch(wide))) for _ in range(20)])
+    assert found.min() >= -5 and found.max() <= 15 and (not learning or found.max() - found.min() > 12)
+
+
+def test_training_is_at_any_level_and_judging_at_its_own() -> None:
+    one = model(gain=12.0)
+    data = batch(one)
+    clean = samples_of(data.units)
+    assert torch.equal(posed(one, data)[1], clean)
+    level = posed(one.train(), data)[1].square().sum(1) / clean.square().sum(1)
+    assert len({round(x, 3) for x in level.tolist()}) == 4 and level.min() > 10**-1.21 and level.max() < 10**1.21
+
+
+def test_noise_of_a_folder_is_kept_apart(tmp_path: Path) -> None:
+    for number, part in enumerate(("train", "train", "valid", "test")):
+        written(tmp_path / part / f"{number}.wav", tone(500 + 300 * number, 1.0, seed=number))
+    known = noises(str(tmp_path), RATE)
+    for learning, allowed in ((True, known.learned), (False, known.judge)):
+        one = model(noise_folder=str(tmp_path), gain=0.0).train(learning)
+        given, wanted = posed(one, batch(one))
+        noise = (given - wanted)[0, :3_200].numpy()
+        likeness = [max(np.abs(np.correlate(side, noise)) / np.sqrt((noise**2).sum() * (side[:3_200] ** 2).sum())) for side in
+                    (*known.learned, *known.judge)]  # fmt: skip
+        best = int(np.argmax(likeness))
+        side = (*known.learned, *known.judge)[best]
+        assert likeness[best] > 0.9 and any(side is other for other in allowed)
+
+
+def test_in_a_room_the_dry_recording_is_wanted() -> None:
+    dry, wet = model(snr=[60, 60]), model(snr=[60, 60], room=1.0, direct=[0, 0])
+    assert torch.equal(posed(dry, batch(dry))[1], posed(wet, batch(wet))[1])
+    assert ratio(*posed(dry, batch(dry))).min() > 59 and ratio(*posed(wet, batch(wet))).max() < 10
+
+
+@pytest.mark.parametrize("overlap", [2, 4])
+def test_the_ideal_mask_leaves_the_recording(overlap: int) -> None:
+    one = model(overlap=overlap)
+    data = batch(one)
+    given, wanted = posed(one, data)
+    head = one.head
+    assert isinstance(head, Masker) and isinstance(one.task, Enhance)
+    units = replace(data.units, values=given.unflatten(1, (-1, head.hop)))
+    frames = [stft(x, head.points, head.hop, head.points) for x in (given, wanted)]
+    there = torch.cat((torch.ones(len(given), 1, dtype=torch.bool), units.mask), 1)
+    left = frames[0] * masks.ideal(frames[1], frames[0], "complex") * there.unsqueeze(-1)
+    torch.testing.assert_close(one.task._sound(left, head, units)["sound"], wanted, atol=2e-5, rtol=0)
+
+
+def test_a_mask_of_ones_changes_nothing_but_padding() -> None:
+    one = model(mask="real")
+    data = batch(one, more=7)
+    assert isinstance(one.head, Masker)
+    with torch.no_grad():
+        one.head.each.out.weight.zero_()
+        one.head.each.out.bias.fill_(100.0)
+    torch.testing.assert_close(one.answers(data.units)["sound"], samples_of(data.units), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["real", "complex"])
+@pytest.mark.parametrize("backbone", [GRU, Conformer(width=16, layers=1, heads=2, window=3, subsample=1, dropout=0.0)])
+def test_it_learns_to_leave_tones(kind: str, backbone: Backbone) -> None:
+    torch.manual_seed(0)
+    one = model(backbone, mask=kind, snr=[0, 0])
+    data = batch(one)
+    before = one.loss(data).mean().item()
+    optimiser = torch.optim.Adam(one.train().parameters(), 0.01)
+    for step in range(40):
+        torch.manual_seed(step)
+        optimiser.zero_grad()
+        one.loss(data).mean().backward()
+        optimiser.step()
+    one.eval()
+    columns = one.task.evidence(one.outputs(data), data)
+    gain = enhancement.mean_of("si_sdr")(columns) - enhancement.mean_of("si_sdr_noisy")(columns)
+    assert one.loss(data).mean().item() < before - 5 and gain > 3
+
+
+def test_a_row_of_silence_costs_nothing_and_breaks_nothing() -> None:
+    one = model().train()
+    data = collate(one, WAVES.encode([Sound(data=as_wav(np.zeros(2_000, np.float32), RATE)), SOUNDS[0]]), RECORDS[:2], 100)
+    loss = one.loss(data)
+    loss.mean().backward()
+    assert loss.total.isfinite() and all(p.grad is None or p.grad.isfinite().all() for p in one.parameters())
+    columns = one.task.evidence(one.outputs(data), data)
+    assert columns["si_sdr_rows"].tolist() == [0, 1]
+    assert np.isfinite(enhancement.mean_of("si_sdr")(columns))
+
+
+def test_an_answer_is_a_sound_and_how_loud_it_is() -> None:
+    one = model()
+    data = batch(one, slice(1, 2), more=4)
+    (told,) = one.task.decode(one.answers(data.units))
+    assert told.waves is not None and len(told.waves.sound) == 78 * WAVES.step and told.waves.given is None
+    first = told.waves.sound[: 16 * WAVES.step].astype(np.float64)
+    assert len(told.answer) == 5 and told.answer[0] == pytest.approx(np.sqrt((first**2).mean()), abs=1e-6)
+    (judged,) = one.task.decode(one.outputs(data))
+    assert judged.waves is not None and judged.waves.rate == RATE and judged.waves.wanted is not None
+
+
+def test_answers_are_measured_beside_the_mixture_and_a_filter() -> None:
+    one = model()
+    data = batch(one)
+    columns = one.task.judge(one.task.decode(one.outputs(data)), RECORDS)
+    names = one.task.answer_metrics()
+    assert "si_sdr_wiener" in names and ("pesq_noisy" in names) == enhancement.installed()
+    assert all(len(columns[name]) == len(RECORDS) for metric in names.values() for name in metric.columns)
+    assert one.task.notes().keys() <= names.keys()
+
+
+def test_what_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(ImpossiblePair, match="waveform"):
+        assemble(Speech(rate=RATE, bands=8).fit(SOUNDS), GRU, Enhance())
+    with pytest.raises(MissingFile):
+        Enhance(noise_folder=str(tmp_path / "none")).fit(RECORDS)
+    for bad in ({"snr": [5, 0]}, {"overlap": 3}, {"echo": [0, 1]}, {"direct": [1, 0]}):
+        with pytest.raises(BadSetting):
+            Enhance.parse(bad)

@@ -1,0 +1,57 @@
+"""Speech in noise and in rooms, made of samples: what a network that cleans sounds learns from.
+
+Unlike `variation`, which adds powers in mel bands for networks that read those, this keeps phases: the sum is what a microphone hears.
+Shapes: B rows, S samples, N samples of a recording.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+_DECAY = 6.907755278982137
+"""ln 1000: an echo is called gone when it is 60 decibels softer."""
+_FIRST = 0.002
+"""Seconds until the first echo comes back."""
+
+
+def mixed(sound: Tensor, noise: Tensor, snr: Tensor) -> Tensor:
+    """`sound (B, S)` with `noise (B, S)` so loud that over the whole row the sound has `snr (B,)` decibels more energy. Nothing is added to a row
+    of silence, nor of silent noise: there is no such level."""
+    energy, under = (of.double().square().sum(-1) for of in (sound, noise))
+    level = (energy / (under * 10.0 ** (snr.double() / 10)).clamp_min(torch.finfo(torch.float64).tiny)).sqrt()
+    level = level.masked_fill(under == 0, 0.0)
+    return sound + noise * level.to(noise)[:, None]
+
+
+def stretch(recording: Tensor, length: int, start: float) -> Tensor:
+    """`(length,)` of a recording `(N,)`, from the share `start` of it on; round and round where it is too short, and from anywhere then."""
+    size = len(recording)
+    first = int(start * (size - length + 1)) if size > length else int(start * size)
+    return recording[(torch.arange(length, device=recording.device) + first) % size]
+
+
+def coloured(length: int, slope: float, chance: Generator) -> Tensor:
+    """`(length,)` of noise whose power falls by `slope` decibels an octave: 0 is white, 3 pink, 6 brown."""
+    spectrum = torch.fft.rfft(torch.randn(length, generator=chance))
+    places = torch.arange(len(spectrum)).clamp_min(1).float()
+    return torch.fft.irfft(spectrum * places ** (-slope / 6.0206), n=length)
+
+
+def room(seconds: float, direct: float, rate: int, chance: Generator) -> Tensor:
+    """`(N,)`: how a made-up room answers a click: the click itself, then noise that decays by 60 decibels in so many `seconds` (Polack 1988), all of it
+    `direct` decibels softer than the click."""
+    size, first = max(2, round(seconds * rate)), max(1, round(_FIRST * rate))
+    tail = torch.randn(size, generator=chance) * torch.exp(-_DECAY * torch.arange(size) / (seconds * rate))
+    tail[:first] = 0
+    tail = tail * (10 ** (-direct / 20) / tail.square().sum().sqrt().clamp_min(1e-12))
+    tail[0] = 1.0
+    return tail
+
+
+def echoed(sound: Tensor, answer: Tensor) -> Tensor:
+    """`(S,)` as it sounds in a room that answers a click with `answer (N,)`; what rings after the end is cut off."""
+    size = 1 << (len(sound) + len(answer) - 1).bit_length()
+    spectra = torch.fft.rfft(F.pad(sound, (0, size - len(sound)))) * torch.fft.rfft(F.pad(answer, (0, size - len(answer))))
+    return torch.fft.irfft(spectra, n=size)[: len(sound)]

@@ -1,0 +1,272 @@
+"""Speech enhancement: a clean recording goes in, is mixed with noise, and a mask over the spectrum of the mixture is learned that leaves the
+recording (Wang & Chen 2018, sections III and IV).
+
+Shapes: B rows, T units of H samples, S = T * H samples, F frequencies, D width of a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Generator, Tensor, nn
+
+from zhuji.core.answers import Waves
+from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
+from zhuji.core.errors import ImpossiblePair, MissingFile
+from zhuji.core.log import in_language
+from zhuji.core.records import Record
+from zhuji.core.units import Batch, Ratio, Units, UnitSpec
+from zhuji.data.noises import noises
+from zhuji.metrics import enhancement
+from zhuji.nn.chance import fingerprint
+from zhuji.nn.heads import PerUnitHead
+from zhuji.nn.sounds import masks
+from zhuji.nn.sounds.mixing import coloured, echoed, mixed, room, stretch
+from zhuji.nn.sounds.spectra import istft, stft
+from zhuji.nn.sounds.waves import samples_of
+from zhuji.nn.sounds.wiener import wiener
+
+_LEAST = 1e-5
+"""Energy below which a row counts as silence in the loss."""
+_STRETCH = 16
+"""Units whose loudness is told as one number."""
+_STEEPEST = 6.0
+"""Decibels an octave by which made-up noise falls at most."""
+
+
+class Masker(nn.Module):
+    """The head: for each unit a mask over the spectrum of the `overlap` units around its beginning, `(B, T, F)`; and the samples a second."""
+
+    def __init__(self, task: Enhance, spec: UnitSpec, dim: int) -> None:
+        super().__init__()
+        self.kind: masks.Kind = task.mask
+        self.hop, self.rate = spec.num_values, spec.rate
+        self.points = task.overlap * spec.num_values
+        size = self.points // 2 + 1
+        self.each = PerUnitHead(dim, size if self.kind == "real" else 2 * size, dropout=task.dropout)
+        with torch.no_grad():
+            self.each.out.bias[:size] = 1.0  # it begins by letting most of everything pass
+
+
+class Enhance(Task):
+    """What is to be left of a mixture, frequency by frequency. In training every row is mixed anew, and what is drawn is decided by the run's seed, the row
+    and the step alone; whenever the model is judged, a row's mixture is always the same, and its noise is from recordings that training never hears.
+
+    The loss of a row is minus its SI-SDR in decibels plus `spectral` times the share by which its compressed spectrum is off; all rows count alike.
+    """
+
+    per_unit: ClassVar[bool] = True
+    needs: ClassVar[Needs] = "nothing"
+
+    mask: masks.Kind = "complex"
+    """real: loudness is changed, frequency by frequency; complex: phases as well."""
+    overlap: int = Field(default=4, ge=2, le=64)
+    """Units that a frame of the spectrum is long; even."""
+    noise_folder: str | None = Field(default=None, min_length=1)
+    """A folder of recordings of noise, with a split or to be split; None: noise is made up, from white to brown."""
+    snr: tuple[float, float] = (-5.0, 15.0)
+    """By how many decibels the recording is louder than the noise, least and most."""
+    gain: float = Field(default=6.0, ge=0, le=60)
+    """Louder or softer by at most so many decibels, in training."""
+    room: float = Field(default=0.0, ge=0, le=1)
+    """Probability that the recording sounds in a made-up room, of whose echoes it is to be freed as well."""
+    echo: tuple[float, float] = (0.1, 0.5)
+    """Seconds in which echoes decay by 60 decibels, least and most."""
+    direct: tuple[float, float] = (0.0, 10.0)
+    """By how many decibels the echoes are softer than the recording, least and most."""
+    spectral: float = Field(default=20.0, ge=0)
+    """Weight of the spectrum's error beside the SI-SDR."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        rules = [
+            (self.overlap % 2 == 0, "an even overlap", "overlap 须为偶数"),
+            (-60 <= self.snr[0] <= self.snr[1] <= 60, "snr of two rising numbers of -60 to 60", "snr 须为 -60 至 60 之间两个递增的数"),
+            (0.02 <= self.echo[0] <= self.echo[1] <= 5, "echo of two rising numbers of 0.02 to 5", "echo 须为 0.02 至 5 之间两个递增的数"),
+            (-30 <= self.direct[0] <= self.direct[1] <= 60, "direct of two rising numbers of -30 to 60", "direct 须为 -30 至 60 之间两个递增的数"),
+        ]  # fmt: skip
+        for kept, en, zh in rules:
+            if not kept:
+                raise ValueError(in_language(f"must have {en}", zh))
+        return self
+
+    def fit(self, records: Sequence[Record]) -> Self:
+        """Raises MissingFile for a folder of noise that is not there."""
+        if self.noise_folder is not None and not Path(self.noise_folder).exists():
+            raise MissingFile(file=self.noise_folder)
+        return self
+
+    def targets(self, record: Record) -> Mapping[str, Tensor]:
+        return {}
+
+    def head(self, spec: UnitSpec, dim: int) -> nn.Module:
+        """Raises ImpossiblePair where units are no samples."""
+        if not spec.rate or spec.grid_ndim != 1:
+            raise ImpossiblePair(
+                first=in_language("the modality", "模态"),
+                second=in_language("task 'enhance'", "任务「enhance」"),
+                rule=in_language(
+                    "the other answers with a sound, and needs the samples of one", "后者以声音作答，需要声音的采样"
+                ),
+                advice=in_language("choose --set modality.name=waveform", "请选用 --set modality.name=waveform"),
+            )
+        return Masker(self, spec, dim)
+
+    # ---------------------------------------------------------------------------------------------------- mixtures
+
+    def posed(self, head: Masker, units: Units) -> tuple[Tensor, Tensor]:
+        """The mixture and the recording `(B, S)`, at the level that was drawn."""
+        clean, lengths = samples_of(units).cpu(), (units.mask.sum(1) * head.hop).tolist()
+        # Drawn in either case: chance that moves on says that outputs are not those of the units as they came.
+        step = torch.randint(2**62, ())
+        keys = fingerprint(units).cpu() + (step if head.training else 0)
+        given, wanted = torch.zeros_like(clean), torch.zeros_like(clean)
+        for row, (key, length) in enumerate(zip(keys.tolist(), lengths, strict=True)):
+            if length:
+                chance = torch.Generator().manual_seed(key & (2**63 - 1))
+                given[row, :length], wanted[row, :length] = self.mixture(
+                    clean[row, :length], head.rate, chance, learning=head.training
+                )
+        return given.to(units.mask.device), wanted.to(units.mask.device)
+
+    def mixture(self, clean: Tensor, rate: int, chance: Generator, *, learning: bool) -> tuple[Tensor, Tensor]:
+        """`(S,)` in noise, and alone. `learning`: at any level and with the noise of training; else as it is, with noise that judges."""
+        drawn = torch.rand(8, generator=chance).tolist()
+        said, (low, high) = clean, self.snr
+        if drawn[0] < self.room:
+            seconds, direct = (
+                one[0] + (one[1] - one[0]) * share for one, share in ((self.echo, drawn[1]), (self.direct, drawn[2]))
+            )
+            said = echoed(said, room(seconds, direct, rate, chance))
+        noise = self._noise(len(clean), rate, chance, drawn[3:6], learning)
+        given = mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0]
+        level = 10 ** (self.gain * (2 * drawn[7] - 1) / 20) if learning else 1.0
+        return given * level, clean * level
+
+    def _noise(self, length: int, rate: int, chance: Generator, drawn: Sequence[float], learning: bool) -> Tensor:
+        if self.noise_folder is None:
+            return coloured(length, _STEEPEST * drawn[0], chance)
+        known = noises(self.noise_folder, rate)
+        recordings = known.learned if learning else known.judge
+        chosen = recordings[int(drawn[0] * len(recordings))]
+        return stretch(torch.from_numpy(chosen), length, drawn[1])
+
+    # ------------------------------------------------------------------------------------------------------ learning
+
+    def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """What `answers` gives, with `given` and `wanted (B, S)`, the error of the spectrum `spectral (B,)` and `rate ()`."""
+        assert isinstance(head, Masker)
+        given, wanted = self.posed(head, batch.units)
+        units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
+        left = self._left(encoder, head, units)
+        error = masks.compressed_error(left, _frames(wanted, head), _framed(units.mask))
+        return {
+            **self._sound(left, head, units), "given": given, "wanted": wanted,
+            "spectral": error, "rate": torch.tensor(head.rate, device=given.device),
+        }  # fmt: skip
+
+    def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
+        """`sound (B, S)`, what is left of each row, zero in padding; `real (B, T)`."""
+        assert isinstance(head, Masker)
+        return self._sound(self._left(encoder, head, units), head, units)
+
+    def _left(self, encoder: Encoder, head: Masker, units: Units) -> Tensor:
+        """The spectrum `(B, T + 1, F)` that the mask leaves of a mixture. The frame at a row's end, which no unit begins with, has the mask of the one
+        before: without it the last samples would hang on the edge of a single window."""
+        raw, there = head.each(encoder(units)), F.pad(units.mask, (0, 1)).unsqueeze(-1)
+        mask = masks.bounded(torch.where(there, F.pad(raw, (0, 0, 0, 1)), F.pad(raw, (0, 0, 1, 0))), head.kind)
+        return _frames(samples_of(units), head) * mask * _framed(units.mask).unsqueeze(-1)
+
+    def _sound(self, left: Tensor, head: Masker, units: Units) -> dict[str, Tensor]:
+        size = units.mask.shape[1] * head.hop
+        sound = istft(left, head.points, head.hop, size, _framed(units.mask))
+        return {"sound": (sound.unflatten(1, (-1, head.hop)) * units.mask.unsqueeze(-1)).flatten(1), "real": units.mask}
+
+    def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
+        """Sum over rows, over their number."""
+        found = masks.si_sdr(outputs["sound"], outputs["wanted"], _LEAST).float()
+        there = outputs["real"].any(1)
+        each = (self.spectral * outputs["spectral"] - found).masked_fill(~there, 0.0)
+        return Ratio(each.sum(), there.sum())
+
+    def evidence(self, outputs: Mapping[str, Tensor], batch: Batch) -> Columns:
+        """By row SI-SDR of what is left, and of the mixture (`metrics.enhancement.judged`)."""
+        sound, given, wanted = (_rows(outputs[name], outputs["real"]) for name in ("sound", "given", "wanted"))
+        rate, only = int(outputs["rate"]), ("si_sdr",)
+        return {**enhancement.judged(sound, wanted, rate, only), **enhancement.judged(given, wanted, rate, only, "_noisy")}
+
+    def metrics(self) -> Mapping[str, Metric]:
+        return {name: enhancement.mean_of(name) for name in ("si_sdr", "si_sdr_noisy")}
+
+    def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
+        """How loud the cleaned row is, as the root of its mean square in every 16 units; the samples themselves are the answer's `waves`."""
+        names = ("sound", "given", "wanted") if "given" in outputs else ("sound",)
+        rows = zip(*(_rows(outputs[name], outputs["real"]) for name in names), strict=True)
+        rate, hop = int(outputs["rate"]) if "rate" in outputs else 0, outputs["sound"].shape[1] // outputs["real"].shape[1]
+        return [Prediction(_loudness(waves[0], _STRETCH * hop), waves=Waves(*waves, rate=rate)) for waves in rows]
+
+    def judge(self, answers: Sequence[Prediction], records: Sequence[Record]) -> Columns:
+        """By row what can be measured here of the mixture, of a Wiener filter's answer and of ours."""
+        waves = [one.waves for one in answers if one.waves is not None]
+        assert len(waves) == len(records), "only sounds can be judged"
+        rows = [_measured(one) for one in waves]
+        return {name: np.concatenate([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+
+    def answer_metrics(self) -> Mapping[str, Metric]:
+        """PESQ and STOI where their packages are installed, of ours, of the mixture and of the Wiener filter; and its SI-SDR."""
+        names = [f"{measure}{suffix}" for measure in _measures()[1:] for suffix in ("", "_noisy", "_wiener")]
+        return {name: enhancement.mean_of(name) for name in (*names, "si_sdr_wiener")}
+
+    def notes(self) -> Mapping[str, str]:
+        return {name: enhancement.note(name) for name in _measures()[1:]}
+
+    @classmethod
+    def example(cls) -> Example:
+        return Example(cls(), [Record(f"row-{i}", "") for i in range(8)])
+
+
+def _measures() -> tuple[str, ...]:
+    return ("si_sdr", "pesq", "stoi") if enhancement.installed() else ("si_sdr",)
+
+
+def _measured(waves: Waves) -> Columns:
+    """Of one row."""
+    assert waves.given is not None and waves.wanted is not None
+    length = max(2, round(0.032 * waves.rate) // 4 * 4)
+    filtered = wiener(torch.from_numpy(waves.given)[None], length, length // 4)[0].numpy()
+    ours, noisy, filtered_ = (
+        enhancement.judged([found], [waves.wanted], waves.rate, names, suffix)
+        for found, names, suffix in (
+            (waves.sound, _measures()[1:], ""), (waves.given, _measures()[1:], "_noisy"), (filtered, _measures(), "_wiener"),
+        )
+    )  # fmt: skip
+    return {**ours, **noisy, **filtered_}
+
+
+def _frames(samples: Tensor, head: Masker) -> Tensor:
+    """`(B, S)` -> `(B, T + 1, F)`: one frame centred at the beginning of each unit, and one at the end."""
+    return stft(samples, head.points, head.hop, head.points)
+
+
+def _framed(mask: Tensor) -> Tensor:
+    """`(B, T)` -> `(B, T + 1)`: which frames a row has: one more than units, if it has any."""
+    return torch.cat((mask.any(1, keepdim=True), mask), 1)
+
+
+def _rows(samples: Tensor, real: Tensor) -> list[np.ndarray]:
+    """The real samples of each row, float32."""
+    hop, counts = samples.shape[1] // real.shape[1], real.sum(1).tolist()
+    return [row[: count * hop] for row, count in zip(samples.detach().float().cpu().numpy(), counts, strict=True)]
+
+
+def _loudness(sound: np.ndarray, length: int) -> list[float]:
+    parts = [sound[start : start + length].astype(np.float64) for start in range(0, len(sound), length)]
+    return [round(float(np.sqrt((part**2).mean())), 7) for part in parts]
