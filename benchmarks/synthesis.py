@@ -228,9 +228,11 @@ def main() -> None:
         for number, one in enumerate(spoken(predictor, many))
     ]
     words = [
-        [listener, *lost(listen([path for path, _ in more]), many), sum(count for _, count in more)]
+        [f"{listener}, 100 sentences said", *lost(listen([path for path, _ in more]), many), sum(count for _, count in more)]
         for listener, listen in listeners.items()
     ]
+    # What a listener leaves out of real speech it may leave out of ours.
+    words += [[f"{name}, test sentences", *lost(heard_as, texts), "–"] for name, heard_as in answers.items()]
     (asked.work / "answers.json").write_text(
         json.dumps({"said": texts, **answers}, ensure_ascii=False, indent=1), encoding="utf-8"
     )
@@ -238,7 +240,7 @@ def main() -> None:
     facts = json.loads((run / "results.json").read_text(encoding="utf-8"))
     body = "\n\n".join((
         table(header, lines),
-        table(["on 100 sentences, by", "words", "skipped", "repeated", "units without a frame"], words),
+        table(["heard by", "words", "skipped", "repeated", "units without a frame"], words),
         f"{len(test)} test sentences, {sum(len(plain(text).split()) for text in texts)} words; training took {minutes} CPU minutes, "
         f"{facts['steps']} steps, and the weights of step {facts['best_step']} were best in validation; {cost:.2f} seconds of work a second of sound, Griffin-Lim included. 95 % intervals from "
         f"resampled sentences. {sum(empty)} units of the test sentences got no frame.",
