@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.serving import made
+from zhuji.core.answers import Waves
 from zhuji.core.contracts import Prediction
 from zhuji.core.files import read_json
 from zhuji.core.records import Box, Picture, Record, Sound
@@ -177,3 +178,25 @@ def test_transcripts_from_the_worst_to_the_best(tmp_path: Path) -> None:
     write(tmp_path / "many", records * 20, answers * 20, Transcribe().fit(records))
     many = kept(tmp_path / "many")
     assert len(many) == MOST_HEARD and (many[0]["edits"], many[-1]["edits"]) == (4, 0)
+
+
+def cleaned(gain: float, seed: int) -> Prediction:
+    """An answer that took so much of the noise away."""
+    random = np.random.default_rng(seed)
+    wanted, noise = (random.standard_normal(4_000).astype(np.float32) * 0.1 for _ in range(2))
+    return Prediction([0.1], waves=Waves(wanted + (1 - gain) * noise, wanted + noise, wanted, rate=8_000))
+
+
+def test_cleaned_sounds_stand_before_and_after(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    gains = (0.9, 0.1, 0.5)
+    records = [Record(f"row-{i}", tone(0.5, 300)) for i in range(3)]
+    write(tmp_path / "g", records, [cleaned(gain, i) for i, gain in enumerate(gains)], TASK)
+    rows = kept(tmp_path / "g")
+    assert [(row["id"], row["part"]) for row in rows] == [
+        (f"row-{i}", part) for i in (1, 2, 0) for part in ("given", "sound", "wanted")
+    ]
+    told = [row["score"] for row in rows[6:]]
+    assert told[0] == pytest.approx(0, abs=0.6) and told[1] == pytest.approx(20, abs=0.6) and told[2] is None
+    heard = sounds.samples(Sound(str(tmp_path / "g" / rows[8]["sound"])), 8_000).samples
+    assert np.abs(heard - cleaned(0.9, 0).waves.wanted).max() < 1e-4

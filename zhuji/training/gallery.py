@@ -6,7 +6,7 @@ answered to the best, or what a model drew. They are kept beside the run, for it
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from zhuji.core.answers import Waves
 from zhuji.core.contracts import Prediction, Task
 from zhuji.core.files import atomic_folder, write_json
 from zhuji.core.records import Box, Picture, Record, Sound, named
 from zhuji.core.unreadable import MediumError, PictureError
 from zhuji.data import sounds
 from zhuji.data.pictures import opened, quietly
-from zhuji.metrics import detection
+from zhuji.metrics import detection, enhancement
 from zhuji.model.assembly import Model
 from zhuji.model.draw import DrawSettings, drawn
 from zhuji.nn.sounds.mel import filters, log_mel
@@ -35,8 +36,9 @@ MOST_BOXED, BOXED_SIDE = 6, 480
 """The same of pictures with objects, which must be seen to be judged."""
 MOST_KINDS, OF_EACH = 10, 4
 """Classes that a model draws for its gallery, and pictures of each; of as many in all where it knows none."""
-MOST_HEARD, SECONDS = 12, 10.0
-"""Sounds that are kept, and how much of each."""
+MOST_HEARD, SECONDS, MOST_CLEANED = 12, 10.0, 5
+"""Sounds that are kept, how much of each, and of how many that were cleaned."""
+PARTS = ("given", "sound", "wanted")
 _RATE, _BANDS, _DEPTH, _WIDTH = 16_000, 80, 9.0, 480
 """Of the picture of a sound: samples a second, mel bands, by how much the softest that is seen is below the loudest (natural logarithm of powers, so 39 dB), and
 pixels across."""
@@ -50,7 +52,8 @@ class Kept:
     """A row of the gallery. `file`: its thumbnail; None where the picture could not be read any more. `size`: width and height of the picture.
     `label` and `answer`: as the row has them, boxes in pixels of the picture. `score`: how sure the answer is, of numbers how far it is off. `counts`:
     of objects how many were found, missed, and given without being there. `drawn`: a model made it, of the class that is its label. `sound`: the file of a
-    sound, or of its beginning; `file` is a picture of it then, of the power in mel bands over time. `edits`: of a transcript, the characters to be changed."""
+    sound, or of its beginning; `file` is a picture of it then, of the power in mel bands over time. `edits`: of a transcript, the characters to be changed.
+    `part`: of a sound that was cleaned, which of three this is (`given`, `sound`, `wanted`), and `score` its SI-SDR in decibels."""
 
     id: str
     file: str | None
@@ -62,6 +65,7 @@ class Kept:
     drawn: bool = False
     sound: str | None = None
     edits: int | None = None
+    part: str | None = None
 
 
 def write_drawn(folder: Path, model: Model) -> None:
@@ -83,6 +87,10 @@ def write_drawn(folder: Path, model: Model) -> None:
 def write(folder: Path, records: Sequence[Record], answers: Iterable[Prediction], task: Task) -> None:
     """Writes the folder, whole or not at all, of rows whose inputs are pictures or sounds; none where nothing is wrong, or answers are of another kind."""
     pairs = list(zip(records, answers, strict=True))
+    if cleaned := _cleaned(pairs):
+        with atomic_folder(folder) as partial:
+            write_json(partial / INDEX, [asdict(row) for row in _heard(cleaned, partial)])
+        return
     chosen, side = _boxed(pairs, task.classes), BOXED_SIDE
     if not chosen:
         chosen, side = _transcribed(pairs, task) if task.needs == "transcript" else _mistakes(pairs), SIDE
@@ -133,6 +141,32 @@ def _transcribed(pairs: Sequence[Pair], task: Task) -> list[_Chosen]:
         record, answer = pairs[place]
         found.append(_Chosen(record, answer, answer.score, edits=int(edits[place])))
     return found
+
+
+def _cleaned(pairs: Sequence[Pair]) -> list[tuple[Record, Waves]]:
+    """Sounds that were cleaned, from the one that gained least to the one that gained most, in even steps; empty where answers are of another kind."""
+    known = [(record, answer.waves) for record, answer in pairs if answer.waves is not None]
+    told = [(record, waves) for record, waves in known if waves.given is not None and waves.wanted is not None]
+    if not told or len(told) < len(pairs):
+        return []
+    gains = [_si_sdr(waves, waves.sound) - _si_sdr(waves, waves.given) for _, waves in told]
+    order = np.argsort(np.nan_to_num(gains), kind="stable")
+    return [told[place] for place in order[_steps(len(order), MOST_CLEANED)].tolist()]
+
+
+def _si_sdr(waves: Waves, found: np.ndarray | None) -> float:
+    assert found is not None and waves.wanted is not None
+    return enhancement.si_sdr(found, waves.wanted)
+
+
+def _heard(cleaned: Sequence[tuple[Record, Waves]], folder: Path) -> Iterator[Kept]:
+    """Before, after, and as it should be, of each."""
+    for row, (record, waves) in enumerate(cleaned):
+        for place, part in enumerate(PARTS):
+            samples: np.ndarray = getattr(waves, part)
+            file, sound = _clip(Sound(data=sounds.as_wav(samples, waves.rate)), folder, 3 * row + place)
+            score = None if part == "wanted" else _si_sdr(waves, samples)
+            yield Kept(record.id, file, None, None, None, score, sound=sound, part=part)
 
 
 def _steps(count: int, most: int) -> np.ndarray:

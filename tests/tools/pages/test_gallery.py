@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests import browser, pictured
 from tests.serving import made
-from tests.training.test_gallery import CLASSES, TASK, found, picture, record, tone
+from tests.training.test_gallery import CLASSES, TASK, cleaned, found, picture, record, tone
 from zhuji.core.contracts import Prediction
 from zhuji.core.files import read_json, write_json
 from zhuji.core.records import Box, Record
@@ -141,3 +141,12 @@ def test_transcripts_stand_beside_what_was_said(run: Path) -> None:
     assert told is not None and told.heard
     assert told.pictures[0].text == f"{EVIL} → (nothing)" and told.pictures[1].title == "row-1, 1 characters wrong"
     assert EVIL not in write_report(run).page.read_text(encoding="utf-8")
+
+
+def test_before_and_after_stand_beside_each_other(run: Path) -> None:
+    pytest.importorskip("soundfile")
+    write(run / "gallery", [Record("row-0", tone(0.5, 300))], [cleaned(0.9, 0)], TASK)
+    told = gallery(read(run))
+    assert told is not None and told.threes and told.heard
+    assert [one.text.partition(",")[0] for one in told.pictures] == ["in noise", "cleaned", "as recorded"]
+    assert write_report(run).page.read_text(encoding="utf-8").count("<audio controls") == 3

@@ -51,6 +51,8 @@ class Gallery:
     """A model made them."""
     heard: bool = False
     """They are sounds."""
+    threes: bool = False
+    """Every three belong together."""
 
 
 def gallery(found: Found) -> Gallery | None:
@@ -76,6 +78,14 @@ def gallery(found: Found) -> Gallery | None:
             tuple(_drawn(folder, row) for row in rows),
             drawn=True,
         )
+    if rows and rows[0].get("part") is not None:
+        note = say_in(
+            "From the test recording that gained least to the one that gained most, in even steps: in noise, cleaned, and as it was recorded, with the SI-SDR in "
+            "decibels. At most the first ten seconds can be played.",
+            "按增益从小到大等距选取的测试录音：含噪、去噪后与原始录音，附 SI-SDR（分贝）。至多可播放前十秒。",
+        )  # fmt: skip
+        told = tuple(_part(folder, row) for row in rows)
+        return Gallery(say_in("Before and after", "去噪前后"), note, told, heard=True, threes=True)
     if rows and rows[0].get("edits") is not None:
         note = say_in(
             "From the test recording with most wrong characters for its length to the one with fewest, in even steps: what was said, and what was heard. At most "
@@ -112,6 +122,18 @@ def _mistake(folder: Path, row: dict[str, Any]) -> Seen:
     sound = _address(_bytes(folder, row.get("sound")), _SOUNDS)
     text = f"{label} → {answer} {score(row['score'])}"
     return Seen(_address(data), alt, row["id"], text, data.startswith(b"\x89PNG"), sound)
+
+
+def _part(folder: Path, row: dict[str, Any]) -> Seen:
+    names = {
+        "given": say_in("in noise", "含噪"),
+        "sound": say_in("cleaned", "去噪后"),
+        "wanted": say_in("as recorded", "原始录音"),
+    }
+    name = names.get(str(row["part"]), "")
+    text = name if row["score"] is None else f"{name}, {row['score']:.1f} dB"
+    sound = _address(_bytes(folder, row.get("sound")), _SOUNDS)
+    return Seen(_address(_bytes(folder, row["file"])), f"{row['id']}: {text}", row["id"], text, sound=sound)
 
 
 def _transcribed(folder: Path, row: dict[str, Any]) -> Seen:
