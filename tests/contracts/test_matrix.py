@@ -29,7 +29,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
     blind = task.causal and not backbone.can_be_causal
     mute = task.writes and task.needs == "target" and spec.start is None
     flat = task.needs == "boxes" and spec.grid_ndim != 2
-    timeless = task.needs == "transcript" and spec.grid_ndim != 1
+    timeless = task.needs in ("transcript", "recording") and spec.grid_ndim != 1
     soundless = kind is Enhance and not spec.rate
     codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0)
     return (

@@ -223,6 +223,14 @@ def _(folder: Path, patch: Patch) -> object:
     return heard(Sound(str(folder / "notes.wav")))
 
 
+@provokes("Unsayable")
+def _(folder: Path, patch: Patch) -> object:
+    from tests import voiced
+    from zhuji.model.speak import spoken
+
+    return spoken(voiced.untaught(), ["naïve"])
+
+
 @provokes("HugeSound")
 def _(folder: Path, patch: Patch) -> object:
     import numpy as np

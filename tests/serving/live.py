@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests import voiced
 from tests.serving import made
 from tests.trained import folder
 
@@ -79,9 +80,9 @@ def start(*words: str, prefix: Sequence[str] = ()) -> Live:
 @cache
 def server() -> str:
     """The address of one server for all tests of this process: `pets` tells classes, `gpt` writes, `talk` answers, `art` and
-    `noise` draw, `ear` hears."""
+    `noise` draw, `ear` hears, `voice` speaks."""
     models = (f"pets={made.of_task('classify')}", f"gpt={made.writer()}", f"talk={made.talker()}", f"art={made.of_task('generate')}",
-              f"noise={made.painter()}", f"ear={made.listener()}")  # fmt: skip
+              f"noise={made.painter()}", f"ear={made.listener()}", f"voice={voiced.voice()}")  # fmt: skip
     live = start(*models, "--set", "serve.threads=1")
     atexit.register(live.stop)
     return live.url

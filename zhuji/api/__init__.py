@@ -42,4 +42,5 @@ from zhuji.api.serving import serve as serve
 from zhuji.api.sounds import enhance as enhance
 from zhuji.api.sounds import sounds as sounds
 from zhuji.api.sounds import transcribe as transcribe
+from zhuji.api.speech import speak as speak
 from zhuji.api.watching import studio as studio

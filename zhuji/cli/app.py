@@ -26,6 +26,7 @@ from zhuji.cli import (
     pretraining,
     pricing,
     serving,
+    speaking,
     training,
     using,
     vectors,
@@ -47,7 +48,7 @@ app = typer.Typer(
 for _verb in (
     training.train, training.resume, training.distil, using.evaluate, using.predict, explaining.explain,
     pretraining.pretrain, pretraining.corpus, pretraining.tokenizer, generating.generate, generating.perplexity, chatting.chat,
-    listening.transcribe, cleaning.enhance, drawing.draw, drawing.realism, drawing.stylise,
+    listening.transcribe, cleaning.enhance, drawing.draw, drawing.realism, drawing.stylise, speaking.speak,
     vectors.probe, vectors.embed, vectors.index, vectors.nearest, using.convert, exporting.export, pricing.benchmark,
     looking.check, looking.robustness, looking.report, looking.compare, looking.studio, serving.serve, about.recipes, about.doctor, about.schema,
 ):  # fmt: skip

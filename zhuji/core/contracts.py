@@ -30,7 +30,7 @@ Corrupt = Callable[[Features], Features]
 One = Callable[[Tensor], Tensor]
 """Of a mask `(B, T)` the number of one unit of each row, `(B,)` int64."""
 
-Needs = Literal["label", "target", "tags", "boxes", "transcript", "lesson", "nothing"]
+Needs = Literal["label", "target", "tags", "boxes", "transcript", "recording", "lesson", "nothing"]
 Reads = Literal["texts", "pictures", "sounds"]
 Teaches = Literal["rows", "vectors", "units"]
 ONLY = "model"
@@ -259,7 +259,7 @@ class Task(Part, ABC):
     per_unit: ClassVar[bool] = False
     """The backbone must keep the grid."""
     needs: ClassVar[Needs] = "label"
-    """What a record must bring to be learned from. target: a second input; transcript: a text that is the task's own affair, not the modality's."""
+    """What a record must bring to be learned from. target: a second input; transcript, recording: a text or a sound that is the task's own affair."""
     compares: ClassVar[bool] = False
     """Its loss compares the rows of a batch with each other, so it changes when they are cut into batches otherwise."""
     seeks: ClassVar[tuple[str, ...]] = ()

@@ -1,4 +1,4 @@
-"""Pictures and sounds that cannot be read, and where none can be written: their part of the catalogue (`core/errors.py`)."""
+"""Pictures and sounds that cannot be read, texts that cannot be said, and where none can be written: their part of the catalogue (`core/errors.py`)."""
 
 from __future__ import annotations
 
@@ -46,6 +46,11 @@ class BadSound(SoundError):
 class HugeSound(SoundError):
     en = ("a sound may have at most {limit}", "cut it into pieces, or give fewer channels")
     zh = ("声音最多可有 {limit}", "请切成小段，或减少声道数")
+
+
+class Unsayable(DataError):
+    en = ("a text must be one that the voice can say ({why})", "mend that text, or leave it out")
+    zh = ("文本必须是该声音能够朗读的（{why}）", "请修改该文本，或将其去掉")
 
 
 class NoScratch(RunError):

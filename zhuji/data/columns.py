@@ -88,6 +88,8 @@ def _size(value: Any) -> int:
 
 # ------------------------------------------------------------------------------------------------- by name and content
 
+GIVEN = ("given", "指定")
+"""Why a column has its role that somebody named for it."""
 Choice = tuple[str, str] | None
 """(column, reason)."""
 
@@ -99,7 +101,7 @@ class Search:
         self.columns = columns
         self.given = given
         self.found = dict(given)
-        self.reasons = dict.fromkeys(given, in_language("given", "指定"))
+        self.reasons = dict.fromkeys(given, in_language(*GIVEN))
         self.taken = {name for some in given.values() for name in some}
 
     @property

@@ -11,6 +11,9 @@ from zhuji.data import names
 from zhuji.data.columns import Choice, Column, Search, as_named, best_named, varied, whole_name
 from zhuji.data.media import KINDS, OFFSET, SECONDS, Kind
 
+TOGETHER = ("no sentence stands in two splits", "同一句子不出现在两个划分中")
+"""Why sentences are groups."""
+
 
 def find_files(search: Search, folder: Path) -> None:
     """Gives a column its role where it holds pictures or sounds, of their bytes, or of names of their files as seen from `folder`."""
@@ -52,4 +55,4 @@ def keep_sentences_together(search: Search) -> None:
     """Without a column of groups, rows of equal transcripts are one."""
     if "target" in search.found and "group" not in search.found:
         search.found["group"] = search.found["target"]
-        search.reasons["group"] = in_language("no sentence stands in two splits", "同一句子不出现在两个划分中")
+        search.reasons["group"] = in_language(*TOGETHER)

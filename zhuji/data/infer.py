@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from zhuji.core.config import nearest
@@ -15,8 +15,8 @@ from zhuji.core.errors import BadSetting, MissingColumn, NoRole
 from zhuji.core.log import in_language
 from zhuji.data import names
 from zhuji.data.cells import is_flag, number, time_text
-from zhuji.data.columns import Choice, Column, Search, as_named, best_named, look, told_as, varied, whole_name
-from zhuji.data.files import find_files, find_said, keep_sentences_together
+from zhuji.data.columns import GIVEN, Choice, Column, Search, as_named, best_named, look, told_as, varied, whole_name
+from zhuji.data.files import TOGETHER, find_files, find_said, keep_sentences_together
 from zhuji.data.media import KINDS
 from zhuji.data.media import Kind as OfFiles
 from zhuji.data.settings import DataSettings
@@ -29,7 +29,7 @@ Kind = Literal["classify", "classify_many", "regress", "tag", "pair", "detect", 
 @dataclass(frozen=True)
 class Roles:
     """Columns by role. `reasons`: role -> why, also for `kind`; `scheme`: what tags keep to, where words are tagged. With an `image` or
-    a `sound` there is no `text`."""
+    a `sound` there is no `text`. `recording`: the column of sounds in which the text is said, where these are what is learned."""
 
     text: tuple[str, ...]
     label: tuple[str, ...] = ()
@@ -43,6 +43,7 @@ class Roles:
     scheme: Scheme | None = None
     image: str | None = None
     sound: str | None = None
+    recording: str | None = None
     reasons: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -53,6 +54,18 @@ class Roles:
     def column_of(self, kind: OfFiles) -> str | None:
         """The column of inputs of this kind."""
         return self.image if kind.role == "image" else self.sound
+
+    def spoken(self) -> Roles:
+        """The same columns the other way round: the text is the input, and the sound is what is learned. Who speaks is then something to be told, so rows
+        are kept together by their sentences, unless another column of groups was given."""
+        if self.target is None or self.sound is None:
+            return self
+        given = self.reasons.get("group") == in_language(*GIVEN)
+        reasons = {role: why for role, why in self.reasons.items() if role != "target"}
+        reasons |= {"text": self.reasons.get("target", "")} | ({} if given else {"group": in_language(*TOGETHER)})
+        return replace(
+            self, text=(self.target,), target=None, sound=None, recording=self.sound, group=self.group if given else self.target, reasons=reasons,
+        )  # fmt: skip
 
 
 def infer_roles(source: Source, settings: DataSettings, *, pairs: bool = False) -> Roles:

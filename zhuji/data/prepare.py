@@ -26,8 +26,8 @@ from zhuji.data.split import Array, assign, method, moments, require
 from zhuji.data.tags import kinds
 from zhuji.data.words import counted
 
-_OF_PAIRS = ("translate", "transcribe")
-"""Tasks that learn second texts: translations, or what is said in sounds."""
+_OF_PAIRS = ("translate", "transcribe", "speak")
+"""Tasks that learn from two: a text and its translation, a sound and what is said in it."""
 KNOWN = "test_known"
 """The test set of the groups that are not held out."""
 
@@ -53,7 +53,7 @@ class Prepared:
 def prepare(settings: DataSettings, seed: int, *, task: str = "auto") -> Prepared:
     """Everything between a file and the first batch.
 
-    `task`: `auto` takes the labels as they look; `classify`, `regress`, `tag` and `translate` insist; `any` and `generate` do without labels
+    `task`: `auto` takes the labels as they look; `classify`, `regress`, `tag`, `translate`, `transcribe` and `speak` insist; `any` and `generate` do without labels
     where there are none. Of several test sets (`test_2016`, `test_2017`) the first by name is the test split, if none is called just so.
     Raises what reading raises, and NoRole, EmptyData, TooManyDropped, TooFewRows, OneClass, LeakFound.
     """
@@ -132,6 +132,10 @@ def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
     needed = {"tag": "label", **dict.fromkeys(_OF_PAIRS, "target")}.get(task)
     if needed and roles.kind != {"label": "tag", "target": "pair"}[needed]:
         raise NoRole(role=needed, columns=", ".join(columns))
+    if task == "speak":
+        if roles.sound is None:
+            raise NoRole(role="sound", columns=", ".join(columns))
+        return roles.spoken()
     if task == "regress":
         return replace(roles, kind="regress")
     if task in ("classify", "generate") and roles.kind == "regress":

@@ -14,7 +14,7 @@ from zhuji.data.ahead import ahead
 from zhuji.data.clean import Cleaner, without_controls
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.ledger import Ledger
-from zhuji.data.media import KINDS, Kind, seconds_of
+from zhuji.data.media import KINDS, SOUNDS, Kind, seconds_of
 from zhuji.data.names import split_name, test_name
 from zhuji.data.pictures import quietly
 from zhuji.data.settings import DataSettings
@@ -63,8 +63,8 @@ Seen = tuple[Medium, tuple[str, ...]] | MediumError | None
 
 def _seen(rows: Iterator[RawRow], roles: Roles, part: Part) -> Iterator[tuple[RawRow, Seen]]:
     """The rows, and what is seen of their pictures or sounds, which are decoded some rows ahead."""
-    kind = roles.files
-    column = None if kind is None else roles.column_of(kind)
+    kind = SOUNDS if roles.recording else roles.files
+    column = None if kind is None else roles.recording or roles.column_of(kind)
     if kind is None or column is None:
         yield from ((row, None) for row in rows)
         return
@@ -99,6 +99,8 @@ def _check(part: Part, roles: Roles, labelled: bool) -> None:
     needed += [(kind.role, column) for kind in KINDS if (column := roles.column_of(kind)) is not None]
     if labelled and roles.target:
         needed.append(("target", roles.target))
+    if labelled and roles.recording:
+        needed.append(("sound", roles.recording))
     for role, name in needed:
         if name not in part.table.columns:
             raise MissingColumn(file=part.path, role=role, name=name, columns=", ".join(part.table.columns[:20]))
@@ -122,6 +124,7 @@ class _Reader:
             roles.target,
             roles.image,
             roles.sound,
+            roles.recording,
         }
 
     def record(self, raw: RawRow, place: str = "", seen: Seen = None) -> Record | None:
@@ -133,7 +136,7 @@ class _Reader:
             split = split or self._split(raw.values)
             label = self._label(raw.values)
             return Record(
-                id=self._id(raw, place), input=self._input(raw, label, seen), label=label, target=self._target(raw.values), group=self._optional(raw.values, self.roles.group),
+                id=self._id(raw, place), input=self._input(raw, label, seen), label=label, target=self._target(raw, label, seen), group=self._optional(raw.values, self.roles.group),
                 time=self._time(raw.values), split=split, file=raw.file, row=raw.number,
                 extra={name: value for name, value in raw.values.items() if name not in self.used},
             )  # fmt: skip
@@ -177,7 +180,10 @@ class _Reader:
         self.ledger.changes.update(changes)
         return words
 
-    def _target(self, values: dict[str, Any]) -> str | None:
+    def _target(self, raw: RawRow, label: Label, seen: Seen) -> str | Medium | None:
+        values = raw.values or {}
+        if self.roles.recording and self.labelled:
+            return self._medium(raw, label, seen, SOUNDS)
         if self.roles.target is None:
             return None
         text, changes = self.clean(cells.cell_text(values.get(self.roles.target)))

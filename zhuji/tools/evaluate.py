@@ -12,6 +12,7 @@ from typing import Any
 
 from zhuji.core.config import assignments, overlay
 from zhuji.core.contracts import Encoded, Modality
+from zhuji.core.errors import MissingColumn
 from zhuji.core.files import read_json
 from zhuji.core.records import Record
 from zhuji.data.infer import Roles, infer_roles, named_files
@@ -135,6 +136,8 @@ def _evaluation(model: str, data: str, split: str | None, scores: Scores, ledger
 def roles_for(predictor: Predictor, source: Source, settings: DataSettings) -> Roles:
     """The columns of this source by the names that training knew, unless the settings name others; what is absent is inferred."""
     known = predictor.roles
+    if known.recording is not None:
+        return _spoken(known, source, settings)
     named = {role: getattr(known, role) for role in ("text", "label") if getattr(settings, role) is None}
     if settings.target is None and known.target in source.columns:
         settings = settings.model_copy(update={"target": known.target})
@@ -143,6 +146,17 @@ def roles_for(predictor: Predictor, source: Source, settings: DataSettings) -> R
     inferred = infer_roles(source, settings.model_copy(update=present), pairs=known.kind == "pair")
     scheme = inferred.scheme or known.scheme
     return replace(inferred, kind=known.kind, scheme=scheme, label_separator=settings.label_separator or known.label_separator)
+
+
+def _spoken(known: Roles, source: Source, settings: DataSettings) -> Roles:
+    """Texts and the sounds in which they are said, by the names that training knew. Raises MissingColumn where one of both is not there."""
+    named = {"target": known.text[0], "sound": known.recording}
+    for role, name in named.items():
+        asked = getattr(settings, role) or name
+        if asked not in source.columns:
+            raise MissingColumn(file=settings.path, role=role, name=asked, columns=", ".join(source.columns[:20]))
+        settings = settings.model_copy(update={role: asked})
+    return infer_roles(source, settings, pairs=True).spoken()
 
 
 _OTHER = "not in the test split"

@@ -19,6 +19,7 @@ from zhuji.core.records import SPLITS
 from zhuji.data.balance import undersampled
 from zhuji.data.infer import Roles
 from zhuji.data.loader import Loader
+from zhuji.data.media import SOUNDS
 from zhuji.data.prepare import Prepared, prepare
 from zhuji.data.words import counted
 from zhuji.model.assembly import Model, Teaching, assemble
@@ -120,7 +121,7 @@ def _tell(prepared: Prepared, name: str) -> None:
         if role in prepared.roles.reasons:
             say(f"  {role:<6} {prepared.roles.reasons[role]}")
     say("  " + " · ".join(f"{split} {len(prepared.split(split)):,}" for split in SPLITS))
-    kind = prepared.roles.files
+    kind = SOUNDS if prepared.roles.recording else prepared.roles.files
     if kind is not None and (changes := counted(prepared.ledger.changes)):
         say(in_language(f"  {kind.reads}: {changes}", f"  {_READ[kind.reads]}：{changes}"))
 

@@ -1,0 +1,81 @@
+"""Said for the `openai` client by a server in a process of its own."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import openai
+import pytest
+import soundfile
+
+from tests import voiced
+from tests.serving import live
+from tests.serving.house import settings
+from zhuji.model.bundle import open_bundle
+from zhuji.model.speak import SpeakSettings, spoken
+from zhuji.serving.app import create
+
+pytestmark = pytest.mark.enable_socket
+
+
+def ask(client, **more):
+    more = {"model": "voice", "input": "ab cd", "voice": "default", "response_format": "wav", **more}
+    return client.audio.speech.create(**more)
+
+
+def expected(**more):
+    return spoken(open_bundle(voiced.voice()), ["ab cd"], SpeakSettings(**more))[0]
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "pcm"])
+def test_the_sound_is_that_of_python(client, form):
+    answer, wanted = ask(client, response_format=form), expected()
+    assert answer.response.headers["content-type"] == f"audio/{form}"
+    assert answer.response.headers["x-sample-rate"] == str(voiced.RATE)
+    if form == "pcm":
+        samples = np.frombuffer(answer.content, "<i2") / 32_767
+    else:
+        samples, rate = soundfile.read(io.BytesIO(answer.content))
+        assert rate == voiced.RATE and soundfile.info(io.BytesIO(answer.content)).format == form.upper()
+    assert len(samples) == len(wanted.samples)
+    # Threads add in another order, and sixty steps of Griffin-Lim carry that on; 16 bits on top of it.
+    assert np.abs(samples - wanted.samples).max() < 1e-2
+
+
+def test_speed_and_voice(client):
+    fast, slow = (len(ask(client, speed=speed, response_format="pcm").content) for speed in (2.0, 0.5))
+    assert slow > 2 * fast
+    low, wanted = ask(client, voice="low", response_format="pcm").content, expected(speaker="low")
+    assert len(low) == 2 * len(wanted.samples)
+
+
+@pytest.mark.parametrize(("asked", "error", "param"), [
+    ({"model": "nobody"}, openai.NotFoundError, "model"),
+    ({"model": "pets"}, openai.BadRequestError, "model"),
+    ({"voice": "alloy"}, openai.BadRequestError, "voice"),
+    ({"input": ""}, openai.BadRequestError, "input"),
+    ({"input": "naïve"}, openai.BadRequestError, "input"),
+    ({"input": "ab" * 30}, openai.BadRequestError, "input"),
+    ({"input": "a" * 5_000}, openai.UnprocessableEntityError, "input"),
+    ({"response_format": "mp3"}, openai.UnprocessableEntityError, "response_format"),
+    ({"speed": 5.0}, openai.UnprocessableEntityError, "speed"),
+    ({"instructions": "whisper"}, openai.BadRequestError, "instructions"),
+    ({"extra_body": {"stream_format": "sse"}}, openai.BadRequestError, "stream_format"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused_by_name(client, asked, error, param):
+    with pytest.raises(error) as caught:
+        ask(client, **asked)
+    assert caught.value.type == "invalid_request_error" and caught.value.param == param
+
+
+def test_a_refusal_names_the_voices(client):
+    with pytest.raises(openai.BadRequestError, match="default, high, low"):
+        ask(client, voice="alloy")
+
+
+def test_the_description_holds_a_request_that_is_answered():
+    described = create(settings(voiced.voice())).openapi()["paths"]["/v1/audio/speech"]["post"]
+    example = described["requestBody"]["content"]["application/json"]["example"]
+    assert example == {"model": "model", "input": "ab cd", "voice": "default", "response_format": "wav", "speed": 1.0}
+    assert live.server()

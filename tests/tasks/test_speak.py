@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests import voiced
+from zhuji.core.errors import BadSetting, ImpossiblePair, UnknownName
+from zhuji.core.records import Record, Sound
+from zhuji.core.units import UnitSpec
+from zhuji.core.voices import Voice
+from zhuji.data.sounds import as_wav
+from zhuji.model.assembly import Model, collate
+from zhuji.tasks.speak import Speak
+
+
+def model() -> Model:
+    return voiced.untaught().model
+
+
+def batch_of(rows: list[Record]):
+    encoded = model().modality.encode([row.input for row in rows])
+    return collate(model(), encoded, rows, max(row.length for row in encoded))
+
+
+def test_targets_are_normalised_frames_and_who_speaks() -> None:
+    task = model().task
+    assert isinstance(task, Speak) and task.speakers == ("high", "low")
+    found = [task.targets(row) for row in voiced.records(8)]
+    every = torch.cat([one["frames"] for one in found])
+    torch.testing.assert_close(every.mean(0), torch.zeros(12), atol=1e-4, rtol=0)
+    torch.testing.assert_close(every.std(0), torch.ones(12), atol=5e-3, rtol=0)
+    assert [int(one["speaker"]) for one in found] == [1, 0] * 4
+    assert all(int(one["spoken"]) == len(one["frames"]) for one in found)
+
+
+def test_a_recording_that_is_too_short_or_too_long_teaches_nothing_and_is_told() -> None:
+    rows = voiced.records(3)
+    short = replace(rows[1], target=Sound(data=as_wav(np.zeros(64), voiced.RATE)))
+    long = replace(rows[2], target=Sound(data=as_wav(np.zeros(voiced.RATE * 21), voiced.RATE)))
+    whole, alone = batch_of([rows[0], short, long]), batch_of(rows[:1])
+    with torch.no_grad():
+        ours, wanted = model().loss(whole), model().loss(alone)
+    assert float(ours.total) == pytest.approx(float(wanted.total), rel=1e-5) and float(ours.count) == float(wanted.count)
+    columns = model().task.evidence(model().outputs(whole), whole)
+    assert columns["unfit"].tolist() == [0, 1, 1] and columns["terms"][1:].tolist() == [0, 0]
+    assert model().task.warnings({"unfit": 0.5}) and not model().task.warnings({"unfit": 0.0})
+
+
+def test_loss_and_evidence_are_what_the_parts_say() -> None:
+    batch = batch_of(voiced.records(4))
+    with torch.no_grad():
+        task, outputs = model().task, model().outputs(batch)
+    assert isinstance(task, Speak)
+    total = outputs["wrong"] + task.alignment * outputs["apart"] + task.timing * outputs["mistimed"]
+    loss = task.loss(outputs, batch)
+    assert float(loss.total) == pytest.approx(float(total.sum())) and float(loss.count) == float(batch.targets["spoken"].sum())
+    columns = task.evidence(outputs, batch)
+    assert task.metrics()["frame_error"](columns) == pytest.approx(float(outputs["wrong"].sum() / loss.count))
+    assert columns["lasting"] == pytest.approx(batch.targets["spoken"].numpy() * voiced.FRAMING.seconds)
+
+
+def test_every_unit_is_said_once_and_in_order() -> None:
+    units = batch_of(voiced.records(4)).units
+    with torch.no_grad():
+        found = model().task.said(model().encoder, model().head, units, Voice())
+    assert found.durations[units.mask].min() >= 1 and not found.durations[~units.mask].any()
+    assert found.real.sum(1).tolist() == found.durations.sum(1).tolist()
+    assert found.frames.shape == (*found.real.shape, 12)
+
+
+def test_speed_scales_durations_and_the_speaker_changes_what_is_heard() -> None:
+    units = batch_of(voiced.records(4)).units
+
+    def frames(**voice):
+        with torch.no_grad():
+            return model().task.said(model().encoder, model().head, units, Voice(**voice))
+
+    plain, slow = frames(), frames(speed=0.5)
+    ratio = slow.durations.sum() / plain.durations.sum()
+    assert 1.8 < ratio < 2.2
+    assert torch.equal(frames(speaker="high").frames, plain.frames)
+    other = frames(speaker="low")
+    assert other.frames.shape != plain.frames.shape or not torch.allclose(other.frames, plain.frames)
+    with pytest.raises(UnknownName, match="high, low"):
+        frames(speaker="nobody")
+
+
+def test_what_cannot_be_built_is_refused() -> None:
+    with pytest.raises(ImpossiblePair):
+        Speak().head(UnitSpec(grid_ndim=2, num_values=1), 8)
+    with pytest.raises(BadSetting):
+        Speak(heads=3).head(UnitSpec(grid_ndim=1, num_ids=5), 8)
+    for wrong in ({"mean": [0.0]}, {"frames": {"bands": 2}, "mean": [0.0, 0.0], "deviation": [1.0, 0.0]}):
+        with pytest.raises(BadSetting):
+            Speak.parse(wrong, "task")
