@@ -1,6 +1,7 @@
 import copy
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from zhuji.data.prepare import prepare
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
 from zhuji.tasks.classify import Classify
+from zhuji.training import loop
 from zhuji.training.checkpoint import Checkpoints
 from zhuji.training.hooks import Watchers
 from zhuji.training.loop import Work, train
@@ -22,7 +24,7 @@ from zhuji.training.material import gather
 from zhuji.training.optim import optimiser
 from zhuji.training.run import OptimSettings, TrainSettings
 from zhuji.training.schedule import Timetable
-from zhuji.training.state import State
+from zhuji.training.state import Progress, State
 
 
 @pytest.fixture
@@ -173,3 +175,26 @@ def test_the_average_follows_the_weights(rows, tmp_path):
     for mean, new, old in zip(now.averaged.parameters(), now.model.parameters(), start, strict=True):
         assert not torch.equal(mean, new)
         assert not torch.equal(mean, old)
+
+
+def judged(*scores):
+    """The best step and how long it waits, after validations that gave these scores and losses."""
+    progress = Progress()
+    state = SimpleNamespace(progress=progress, judged=None)
+    work = SimpleNamespace(
+        higher_is_better=True,
+        settings=SimpleNamespace(patience=None, accumulate=1),
+        epoch=lambda step: step,
+        watchers=Watchers([]),
+    )
+    for step, (score, loss) in enumerate(scores, 1):
+        progress.step, work.validate = step, lambda _, s=score, n=loss: {"accuracy": s, "loss": n}
+        loop._validate(work, state)  # pyright: ignore[reportArgumentType]
+    return progress.best_step, progress.waiting
+
+
+def test_of_equal_scores_the_one_with_the_lowest_loss_is_the_best():
+    assert judged((0.5, 1.0), (0.9, 0.7), (0.9, 0.5), (0.9, 0.6), (0.8, 0.1)) == (3, 3)
+    assert judged((0.9, 0.5), (0.9, 0.5)) == (1, 1)
+    assert judged((0.9, 0.5), (0.9, float("nan"))) == (1, 1)
+    assert judged((0.9, float("nan")), (0.9, 0.5)) == (1, 1)

@@ -40,7 +40,7 @@ from zhuji.training.precision import Precision, move_scale, start_scale
 from zhuji.training.prefetch import prefetched
 from zhuji.training.run import TrainSettings
 from zhuji.training.schedule import Timetable, rate
-from zhuji.training.state import State, remembered
+from zhuji.training.state import Progress, State, remembered
 
 Numbered = Iterator[tuple[int, Batch]]
 Taken = Iterable[tuple[int, Batch]]
@@ -285,9 +285,18 @@ def _validate(work: Work, state: State) -> None:
         progress.best_score, progress.best_step, progress.waiting = score, progress.step, 0
     else:
         progress.waiting += 1
+        if score == progress.best_score and _surer(scores, progress):
+            progress.best_step = progress.step
     progress.stopped = work.settings.patience is not None and progress.waiting >= work.settings.patience
     progress.history.append({name: value for name, value in line.items() if name not in ("kind", "seconds")})
     work.watchers.see(line)
+
+
+def _surer(scores: Mapping[str, float], progress: Progress) -> bool:
+    """Whether the loss is lower than where the best score, which is this one, was reached first. Of few validation rows many weights get as many right, and the
+    first of them are seldom the best. Patience does not begin anew: the score did not rise."""
+    before = next((line.get("loss") for line in reversed(progress.history) if line["step"] == progress.best_step), None)
+    return before is not None and scores.get("loss", math.inf) < before
 
 
 def _better(score: float, best: float | None, higher: bool) -> bool:
