@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,7 +13,8 @@ from zhuji import recipes
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import BadSetting, MissingFile, UnknownName
 from zhuji.core.lookup import build
-from zhuji.core.records import Box, Picture, Record
+from zhuji.core.records import Box, Picture, Record, Sound
+from zhuji.data.sounds import as_wav
 from zhuji.modalities.image import Image
 from zhuji.modalities.speech import Speech
 from zhuji.modalities.waveform import Waveform
@@ -26,7 +28,7 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq", "enhance")
+OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq", "enhance", "speak")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
@@ -87,6 +89,14 @@ def test_drawing_is_whole(name: str, channels: int) -> None:
     assert task.draws and len(task.classes) == 10 and 300_000 < model.parameter_count < 2_000_000
     kind, _, side = name.partition("-")
     assert task.plain()["kind"] == kind and modality.size == (int(side), int(side))
+
+
+def test_speaking_is_whole() -> None:
+    run = compose(recipes.layer("speak"), {"data": {"path": "x"}})
+    said = Sound(data=as_wav(0.1 * np.random.default_rng(0).standard_normal(8_000), 16_000))
+    modality, task = build(Modality, run.modality).fit(["a voice"]), build(Task, run.task).fit([Record("0", "a", target=said)])
+    model = assemble(modality, build(Backbone, run.backbone), task)
+    assert task.needs == "recording" and 1_200_000 < model.parameter_count < 1_600_000
 
 
 def test_there_is_a_recipe_for_every_kind_and_two_sizes() -> None:

@@ -216,7 +216,8 @@ def test_early_stopping_keeps_the_best(settings, tmp_path):
     assert result.facts["stopped_early"]
     assert len(scores) == scores.index(max(scores)) + 3
     assert result.valid["accuracy"]["value"] == max(scores)
-    assert result.facts["best_step"] == result.facts["history"][scores.index(max(scores))]["step"]
+    best = min((entry["loss"], entry["step"]) for entry in result.facts["history"] if entry["accuracy"] == max(scores))
+    assert result.facts["best_step"] == best[1], "of equal scores the one with the lowest loss"
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(settings, reviews, tmp_path):

@@ -265,8 +265,7 @@ class Task(Part, ABC):
     seeks: ClassVar[tuple[str, ...]] = ()
     """Settings that say how answers are sought, not what is learned: of a finished model they may be others (`tools/_seeking.py`)."""
     teaches: ClassVar[Teaches] = "rows"
-    """What a model of this task has to teach. rows: what it says of each row, to a model of the same task; vectors: the row's vector, to
-    one that needs lessons; units: what it says of each unit of a batch, to a model of the same task and the same units."""
+    """What it has to teach a model of the same task: what it says of each row, or of each unit of a batch; or any that needs lessons: a row's vector."""
     explains: ClassVar[bool] = False
     """Its answers can be explained: it has `abouts` and `spoken_for`."""
     writes: ClassVar[bool] = False

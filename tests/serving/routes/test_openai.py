@@ -18,7 +18,7 @@ TEXTS = [*made.TEXTS, "the cat sat " * 60]
 
 def test_models(client):
     listed = {model.id: model for model in client.models.list().data}
-    assert list(listed) == ["pets", "gpt", "talk", "art", "noise", "ear"]
+    assert list(listed) == ["pets", "gpt", "talk", "art", "noise", "ear", "voice"]
     assert client.models.retrieve("gpt") == listed["gpt"]
     assert listed["gpt"].object == "model" and listed["gpt"].created > 1_700_000_000
     with pytest.raises(openai.NotFoundError) as caught:

@@ -25,7 +25,7 @@ LOWER_IS_BETTER = {"wer", "cer", "greedy_wer", "greedy_cer", "unfit", "log_loss"
 
 def better(metric: str) -> int:
     """1 where more of a metric is better, -1 where less is."""
-    return -1 if metric in LOWER_IS_BETTER or metric.endswith("loss") else 1
+    return -1 if metric in LOWER_IS_BETTER or metric.endswith(("loss", "_error")) else 1
 
 
 def render(template: str, *, beside: Path | None = None, **facts: Any) -> str:
