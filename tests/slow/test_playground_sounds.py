@@ -33,14 +33,14 @@ from zhuji.model.predictor import Predictor
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 pytest.importorskip("soundfile")
-TASKS = {"kinds": "classify", "words": "transcribe"}
+TASKS = {"kinds": "classify", "words": "transcribe", "clean": "enhance"}
 SECONDS = 1.3
 
 
 @cache
 def predictor(name: str) -> Predictor:
     torch.manual_seed(0)
-    modality, _ = find(Modality, "speech").example()
+    modality, _ = find(Modality, "waveform" if name == "clean" else "speech").example()
     task = find(Task, TASKS[name]).example().task
     return Predictor(assemble(modality, find(Backbone, "recurrent").example(), task).eval())
 
@@ -133,6 +133,19 @@ def test_a_transcript_is_that_of_python(view):
     expected = next(predictor("words").predict([sound()])).answer
     assert page.locator("#result [data-answer]").get_attribute("data-answer") == expected
     assert violations(page) == []
+
+
+def test_a_cleaned_sound_is_played_and_saved(view):
+    page = view.open("lang=en&model=clean")
+    give(page)
+    page.wait_for_selector("#result audio")
+    expected = next(predictor("clean").predict([sound()]))
+    with page.expect_download() as told:
+        page.get_by_role("link", name="Save").click()
+    got = sounds.samples(Sound(str(told.value.path())), 8_000).samples
+    assert np.abs(got - np.clip(expected.waves.sound, -1, 1)).max() < 1e-4
+    until(page, "document.querySelector('#result audio').readyState >= 1")
+    assert (shades(page, "#result")[..., 3] > 0).any() and violations(page) == []
 
 
 def test_what_speaks_for_an_answer_lies_under_its_seconds(view):
