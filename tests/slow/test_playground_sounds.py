@@ -33,7 +33,7 @@ from zhuji.model.predictor import Predictor
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 pytest.importorskip("soundfile")
-TASKS = {"kinds": "classify", "words": "transcribe", "clean": "enhance"}
+TASKS = {"kinds": "classify", "words": "transcribe", "clean": "enhance", "codes": "masked_frames"}
 SECONDS = 1.3
 
 
@@ -132,6 +132,17 @@ def test_a_transcript_is_that_of_python(view):
     give(page)
     expected = next(predictor("words").predict([sound()])).answer
     assert page.locator("#result [data-answer]").get_attribute("data-answer") == expected
+    assert violations(page) == []
+
+
+def test_a_vector_is_that_of_python_and_one_sound_is_asked_for(view):
+    page = view.open("lang=en&model=codes")
+    assert page.locator("#input .field").count() == 1, "a file is one input: there is none to compare it with"
+    give(page)
+    expected = next(predictor("codes").predict([sound()])).answer
+    assert json.loads(page.locator("#result [data-answer]").first.get_attribute("data-answer")) == pytest.approx(
+        expected, abs=1e-5
+    )
     assert violations(page) == []
 
 

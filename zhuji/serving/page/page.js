@@ -67,7 +67,9 @@ async function use(model) {
   const field = () => modality.input(model);
   const before = now?.modality === modality ? now.input.read() : null;
   const making = makerOf(model);
-  now = { model, kind, modality, input: field(), other: kind.compares ? field() : null, maker: making, settings: making?.settings(model) };
+  // A file is one input by itself: there is no second one to compare it with.
+  const other = kind.compares && !modality.single ? field() : null;
+  now = { model, kind, modality, input: field(), other, maker: making, settings: making?.settings(model) };
   now.other?.rename("text_other");
   if (before !== null) now.input.write(before);
   fill(find("input"), now.input.element, now.other?.element);
