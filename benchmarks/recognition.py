@@ -56,7 +56,13 @@ SMALL = ("backbone.width=96", "backbone.layers=2", "backbone.hidden=192", "train
 LARGER = ("backbone.width=192", "backbone.layers=3", "backbone.hidden=768", "train.batch_units=8192", "train.epochs=1")
 SENTENCES, REPEATS = 60_000, 20
 """Sentences that are drawn from `--text`, and how often each transcript stands among them."""
-SPOKEN = dict(zip("0123456789*#", "zero one two three four five six seven eight nine star pound".split(), strict=True))
+SPOKEN = dict(
+    zip(
+        "0123456789*#",
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "star", "pound"],
+        strict=True,
+    )
+)
 WINDOWS = ((2, 1), (4, 2), (8, 2), (16, 4))
 """Seconds of a window that are kept, and on each side of it, for one long recording."""
 NAMES = ("recognise", "recognise, taught before")
