@@ -16,25 +16,32 @@ from PIL import Image
 
 from tests.browser import violations
 from tests.model import planted
-from tests.serving import house
+from tests.serving import house, made
 from tests.serving.browser import browsing, choose, watched
 from zhuji.core.records import Picture
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.model import golden
-from zhuji.model.bundle import save
+from zhuji.model.bundle import open_bundle, save
 from zhuji.model.explain import explain
 from zhuji.model.predictor import Predictor
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
-MODELS = {"patches": planted.trained, "objects": planted.detector}
+
+
+def codes() -> Predictor:
+    """Of hidden patches; its answers are vectors."""
+    return open_bundle(made.of_task("masked_patches"))
+
+
+MODELS = {"patches": planted.trained, "objects": planted.detector, "codes": codes}
 
 
 @pytest.fixture(scope="module")
 def address(browser, tmp_path_factory):
     place = tmp_path_factory.mktemp("models")
-    for name, made in MODELS.items():
-        predictor: Predictor = made()
+    for name, model in MODELS.items():
+        predictor: Predictor = model()
         raws = [raw for raw, _, _ in planted.pictures(3, 5)]
         save(
             predictor.model,
@@ -94,6 +101,25 @@ def test_a_class_is_that_of_python(view, raw):
     shown = pixels(page, "#input")
     assert (shown[::20, ::20] == planted_pixels(raw[0])).all(), "enlarged pixel by pixel, twenty times"
     assert "a picture's.png, 16 × 16 pixels" in page.locator("#input canvas").get_attribute("aria-label")
+    assert violations(page) == []
+
+
+def test_a_vector_of_patches_is_that_of_python_and_one_picture_is_asked_for(view, raw, tmp_path):
+    page = view.open("lang=en&model=codes")
+    assert page.locator("#input .field").count() == 1, "a file is one input: there is none to compare it with"
+    give(page, raw[0].data)
+    expected = list(next(codes().predict([raw[0]])).answer)
+    told = json.loads(page.locator("#result [data-answer]").first.get_attribute("data-answer"))
+    assert told == pytest.approx(expected, abs=1e-5) and f"{len(expected)} numbers" in page.locator("#said").inner_text()
+    assert page.locator("#result .strip i").count() == len(expected)
+    assert not page.get_by_role("button", name="Explain").is_visible()
+    (tmp_path / "a picture's.png").write_bytes(raw[0].data or b"")
+    program = [sys.executable, "-c", code(page, "Python")]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert repr(told[0]) in done.stdout
+    page.click("#example")
+    page.click("#send")
+    page.wait_for_selector("#result .times")
     assert violations(page) == []
 
 
@@ -204,8 +230,9 @@ def test_it_is_clean_in_both_languages_and_themes(browser, address, raw, languag
         for name in MODELS:
             choose(page, name)
             give(page, raw[0].data)
-            page.locator("#result button", has_text={"en": "Explain on the picture", "zh": "在图片上解释"}[language]).click()
-            page.wait_for_selector(".more canvas")
+            if name != "codes":
+                page.locator("#result button", has_text={"en": "Explain on the picture", "zh": "在图片上解释"}[language]).click()
+                page.wait_for_selector(".more canvas")
             assert violations(page) == [], name
             assert "undefined" not in page.locator("body").inner_text()
             assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -14,7 +14,7 @@ const SILENCE = 1e-10;
 /** Natural logarithms of the power in each band: `columns`, the lowest band first, and the `loudest` of all. */
 export function bands({ samples, rate }) {
   const triangles = filters(rate);
-  const step = Math.max(STEP, Math.ceil(samples.length / WIDTH));
+  const step = Math.max(STEP, Math.ceil(samples.length / (WIDTH - 1)));
   const columns = Array.from({ length: 1 + Math.floor(samples.length / step) }, (_, at) => {
     const powers = spectrum(samples, at * step);
     return triangles.map(({ first, weights }) =>
