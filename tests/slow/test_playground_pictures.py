@@ -231,7 +231,9 @@ def test_it_is_clean_in_both_languages_and_themes(browser, address, raw, languag
             choose(page, name)
             give(page, raw[0].data)
             if name != "codes":
-                page.locator("#result button", has_text={"en": "Explain on the picture", "zh": "在图片上解释"}[language]).click()
+                page.locator(
+                    "#result button", has_text={"en": "Explain on the picture", "zh": "在图片上解释"}[language]
+                ).click()
                 page.wait_for_selector(".more canvas")
             assert violations(page) == [], name
             assert "undefined" not in page.locator("body").inner_text()

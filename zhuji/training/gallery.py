@@ -100,7 +100,10 @@ def write_said(folder: Path, predictor: Predictor, records: Sequence[Record], an
         return
     with atomic_folder(folder) as partial:
         chosen = [records[order[step]] for step in _steps(len(order), MOST_SAID).tolist()]
-        write_json(partial / INDEX, [asdict(row) for number, one in enumerate(chosen) for row in _said(predictor, one, partial, number)])
+        write_json(
+            partial / INDEX,
+            [asdict(row) for number, one in enumerate(chosen) for row in _said(predictor, one, partial, number)],
+        )
 
 
 def _off(record: Record, answer: Prediction) -> float | None:

@@ -5,8 +5,8 @@ import { heard, peak, soundOf, toldOf } from "./sound.js";
 import { bands, spectrogram } from "./spectrogram.js";
 import { spoken } from "./words.js";
 
-/** Elements for sounds, `{file, title, save}` each: `title`, the words above it, or none; `save`: whether it can be saved. `seconds`: of each,
- * null of one that this browser cannot decode. */
+/** Elements for sounds, `{file, title, save}` each: `title`, the words above it, or none; `save`: whether it can be saved. `seconds`: of
+ * each, null of one that this browser cannot decode. */
 export async function listen(sounds) {
   const found = await Promise.all(sounds.map(async (one) => {
     const sound = await soundOf(one.file);

@@ -154,7 +154,9 @@ def _said(folder: Path, row: dict[str, Any]) -> Seen:
     text = name if row["score"] is None else say_in("{}, {:.1f} s", "{}，{:.1f} 秒").format(name, row["score"])
     sound = _address(_bytes(folder, row.get("sound")), _SOUNDS)
     said = _text(row["label"])
-    return Seen(_address(_bytes(folder, row["file"])), f"{row['id']}, {text}: {said}", f"{row['id']}: {said}", text, sound=sound)
+    return Seen(
+        _address(_bytes(folder, row["file"])), f"{row['id']}, {text}: {said}", f"{row['id']}: {said}", text, sound=sound
+    )
 
 
 def _transcribed(folder: Path, row: dict[str, Any]) -> Seen:
