@@ -183,7 +183,7 @@ def test_a_speed_out_of_bounds_is_refused_and_nothing_typed_is_asked_for(view):
 
 def test_seconds_can_be_predicted_and_other_models_are_as_they_were(view):
     page = view.open("lang=en&model=voice")
-    page.get_by_label("Predict its seconds").check(force=True)
+    page.get_by_label("Predict seconds").check(force=True)
     page.locator("#input textarea").fill(TEXT)
     assert not page.locator("#settings").is_visible()
     page.click("#send")
