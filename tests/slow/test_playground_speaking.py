@@ -14,7 +14,7 @@ import torch
 
 from tests import voiced
 from tests.browser import violations
-from tests.serving import house
+from tests.serving import house, made
 from tests.serving.browser import browsing, choose, watched
 from zhuji.core.records import Sound
 from zhuji.data import sounds
@@ -37,7 +37,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def address():
-    models = {"voice": voiced.voice(), "pets": house.bundle()}
+    models = {"voice": voiced.voice(), "pets": house.bundle(), "coarse": made.of_task("speak")}
     places = [{"name": name, "path": str(path)} for name, path in models.items()]
     with house.serving(house.settings().parse({"models": places, "port": 0, "rate": 1000})) as (host, port, _):
         yield f"http://{host}:{port}/"
@@ -228,3 +228,14 @@ def test_it_is_clean_in_both_languages_and_themes(browser, address, language, th
         assert violations(page) == []
         assert "undefined" not in page.locator("body").inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_the_browser_cannot_play_is_said_and_can_be_saved(view):
+    page = view.open("lang=en&model=coarse")
+    ask(page, "the cat sat")
+    assert "cannot play speech.wav" in page.locator("#result").inner_text()
+    assert "cannot play speech.wav" in page.locator("#said").inner_text() and page.locator("#result audio").count() == 0
+    with page.expect_download() as told:
+        page.get_by_role("link", name="Save as WAV").click()
+    assert sounds.header(Sound(str(told.value.path()))).rate == 1_000
+    assert violations(page) == []

@@ -39,5 +39,7 @@ export async function create(place, { path, body }, model, signal) {
   const { found, seconds } = await sound(path, body, { signal });
   const { elements, seconds: [lasting] } = await listen([{ file: new File([found], FILE, { type: found.type }), save: true }]);
   fill(place, elements);
-  return { told: { key: "told_spoken", seconds: Math.round((lasting ?? 0) * 100) / 100 }, version: model.version, seconds };
+  // A sound of few samples a second is none that every browser plays.
+  const told = lasting === null ? { key: "sound_unheard", name: FILE } : { key: "told_spoken", seconds: Math.round(lasting * 100) / 100 };
+  return { told, version: model.version, seconds };
 }
