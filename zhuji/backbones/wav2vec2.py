@@ -101,7 +101,7 @@ class Wav2vec2(Backbone):
     @classmethod
     def example(cls) -> Self:
         return cls(
-            conv_channels=(4, 6), conv_windows=(2, 1), conv_strides=(1, 1), position_window=2, position_groups=2,
+            conv_channels=(4, 6), conv_windows=(2, 1), conv_strides=(1, 1), conv_norm="layer", position_window=2, position_groups=2,
             width=8, layers=2, heads=2, hidden=12, dropout=0.0,
         )  # fmt: skip
 

@@ -93,7 +93,8 @@ def _parts(predictor: Predictor) -> tuple[Speech, Transcribe]:
                 "各窗口逐帧拼接，而后者的帧数少于窗口所容",
             ),
             advice=in_language(
-                "let it hear whole sounds: zhuji predict, or choose another backbone", "请让它整段聆听：zhuji predict，或换用其他骨干网络"
+                "let it hear whole sounds: zhuji predict, or choose another backbone",
+                "请让它整段聆听：zhuji predict，或换用其他骨干网络",
             ),
         )
     return modality.model_copy(update={"trim": None}), task
