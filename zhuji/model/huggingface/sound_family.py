@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from zhuji.core.contracts import Backbone
 from zhuji.core.errors import UnreadableModel
-from zhuji.core.lookup import build
 from zhuji.model.huggingface.encoders import EncoderFamily
 from zhuji.model.huggingface.family import Head
 from zhuji.model.huggingface.options import Options
@@ -28,9 +27,9 @@ class SoundFamily(EncoderFamily):
         """Our speech modality for the settings of a feature extractor. Raises UnreadableModel for what has no counterpart."""
 
 
-def body_of(options: Options, name: str, settings: Mapping[str, Any]) -> Backbone:
+def body_of(options: Options, kind: type[Backbone], settings: Mapping[str, Any]) -> Backbone:
     """The backbone of these settings. Raises UnreadableModel."""
     try:
-        return build(Backbone, {"name": name, **settings})  # type: ignore[type-abstract]
+        return kind.model_validate(settings)
     except ValueError as error:
         raise UnreadableModel(file=options.path, why=" ".join(str(error).split())[:200]) from None

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from zhuji.backbones.wav2vec2 import Wav2vec2 as Body
 from zhuji.core.contracts import Backbone
 from zhuji.model.huggingface.encoders import Names
 from zhuji.model.huggingface.family import GELU, Head, Tensors
@@ -66,7 +67,7 @@ class Wav2vec2(SoundFamily):
             "norm_place": options.one_of("do_stable_layer_norm", {True: "pre", False: "post"}, False), "key_bias": True,
             "dropout": options.real("hidden_dropout", 0.1),
         }  # fmt: skip
-        return body_of(options, "wav2vec2", settings), {}
+        return body_of(options, Body, settings), {}
 
     def heard(self, options: Options, backbone: Backbone) -> dict[str, Any]:
         options.only("feature_size", 1, default=1)

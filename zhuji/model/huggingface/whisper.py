@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from zhuji.backbones.whisper import Whisper as Body
 from zhuji.core.contracts import Backbone
 from zhuji.model.huggingface.encoders import Names
 from zhuji.model.huggingface.family import GELU, Head, Tensors
@@ -50,7 +51,7 @@ class Whisper(SoundFamily):
             "feedforward": options.one_of("activation_function", GELU, "gelu"),
             "max_positions": options.count("max_source_positions", 1500), "dropout": options.real("dropout", 0.0),
         }  # fmt: skip
-        return body_of(options, "whisper", settings), {}
+        return body_of(options, Body, settings), {}
 
     def heard(self, options: Options, backbone: Backbone) -> dict[str, Any]:
         """Sounds are read for as long as there are positions."""
