@@ -117,8 +117,13 @@ class _Body(nn.Module):
         self.norm = norm("layer", w.width)
 
     def forward(self, features: Features) -> Features:
-        states, mask = F.gelu(self.first(features.states, features.mask)), features.mask
-        states, mask = F.gelu(self.second(states, mask)), mask[:, ::2]
+        states, mask = features.states, features.mask
+        if torch.compiler.is_exporting():
+            # Padding changes nothing, and an exported network need not ask whether a single unit is left.
+            states, mask = F.pad(states, (0, 0, 0, 2)), F.pad(mask, (0, 2))
+        states = F.gelu(self.second(F.gelu(self.first(states, mask)), mask))
+        # Taken one by one: an exported network would ask how long a row is of every other of a view.
+        mask = mask[:, 2 * torch.arange(states.shape[1], device=mask.device)]
         place = torch.arange(states.shape[1], device=states.device).clamp_max(len(self.places) - 1)
         states = self.dropout(states + self.places[place])
         may_see = biases(allowed(mask, False))

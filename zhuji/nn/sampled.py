@@ -5,6 +5,7 @@ Shapes: B rows, S samples, T frames, C channels of a convolution, D width of a s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -81,7 +82,10 @@ class SampledFrames(nn.Module):
             WindowConv(taken, given, window, stride, bias=bias, norms=norms if norms == "layer" or not number else None)
             for number, (taken, (given, window, stride)) in enumerate(zip(inputs, windows, strict=False))
         )
-        self.field = field_of([(window, stride) for _, window, stride in windows])
+        self.field, self.hop = (
+            field_of([(window, stride) for _, window, stride in windows]),
+            math.prod(s for _, _, s in windows),
+        )
         self.norm = norm("layer", inputs[-1], eps)
         self.map, self.dropout = linear(inputs[-1], dim), Dropout(dropout)
 
@@ -90,8 +94,8 @@ class SampledFrames(nn.Module):
         lengths = (mask * there).amax(1)
         real = lengths > 0
         lengths = torch.where(real, lengths.clamp_min(self.field), 0)
-        # An exported network is one for all lengths; what is too much is padding.
-        short = self.field if torch.compiler.is_exporting() else max(0, self.field - mask.shape[1])
+        # Padding changes nothing, and an exported network need not ask whether a single frame is left.
+        short = self.field + self.hop if torch.compiler.is_exporting() else max(0, self.field - mask.shape[1])
         states = F.pad(zeroed(states, mask), (0, 0, 0, short))
         for layer in self.layers:
             states, lengths = layer(states, lengths)
