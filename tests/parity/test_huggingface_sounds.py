@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from tests.parity.huggingface_folders import close, quiet, transformers
 from zhuji.core.records import Sound
 from zhuji.data.sounds import as_wav
+from zhuji.modalities.speech import Speech
 from zhuji.model.bundle import open_bundle
 from zhuji.model.huggingface import looks_like, read
 from zhuji.model.predictor import Predictor
@@ -106,6 +107,28 @@ def of_whisper(model: Any, folder: Path, sounds: list[np.ndarray]) -> list[np.nd
     encoder = getattr(getattr(model, "model", model), "encoder", model)
     with torch.no_grad():
         return list(encoder(given).last_hidden_state.numpy())
+
+
+@pytest.mark.parametrize("bands", [80, 128])
+def test_whispers_frames_are_its_extractors(bands: int) -> None:
+    """Of sounds filled up to 30 seconds there, the frames that a sound reaches into. Tolerance: sums of floats; the worst seen is 3e-7."""
+    hears, speech = transformers.WhisperFeatureExtractor(feature_size=bands), Speech(features="whisper", bands=bands)
+    for samples in heard(1, 159, 160, 161, 16_077, 479_900, 480_000):
+        theirs = hears(samples, sampling_rate=RATE, return_attention_mask=True, return_tensors="pt")
+        row = speech.encoded(samples)
+        assert row.length == theirs["attention_mask"].sum()
+        values = speech.collate([row], (row.length,)).values
+        torch.testing.assert_close(values, theirs["input_features"].mT[:, : row.length], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("level", [True, False])
+def test_raw_samples_are_their_extractors(level: bool) -> None:
+    hears, speech = transformers.Wav2Vec2FeatureExtractor(do_normalize=level), Speech(features="raw", level=level)
+    sounds = heard(4_000, 45, 1_237)
+    theirs = hears(sounds, sampling_rate=RATE, padding=True, return_attention_mask=True, return_tensors="pt")
+    units = speech.collate([speech.encoded(samples) for samples in sounds], (4_000,))
+    assert units.values is not None and torch.equal(units.mask, theirs["attention_mask"].bool())
+    torch.testing.assert_close(units.values[..., 0], theirs["input_values"], rtol=0, atol=1e-4)
 
 
 UNEQUAL = heard(4_000, 45, 1_237, 2_999, 400)
