@@ -30,9 +30,10 @@ from zhuji.data.ahead import ahead
 from zhuji.data.sounds import Heard, as_wav
 from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.companding import companded, expanded
-from zhuji.nn.sounds.mel import Scale, cepstra, corners_of, filters, log_mel
+from zhuji.nn.sounds.mel import WHISPER, Scale, cepstra, corners_of, filters, log_mel, whisper_log_mel
 from zhuji.nn.sounds.spectra import stft
 from zhuji.nn.sounds.variation import Variation
+from zhuji.nn.sounds.waves import standard
 from zhuji.nn.stems import IdStem, ValueStem
 
 MEASURED = 10_000
@@ -57,6 +58,9 @@ class Speech(Modality):
     pitch that networks for pictures read. Or `ids (S,)`: samples by the mu law. Normalised to mean 0 and deviation 1 of the training split, channel
     by channel, when they are put in a batch.
 
+    For networks that were trained elsewhere: `whisper`, log-mel with the numbers of Whisper (`nn.sounds.mel.whisper_log_mel`); `raw`, `values (S, 1)`, the
+    samples themselves as wav2vec 2.0 reads them. Neither learns anything from the training split.
+
     An input is a `Sound`, or the path or bytes of one.
     """
 
@@ -65,7 +69,7 @@ class Speech(Modality):
 
     rate: int = Field(default=16_000, ge=1_000, le=192_000)
     """Samples a second, to which every sound is brought."""
-    features: Literal["log_mel", "mfcc", "samples"] = "log_mel"
+    features: Literal["log_mel", "mfcc", "samples", "whisper", "raw"] = "log_mel"
     plane: bool = False
     """The units are the cells of a plane of time and bands, for networks that read pictures; else each is a frame."""
     window: float = Field(default=0.025, gt=0, le=1)
@@ -84,6 +88,8 @@ class Speech(Modality):
     """Cepstral numbers of MFCC."""
     levels: int = Field(default=256, ge=2, le=65_536)
     """Of samples, by the mu law."""
+    level: bool = True
+    """Of raw: each sound is brought to mean 0 and deviation 1 by itself."""
     trim: float | None = Field(default=None, gt=0, le=120)
     """Cut off at both ends what is so many decibels softer than the loudest frame; None: nothing is."""
     loudness: float | None = Field(default=None, ge=-60, le=0)
@@ -100,7 +106,7 @@ class Speech(Modality):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         rules = [
-            (self.features == "samples" and not self.variation.off, "no variation with features=samples", "features=samples 时不可用 variation"),
+            (self._sampled and not self.variation.off, f"no variation with features={self.features}", f"features={self.features} 时不可用 variation"),
             (self.features == "mfcc" and (self.variation.changes_powers or self.variation.band_masks > 0),
              "of variation only time_masks with features=mfcc, which have no powers", "features=mfcc 没有功率，variation 只可用 time_masks"),
             (self.plane and self.features != "log_mel", "plane with features=log_mel only", "plane 只可与 features=log_mel 同用"),
@@ -108,6 +114,7 @@ class Speech(Modality):
             (not self.low < self.top <= self.rate / 2, "low < high <= rate / 2", "须 low < high ≤ rate / 2"),
             (self.piece is not None and self.features != "samples", "piece with features=samples only", "piece 只可与 features=samples 同用"),
             (self.piece is not None and self.piece * self.rate < 2, "a piece of at least two samples", "piece 至少须含两个采样"),
+            (self.features == "whisper" and self.longest < self.window, "longest of a window at least", "longest 至少为一个 window"),
             (self.step < 1 or self.span < 2, "a window and a hop of whole samples at this rate", "window 与 hop 在该采样率下须至少一个采样"),
         ]  # fmt: skip
         for broken, en, zh in rules:
@@ -139,7 +146,12 @@ class Speech(Modality):
 
     @property
     def channels(self) -> int:
-        return self.coefficients if self.features == "mfcc" else self.bands
+        return {"mfcc": self.coefficients, "raw": 1}.get(self.features, self.bands)
+
+    @property
+    def _sampled(self) -> bool:
+        """Whether a unit is a sample."""
+        return self.features in ("samples", "raw")
 
     @property
     def spec(self) -> UnitSpec:
@@ -149,7 +161,7 @@ class Speech(Modality):
 
     @property
     def unit_seconds(self) -> float:
-        if self.features == "samples":
+        if self._sampled:
             return 1 / self.rate
         return self.step / self.rate / (self.bands if self.plane else 1)
 
@@ -159,23 +171,26 @@ class Speech(Modality):
 
     @property
     def light(self) -> bool:
-        return self.plane or self.features == "samples"
+        return self.plane or self._sampled
 
     # --------------------------------------------------------------------------------------------------- measuring
 
     @property
     def fitted(self) -> bool:
-        return self.features == "samples" or self._measured is not None
+        return self.features not in ("log_mel", "mfcc") or self._measured is not None
 
     @property
     def measured(self) -> _Measured:
-        """What `fit` learned."""
+        """What `fit` learned, or what is known beforehand."""
+        if self.features in ("whisper", "raw"):
+            mean, deviation = WHISPER if self.features == "whisper" else (0.0, 1.0)
+            return _Measured(mean=(mean,) * self.channels, deviation=(deviation,) * self.channels, sounds=0)
         assert self._measured is not None, "the speech modality must be fitted first"
         return self._measured
 
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """Measures mean and deviation of each channel over all frames. Raises SoundError and MissingExtra."""
-        if self.features == "samples":
+        if self.features not in ("log_mel", "mfcc"):
             return self
         given = [Sound.of(raw) for raw in inputs]
         if len(given) > MEASURED:
@@ -238,6 +253,11 @@ class Speech(Modality):
         sound = torch.from_numpy(self._levelled(samples[self._kept(samples)]))
         if self.features == "samples":
             return companded(sound, self.levels)
+        if self.features == "raw":
+            return (standard(sound) if self.level else sound)[:, None]
+        if self.features == "whisper":
+            bank = filters(self.rate, self.span, self.bands, (self.low, self.top), self.scale)
+            return whisper_log_mel(sound, bank, self.span, self.step, round(self.longest * self.rate))
         spectra = stft(sound[None], self.span, self.step, self.points)
         logs = log_mel(spectra, filters(self.rate, self.points, self.bands, (self.low, self.top), self.scale))
         return (cepstra(logs, self.coefficients) if self.features == "mfcc" else logs)[0]
@@ -301,10 +321,11 @@ class Speech(Modality):
         return in_tenths(np.arange(row.length) // cells, self.unit_seconds * cells, begin)
 
     def stem(self, dim: int) -> nn.Module:
-        """A vector for each id; of frames a linear map; of the cells of a plane themselves where the network reads one channel."""
+        """A vector for each id; of frames a linear map; of the cells of a plane, of Whisper's frames and of raw samples themselves where the network
+        reads as many channels."""
         if self.features == "samples":
             return IdStem(self.levels, dim, padding=None)
-        return ValueStem(self.spec.num_values, dim, as_they_are=self.plane)
+        return ValueStem(self.spec.num_values, dim, as_they_are=self.plane or self.features in ("whisper", "raw"))
 
     # ----------------------------------------------------------------------------------------------------- varying
 
