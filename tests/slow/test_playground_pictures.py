@@ -134,13 +134,17 @@ def test_objects_are_framed_where_they_stand(view, raw):
     give(page, raw[0].data)
     expected = next(planted.detector().predict([raw[0]])).answer
     told = json.loads(page.locator("#result [data-answer]").get_attribute("data-answer"))
-    assert [one["label"] for one in told] == [one["label"] for one in expected] == ["red"]
-    assert told[0]["box"] == pytest.approx(expected[0]["box"], abs=1e-3)
-    assert page.locator(".objects tbody tr").count() == 1 and "Objects found: 1" in page.locator("#said").inner_text()
+    # How many objects so small a detector finds depends on the machine that trained it.
+    assert [one["label"] for one in told] == [one["label"] for one in expected] and expected[0]["label"] == "red"
+    for one, wanted in zip(told, expected, strict=True):
+        assert one["box"] == pytest.approx(wanted["box"], abs=1e-3)
+    assert page.locator(".objects tbody tr").count() == len(expected)
+    assert f"Objects found: {len(expected)}" in page.locator("#said").inner_text()
     orange = abs(pixels(page, "#result") - (230, 159, 0)).max(-1) < 30
     rows, columns = np.nonzero(orange)
     scale = float(page.locator("#result canvas").get_attribute("data-scale"))
-    left, _, right, bottom = (side * scale for side in expected[0]["box"])
+    boxes = scale * np.array([one["box"] for one in expected if one["label"] == "red"])
+    left, right, bottom = boxes[:, 0].min(), boxes[:, 2].max(), boxes[:, 3].max()
     assert (columns.min(), rows.max()) == pytest.approx((left, bottom), abs=4) and columns.max() >= right - 4
     assert violations(page) == []
     Image.fromarray(np.zeros((900, 2000, 3), np.uint8)).save(file := io.BytesIO(), "PNG")
