@@ -18,16 +18,16 @@ import torch
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Generator, Tensor, nn
 
-from zhuji.core.config import Settings
 from zhuji.core.contracts import Encoded, Modality, Reads, Shown
 from zhuji.core.errors import MissingFile
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
-from zhuji.core.seed import stream
 from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data import sounds
 from zhuji.data.ahead import ahead
+from zhuji.data.moments import drawn
 from zhuji.data.sounds import Heard, as_wav
+from zhuji.modalities._measured import Measured
 from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.companding import companded, expanded
 from zhuji.nn.sounds.mel import WHISPER, Scale, cepstra, corners_of, filters, log_mel, whisper_log_mel
@@ -39,18 +39,8 @@ from zhuji.nn.stems import IdStem, ValueStem
 MEASURED = 10_000
 """Training sounds on which mean and deviation are measured, drawn at random where there are more."""
 _FILE = "sounds.json"
-_LEAST = 1e-3
-"""Deviation of channels that never change: nothing is divided by zero."""
 _NOISE_SECONDS = 60.0
 """Of a sound of the noise folder no more is kept."""
-
-
-class _Measured(Settings):
-    """Of each channel, as it comes out of `encode`."""
-
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    sounds: int
 
 
 class Speech(Modality):
@@ -101,7 +91,7 @@ class Speech(Modality):
     variation: Variation = Variation()
     """How training sounds are varied by chance."""
 
-    _measured: _Measured | None = PrivateAttr(None)
+    _measured: Measured | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -180,11 +170,11 @@ class Speech(Modality):
         return self.features not in ("log_mel", "mfcc") or self._measured is not None
 
     @property
-    def measured(self) -> _Measured:
+    def measured(self) -> Measured:
         """What `fit` learned, or what is known beforehand."""
         if self.features in ("whisper", "raw"):
             mean, deviation = WHISPER if self.features == "whisper" else (0.0, 1.0)
-            return _Measured(mean=(mean,) * self.channels, deviation=(deviation,) * self.channels, sounds=0)
+            return Measured(mean=(mean,) * self.channels, deviation=(deviation,) * self.channels, sounds=0)
         assert self._measured is not None, "the speech modality must be fitted first"
         return self._measured
 
@@ -192,39 +182,20 @@ class Speech(Modality):
         """Measures mean and deviation of each channel over all frames. Raises SoundError and MissingExtra."""
         if self.features not in ("log_mel", "mfcc"):
             return self
-        given = [Sound.of(raw) for raw in inputs]
-        if len(given) > MEASURED:
-            chosen = np.sort(stream(seed, "measured").choice(len(given), MEASURED, replace=False))
-            given = [given[i] for i in chosen.tolist()]
-        total, squares, frames = np.zeros(self.channels), np.zeros(self.channels), 0
-        for _, values in self._heard(given):
-            wide = values.double().numpy()
-            total += wide.sum(0)
-            squares += (wide**2).sum(0)
-            frames += len(wide)
-        mean = total / max(frames, 1)
-        deviation = np.sqrt(np.maximum(squares / max(frames, 1) - mean**2, 0)).clip(_LEAST)
-        rounded = [tuple(round(float(value), 6) for value in values) for values in (mean, deviation)]
-        return self._with(_Measured(mean=rounded[0], deviation=rounded[1], sounds=len(given)))
+        given = drawn([Sound.of(raw) for raw in inputs], MEASURED, seed)
+        return self._with(Measured.of((values.numpy() for _, values in self._heard(given)), self.channels))
 
-    def _with(self, measured: _Measured) -> Self:
+    def _with(self, measured: Measured) -> Self:
         fitted = self.model_copy()
         fitted._measured = measured
         return fitted
 
     def files(self) -> Mapping[str, bytes]:
-        return {} if self._measured is None else {_FILE: json.dumps(self.measured.plain(), sort_keys=True).encode()}
+        return {} if self._measured is None else {_FILE: self._measured.written()}
 
     def with_files(self, files: Mapping[str, bytes]) -> Self:
         """Raises ValueError where they do not hold a mean and a deviation for each channel."""
-        if _FILE not in files:
-            return self
-        measured = _Measured.parse(json.loads(files[_FILE]))
-        numbers = (*measured.mean, *measured.deviation)
-        sizes = {len(measured.mean), len(measured.deviation)}
-        if sizes != {self.channels} or not np.isfinite(numbers).all() or min(measured.deviation) <= 0:
-            raise ValueError(f"{_FILE} must hold a mean and a deviation above 0 for each of {self.channels} channels")
-        return self._with(measured)
+        return self._with(Measured.read(files[_FILE], self.channels, _FILE)) if _FILE in files else self
 
     # ---------------------------------------------------------------------------------------------------- encoding
 
