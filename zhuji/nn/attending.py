@@ -6,8 +6,7 @@ decoder, P width of the pre-net, A width of the attention.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +25,7 @@ _POSTNET = 5
 
 @dataclass(frozen=True)
 class Text:
-    """What is read in every step. `states (B, N, D)`, `keys (B, A, N)`, `mask (B, N)`."""
+    """What is read in every step. `states (B, N, D)`, `keys (B, N, A)`, `mask (B, N)`."""
 
     states: Tensor
     keys: Tensor
@@ -35,13 +34,12 @@ class Text:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What is remembered from step to step. `hidden (B, W)` of the network that attends, `context (B, D)`, `weights (B, N)` of the units in the last step,
-    `total (B, N)` over all steps, `makers`: states `(B, W)` of the networks that make frames, `last (B, M)`: the newest frame."""
+    """What is remembered from step to step. `weights (B, N)` of the units in the last step, `total (B, N)` over all steps, `reader` and `makers`: states `(1, B, W)`
+    of the recurrent networks, `last (B, M)`: the newest frame."""
 
-    hidden: Tensor
-    context: Tensor
     weights: Tensor
     total: Tensor
+    reader: Tensor
     makers: tuple[Tensor, ...]
     last: Tensor
 
@@ -79,21 +77,23 @@ class ForwardAttention(nn.Module):
     def __init__(self, query: int, dim: int, width: int, window: int) -> None:
         super().__init__()
         self.query, self.key = linear(query, width), linear(dim, width, bias=False)
-        self.place = nn.Conv1d(2, width, 2 * (window // 2) + 1, padding=window // 2, bias=False)
+        self.window, self.place = window, linear(2 * window, width, bias=False)
         self.energy = linear(width, 1, bias=False)
 
     def forward(self, query: Tensor, text: Text, weights: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-        """`query (B, Q)`, `weights` and `total (B, N)` of the steps before -> energies and weights `(B, N)`, -inf and 0 of padding."""
-        mixed = torch.tanh(self.query(query)[..., None] + text.keys + self.place(torch.stack((weights, total), 1)))
-        energies = (self.energy.weight @ mixed)[:, 0].masked_fill(text.mask.logical_not(), -torch.inf)
+        """`query (B, A)`, `weights` and `total (B, N)` of the steps before -> energies and weights `(B, N)`, -inf and 0 of padding."""
+        margins = (self.window // 2, (self.window - 1) // 2)
+        near = F.pad(torch.stack((weights, total), 1), margins).unfold(2, self.window, 1).transpose(1, 2).flatten(2)
+        energies = self.energy(torch.tanh(query[:, None] + text.keys + self.place(near)))[..., 0]
+        energies = energies.masked_fill(text.mask.logical_not(), -torch.inf)
         reached = weights + F.pad(weights, (1, 0))[:, :-1]
         return energies, (energies + reached.clamp_min(_LEAST).log()).softmax(1)
 
 
 class AttentiveDecoder(nn.Module):
-    """A recurrent network reads the newest frame and attends; others, with what is attended to, make the next `group` frames (Wang et al. 2017, sections 3.2 and 3.3;
-    Shen et al. 2018, section 2.2). All steps at once while it learns from frames that are known (`taught`), one at a time while it speaks (`step`); both give the same after the
-    same frames."""
+    """A recurrent network reads what was said so far and attends to the text by it; others make the next `group` frames of what both tell (Wang et al. 2017, Tacotron, sections 3.2
+    and 3.3; Shen et al. 2018, section 2.2). All steps at once while it learns from frames that are known (`taught`), one at a time while it speaks (`step`); both give the same after
+    the same frames. What attends does not read what was attended to, as in Tacotron and unlike in Tacotron 2: so only the attention itself goes step by step while it learns."""
 
     def __init__(
         self, dim: int, width: int, bands: int, *, group: int, prenet: int, dropout: float, layers: int, window: int
@@ -101,7 +101,7 @@ class AttentiveDecoder(nn.Module):
         super().__init__()
         self.group, self.width = group, width
         self.prenet = PreNet(bands, prenet, dropout)
-        self.reader = initialised(nn.GRU(prenet + dim, width, batch_first=True))
+        self.reader = initialised(nn.GRU(prenet, width, batch_first=True))
         self.attention = ForwardAttention(width, dim, width // 2, window)
         self.enter = linear(width + dim, width)
         self.makers = nn.ModuleList(initialised(nn.GRU(width, width, batch_first=True)) for _ in range(layers))
@@ -110,52 +110,45 @@ class AttentiveDecoder(nn.Module):
     def begin(self, states: Tensor, mask: Tensor) -> tuple[Text, Spoken]:
         """`states (B, N, D)` and `mask (B, N)`: nothing is said yet, and the first unit is attended to."""
         states = states.float()
-        nothing, first = (
-            states.new_zeros(len(states), self.width),
-            F.one_hot(torch.zeros_like(mask[:, 0], dtype=torch.int64), mask.shape[1]),
-        )
-        text = Text(states, self.attention.key(states).float().mT, mask)
+        first = F.one_hot(torch.zeros_like(mask[:, 0], dtype=torch.int64), mask.shape[1]).float()
+        nothing = states.new_zeros(1, len(states), self.width)
         silence = states.new_zeros(len(states), self.exit.out_features // self.group)
-        return text, Spoken(
-            nothing, torch.zeros_like(states[:, 0]), first.float(), first.float() * 0, (nothing,) * len(self.makers), silence
-        )
+        text = Text(states, self.attention.key(states).float(), mask)
+        return text, Spoken(first, torch.zeros_like(first), nothing, (nothing,) * len(self.makers), silence)
 
     def taught(self, states: Tensor, mask: Tensor, frames: Tensor) -> Heard:
         """`frames (B, T, M)`: what really was said; each step reads the last frame of the group before."""
         text, so_far = self.begin(states, mask)
-        before = torch.cat((so_far.last[:, None], frames[:, self.group - 1 : -1 : self.group]), 1)
-        read, attended = self.prenet(before), list[tuple[Tensor, ...]]()
-        for step in range(before.shape[1]):
-            energies, so_far = self._attend(read[:, step], text, so_far)
-            attended.append((so_far.hidden, so_far.context, energies, so_far.weights))
-        hidden, context, energies, weights = (torch.stack(each, 1) for each in zip(*attended, strict=True))
-        frames, stops, _ = self._made(hidden, context, so_far.makers)
-        return Heard(frames, stops, energies, weights)
+        return self._run(torch.cat((so_far.last[:, None], frames[:, self.group - 1 : -1 : self.group]), 1), text, so_far)[0]
 
-    def step(self, text: Text, so_far: Spoken) -> tuple[Tensor, Tensor, Spoken]:
-        """The next group of frames `(B, R, M)`, the logit `(B,)` of its being the last, and what is remembered then."""
-        _, so_far = self._attend(self.prenet(so_far.last), text, so_far)
-        frames, stops, makers = self._made(so_far.hidden[:, None], so_far.context[:, None], so_far.makers)
-        return frames, stops[:, 0], replace(so_far, makers=makers, last=frames[:, -1])
+    def step(self, text: Text, so_far: Spoken) -> tuple[Heard, Spoken]:
+        """The next group of frames, and what is remembered then."""
+        return self._run(so_far.last[:, None], text, so_far)
 
-    def _attend(self, read: Tensor, text: Text, so_far: Spoken) -> tuple[Tensor, Spoken]:
-        """One step of the reader, `read (B, P)`. In float32, for errors would add up over hundreds of steps."""
-        with torch.autocast(read.device.type, enabled=False):
-            given = torch.cat((read.float(), so_far.context), 1)
-            hidden = self.reader(given[:, None], so_far.hidden[None])[0][:, 0]
-            energies, weights = self.attention(hidden, text, so_far.weights, so_far.total)
-            context = (weights[:, None] @ text.states)[:, 0]
-        return energies, replace(so_far, hidden=hidden, context=context, weights=weights, total=so_far.total + weights)
-
-    def _made(self, hidden: Tensor, context: Tensor, before: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        """`hidden (B, S, W)` and `context (B, S, D)` -> frames `(B, S * R, M)`, logits `(B, S)`, and the makers' states."""
-        states, after = self.enter(torch.cat((hidden, context), 2)), list[Tensor]()
-        for maker, state in zip(self.makers, before, strict=True):
-            more, last = maker(states, state[None].to(states.dtype))
-            states, after = states + more, [*after, last[0]]
-        states = torch.cat((states, context.to(states.dtype)), 2)
+    def _run(self, before: Tensor, text: Text, so_far: Spoken) -> tuple[Heard, Spoken]:
+        """`before (B, S, M)`: for each step the frame before it."""
+        read, reader = _through(self.reader, self.prenet(before), so_far.reader)
+        weights, total, attended = so_far.weights, so_far.total, list[tuple[Tensor, Tensor]]()
+        # In float32, for errors would add up over hundreds of steps.
+        with torch.autocast(before.device.type, enabled=False):
+            for query in self.attention.query(read.float()).unbind(1):
+                energies, weights = self.attention(query, text, weights, total)
+                total = total + weights
+                attended.append((energies, weights))
+            energies, every = (torch.stack(each, 1) for each in zip(*attended, strict=True))
+            context = every @ text.states
+        states, makers = self.enter(torch.cat((read.float(), context), 2)), list[Tensor]()
+        for maker, state in zip(self.makers, so_far.makers, strict=True):
+            more, last = _through(maker, states, state)
+            states, makers = states + more, [*makers, last]
+        states = torch.cat((states.float(), context), 2)
         frames = self.exit(states).float().unflatten(2, (self.group, -1)).flatten(1, 2)
-        return frames, self.stop(states)[..., 0].float(), tuple(after)
+        heard = Heard(frames, self.stop(states)[..., 0].float(), energies, every)
+        return heard, Spoken(weights, total, reader, tuple(makers), frames[:, -1])
+
+
+def _through(network: nn.Module, states: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    return network(states, before.to(states.dtype))
 
 
 class PostNet(nn.Module):
@@ -184,9 +177,9 @@ def spoken(decoder: AttentiveDecoder, states: Tensor, mask: Tensor, most: int) -
     frames, weights = list[Tensor](), list[Tensor]()
     steps, speaks = torch.zeros_like(bound), bound > 0
     while not frames or bool(speaks.any()):
-        made, stop, so_far = decoder.step(text, so_far)
-        frames.append(made)
-        weights.append(so_far.weights)
+        heard, so_far = decoder.step(text, so_far)
+        frames.append(heard.frames)
+        weights.append(heard.weights)
         steps = steps + speaks
-        speaks = speaks & (stop <= 0) & (steps < bound)
-    return torch.cat(frames, 1), steps * decoder.group, torch.stack(weights, 1)
+        speaks = speaks & (heard.stops[:, 0] <= 0) & (steps < bound)
+    return torch.cat(frames, 1), steps * decoder.group, torch.cat(weights, 1)
