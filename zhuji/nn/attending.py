@@ -6,6 +6,7 @@ decoder, P width of the pre-net, A width of the attention.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -102,7 +103,7 @@ class AttentiveDecoder(nn.Module):
         self.group, self.width = group, width
         self.prenet = PreNet(bands, prenet, dropout)
         self.reader = initialised(nn.GRU(prenet, width, batch_first=True))
-        self.attention = ForwardAttention(width, dim, width // 2, window)
+        self.attention = ForwardAttention(width, dim, max(1, width // 4), window)
         self.enter = linear(width + dim, width)
         self.makers = nn.ModuleList(initialised(nn.GRU(width, width, batch_first=True)) for _ in range(layers))
         self.exit, self.stop = linear(width + dim, group * bands), linear(width + dim, 1)
@@ -170,16 +171,16 @@ class PostNet(nn.Module):
 
 @torch.no_grad()
 def spoken(decoder: AttentiveDecoder, states: Tensor, mask: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Step by step until each row stops by itself, or has `most` steps for each of its units: frames `(B, T, M)` before the post-net, how many each row has, `(B,)` int64,
-    and the weights `(B, S, N)`."""
+    """Step by step until it is likelier than not that a row has stopped, or it has `most` steps for each of its units: frames `(B, T, M)` before the post-net, how many each row
+    has, `(B,)` int64, and the weights `(B, S, N)`. Where a sound ends in silence each single step may be unlikely to be the last: the median is the sum of all."""
     text, so_far = decoder.begin(states, mask)
     bound = mask.sum(1) * most
     frames, weights = list[Tensor](), list[Tensor]()
-    steps, speaks = torch.zeros_like(bound), bound > 0
+    steps, surprise, speaks = torch.zeros_like(bound), torch.zeros_like(bound, dtype=torch.float64), bound > 0
     while not frames or bool(speaks.any()):
         heard, so_far = decoder.step(text, so_far)
         frames.append(heard.frames)
         weights.append(heard.weights)
-        steps = steps + speaks
-        speaks = speaks & (heard.stops[:, 0] <= 0) & (steps < bound)
+        steps, surprise = steps + speaks, surprise + F.softplus(heard.stops[:, 0].double())
+        speaks = speaks & (surprise < math.log(2)) & (steps < bound)
     return torch.cat(frames, 1), steps * decoder.group, torch.cat(weights, 1)

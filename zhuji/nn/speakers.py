@@ -133,7 +133,7 @@ class ByAttention(Speaker):
         self.decoder = AttentiveDecoder(
             dim, width, len(scale[0]), group=group, prenet=prenet, dropout=forget, layers=layers, window=window
         )
-        self.postnet = PostNet(len(scale[0]), width, _POSTNET, dropout)
+        self.postnet = PostNet(len(scale[0]), max(1, width // 2), _POSTNET, dropout)
 
     def _learned(self, states: Tensor, mask: Tensor, frames: Tensor, real: Tensor) -> dict[str, Tensor]:
         units, lasting, group = mask.sum(1), real.sum(1), self.least
