@@ -72,8 +72,8 @@ class PreNet(nn.Module):
 
 class ForwardAttention(nn.Module):
     """A step stays with its unit or moves on to the next: the weight that a unit may get is what it and the one before it had (Zhang, Ling & Dai 2018, Forward Attention in
-    Sequence-to-Sequence Acoustic Modelling, section 3.1). Nothing can be leapt over, and what was left is not returned to. Energies are sensitive to location, by the weights of the last
-    step and of all steps (Chorowski et al. 2015, section 2.1; Shen et al. 2018, Tacotron 2, section 2.2)."""
+    Sequence-to-Sequence Acoustic Modelling, section 3.1), and none is left for units before the one that had most. So what was left is never returned to. Energies are
+    sensitive to location, by the weights of the last step and of all steps (Chorowski et al. 2015, section 2.1; Shen et al. 2018, Tacotron 2, section 2.2)."""
 
     def __init__(self, query: int, dim: int, width: int, window: int) -> None:
         super().__init__()
@@ -88,7 +88,8 @@ class ForwardAttention(nn.Module):
         energies = self.energy(torch.tanh(query[:, None] + text.keys + self.place(near)))[..., 0]
         energies = energies.masked_fill(text.mask.logical_not(), -torch.inf)
         reached = weights + F.pad(weights, (1, 0))[:, :-1]
-        return energies, (energies + reached.clamp_min(_LEAST).log()).softmax(1)
+        left = torch.arange(weights.shape[1], device=weights.device) < weights.argmax(1, keepdim=True)
+        return energies, (energies + reached.clamp_min(_LEAST).log()).masked_fill(left, -torch.inf).softmax(1)
 
 
 class AttentiveDecoder(nn.Module):
