@@ -20,6 +20,8 @@ from zhuji.nn.recurrent import initialised
 
 _LEAST = 1e-30
 """Weight of a unit that cannot be attended to yet: above zero, so that its logarithm has a slope."""
+_SELDOM = -4.0
+"""Logit of a step being the last before anything is learned."""
 _POSTNET = 5
 """Frames that a layer of the post-net sees."""
 
@@ -108,6 +110,7 @@ class AttentiveDecoder(nn.Module):
         self.enter = linear(width + dim, width)
         self.makers = nn.ModuleList(initialised(nn.GRU(width, width, batch_first=True)) for _ in range(layers))
         self.exit, self.stop = linear(width + dim, group * bands), linear(width + dim, 1)
+        nn.init.constant_(self.stop.bias, _SELDOM)
 
     def begin(self, states: Tensor, mask: Tensor) -> tuple[Text, Spoken]:
         """`states (B, N, D)` and `mask (B, N)`: nothing is said yet, and the first unit is attended to."""
