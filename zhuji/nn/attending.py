@@ -109,7 +109,7 @@ class AttentiveDecoder(nn.Module):
         self.attention = ForwardAttention(width, dim, max(1, width // 4), window)
         self.enter = linear(width + dim, width)
         self.makers = nn.ModuleList(initialised(nn.GRU(width, width, batch_first=True)) for _ in range(layers))
-        self.exit, self.stop = linear(width + dim, group * bands), linear(width + dim, 1)
+        self.exit, self.stop = linear(width + dim, group * bands), linear(width + dim + 1, 1)
         nn.init.constant_(self.stop.bias, _SELDOM)
 
     def begin(self, states: Tensor, mask: Tensor) -> tuple[Text, Spoken]:
@@ -148,7 +148,11 @@ class AttentiveDecoder(nn.Module):
             states, makers = states + more, [*makers, last]
         states = torch.cat((states.float(), context), 2)
         frames = self.exit(states).float().unflatten(2, (self.group, -1)).flatten(1, 2)
-        heard = Heard(frames, self.stop(states)[..., 0].float(), energies, every)
+        # For how long the last unit has been attended to says most of when to stop, also where frames are not quite like those that were learned from.
+        ends = (text.mask.sum(1) - 1).clamp_min(0)[:, None, None].expand(-1, every.shape[1], 1)
+        ended = (every.cumsum(1) + so_far.total[:, None]).gather(2, ends).log1p()
+        stops = self.stop(torch.cat((states, ended), 2))[..., 0].float()
+        heard = Heard(frames, stops, energies, every)
         return heard, Spoken(weights, total, reader, tuple(makers), frames[:, -1])
 
 
