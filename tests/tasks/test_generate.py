@@ -231,6 +231,8 @@ def test_wishes_that_only_diffusion_meets_are_refused_elsewhere() -> None:
     model, _ = parts("diffusion")
     with pytest.raises(BadSetting):
         model.task.drawn(model.encoder, model.head, Wanted((1,), None, None, 2.0))
+    with pytest.raises(BadSetting, match="course"):
+        model.task.drawn(model.encoder, model.head, Wanted((1,), None, model.task.noise_steps + 1))
 
 
 def test_a_backbone_that_does_not_listen_is_refused() -> None:

@@ -29,7 +29,7 @@ class DrawSettings(Settings):
     """Classes, which the pictures take in turn; none: all that the model learned."""
     seed: int = 0
     steps: int | None = Field(default=None, gt=0)
-    """Of a diffusion model: passes through the network for each picture; as it was trained to be drawn from where nothing is said."""
+    """Of a diffusion model: passes through the network for each picture, at most `noise_steps`; as it was trained to be drawn from where nothing is said."""
     guidance: float | None = Field(default=None, ge=0)
     """Of a diffusion model: how strongly a picture is drawn towards its class; 1: as the model has it."""
     batch: int = Field(default=64, gt=0, le=4096)

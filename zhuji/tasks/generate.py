@@ -206,6 +206,11 @@ class Generate(Task):
             if self.kind != "diffusion" and getattr(wanted, key) is not None:
                 rule = in_language("is known to diffusion alone", "仅适用于 diffusion")
                 raise BadSetting(key=key, rule=rule, value=getattr(wanted, key))
+        if (wanted.steps or 0) > self.noise_steps:
+            rule = in_language(
+                f"must be at most {self.noise_steps}, the steps of its course", f"不得多于加噪步数 {self.noise_steps}"
+            )
+            raise BadSetting(key="steps", rule=rule, value=wanted.steps)
         if wanted.guidance is not None and wanted.labels is None:
             rule = in_language("draws towards a class, and none is known", "指向某个类别，但没有类别")
             raise BadSetting(key="guidance", rule=rule, value=wanted.guidance)
