@@ -1,9 +1,9 @@
-"""Text to speech: the recipes `speak` and `tacotron` on sentences that training never met: how far their sound is from the recordings, and what a recogniser understands of it.
+"""Text to speech: the recipe `speak`, or any voice, on sentences that training never met: how far their sound is from the recordings, and what a recogniser understands of it.
 
     python benchmarks/synthesis.py --data prompts_en --work FOLDER [--run RUN …] --recogniser RECOGNISE_RUN
 
-The data are a folder with `metadata.csv` (file_name, transcript, split), split by sentence. Without `--run` a voice of each recipe is trained first, as `zhuji train DATA --model
-RECIPE` does; the runs must have one seed and one framing. Every test sentence of the runs (those nearly the same as a training sentence were moved to training) is said, written as a WAV file
+The data are a folder with `metadata.csv` (file_name, transcript, split), split by sentence. Without `--run` a voice is trained first, as `zhuji train DATA --model
+speak` does; the runs must have one seed and one framing. Every test sentence of the runs (those nearly the same as a training sentence were moved to training) is said, written as a WAV file
 and read again. Beside it stand the real recording; the recording on the way over mel bands and Griffin-Lim, which is the most that any model of these frames can reach with this
 vocoder; and, as what little a distance can mean, another recording of the voice.
 
@@ -47,7 +47,7 @@ from zhuji.nn.sounds.mel import cepstra
 from zhuji.tasks.transcribe import Transcribe
 from zhuji.tools._own_rows import own_rows
 
-RECIPES = ("speak", "tacotron")
+RECIPE = "speak"
 COEFFICIENTS = 24
 SENTENCES = 100
 WRITE = Transcribe()
@@ -63,12 +63,11 @@ def read(run: Path) -> tuple[list[Record], list[Record]]:
 
 
 def trained(asked: argparse.Namespace) -> dict[str, tuple[Path, str]]:
-    """The run of each recipe, and the CPU minutes that it took."""
+    """Each voice's run, and the CPU minutes that it took."""
     if asked.run:
         minutes = [*asked.minutes, *["–"] * len(asked.run)]
-        recipes = [str(json.loads((run / "start.json").read_text(encoding="utf-8"))["run"]["recipe"]) for run in asked.run]
-        return dict(zip(recipes, zip(asked.run, minutes, strict=False), strict=True))
-    return {recipe: _trained(asked, recipe) for recipe in RECIPES}
+        return dict(zip([run.name for run in asked.run], zip(asked.run, minutes, strict=False), strict=True))
+    return {RECIPE: _trained(asked, RECIPE)}
 
 
 def _trained(asked: argparse.Namespace, recipe: str) -> tuple[Path, str]:
@@ -224,7 +223,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="to train on; not needed with --run")
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--run", type=Path, nargs="+", help="of these recipes")
+    parser.add_argument("--run", type=Path, nargs="+", help="voices that are trained already, of different names")
     parser.add_argument("--minutes", nargs="+", default=[], help="CPU minutes that each run took")
     parser.add_argument("--recogniser", type=Path)
     parser.add_argument("--sphinx", action="store_true")
@@ -232,6 +231,24 @@ def options() -> argparse.Namespace:
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     return asked
+
+
+def heard(
+    ways: dict[str, Any], listeners: dict[str, Listener], texts: Sequence[str], far: dict[str, Any]
+) -> tuple[list[list[Any]], dict[str, Any]]:
+    """A line of scores for each way in which the texts are heard, and what each listener heard."""
+    lines, answers = list[list[Any]](), dict[str, Any]()
+    for name, files in {**ways, "another recording": None}.items():
+        told: list[Any] = [name, shown(far[name], 1.0) if name in far else "0"]
+        for listener, listen in listeners.items():
+            if files is None:
+                told += ["–", "–"]
+                continue
+            answers[f"{listener}, {name}"] = listen(files)
+            scores = understood(answers[f"{listener}, {name}"], texts)
+            told += [shown(scores["cer"]), shown(scores["wer"])]
+        lines.append(told)
+    return lines, answers
 
 
 def main() -> None:
@@ -251,18 +268,7 @@ def main() -> None:
         **({"recognise": by_ours(asked.recogniser)} if asked.recogniser else {}),
         **({"PocketSphinx": by_sphinx()} if asked.sphinx else {}),
     }
-    far = distorted(ways, framing)
-    lines, answers = list[list[Any]](), dict[str, Any]()
-    for name, files in {**ways, "another recording": None}.items():
-        told: list[Any] = [name, shown(far[name], 1.0) if name in far else "0"]
-        for listener, listen in listeners.items():
-            if files is None:
-                told += ["–", "–"]
-                continue
-            answers[f"{listener}, {name}"] = listen(files)
-            scores = understood(answers[f"{listener}, {name}"], texts)
-            told += [shown(scores["cer"]), shown(scores["wer"])]
-        lines.append(told)
+    lines, answers = heard(ways, listeners, texts, distorted(ways, framing))
     words = [
         [f"{listener}, 100 sentences of {recipe}", *lost(listen(voice.many), many)]
         for recipe, voice in voices.items()
@@ -279,7 +285,7 @@ def main() -> None:
         for recipe, one in voices.items()
     ]
     columns = [
-        "recipe",
+        "voice",
         "CPU minutes",
         "steps",
         "best step",

@@ -23,6 +23,7 @@ from zhuji.core.records import Record, Sound
 from zhuji.core.units import Batch, Ratio, Units, UnitSpec
 from zhuji.core.voices import Framing, Said, Speaks, Voice
 from zhuji.data import sounds
+from zhuji.data.moments import Moments
 from zhuji.metrics.units import ratio_of
 from zhuji.nn.sounds.framed import frames as frames_of
 from zhuji.nn.speakers import ByAttention, ByDurations, Speaker
@@ -117,15 +118,12 @@ class Speak(Task, Speaks):
 
     def fit(self, records: Sequence[Record]) -> Self:
         """Measures the bands and learns who speaks."""
-        total, squares, count = np.zeros(self.frames.bands), np.zeros(self.frames.bands), 0
+        moments = Moments(self.frames.bands)
         for record in records[:MEASURED]:
-            heard = self._heard(record).double().numpy()
-            total, squares, count = total + heard.sum(0), squares + (heard**2).sum(0), count + len(heard)
-        mean = total / max(count, 1)
-        deviation = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0)).clip(_LEAST)
+            moments.add(self._heard(record).numpy())
         found = Counter(filter(None, map(self._speaker, records)))
         learned = {
-            "mean": tuple(round(float(value), 6) for value in mean), "deviation": tuple(round(float(value), 6) for value in deviation),
+            "mean": moments.mean, "deviation": moments.deviation(_LEAST),
             "speakers": tuple(sorted(found, key=lambda name: (-found[name], name))),
         }  # fmt: skip
         return type(self).parse({**self.plain(), **learned})
