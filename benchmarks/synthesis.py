@@ -32,7 +32,7 @@ from machine import record, table
 
 import zhuji
 from zhuji.core.records import Record, Sound
-from zhuji.core.voices import Framing
+from zhuji.core.framing import Framing
 from zhuji.data import sounds
 from zhuji.data.sounds import as_wav
 from zhuji.metrics import transcription

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from zhuji.core.config import Settings
 from zhuji.core.errors import ImpossiblePair, NoWeights, UnknownName
+from zhuji.core.framing import Framing
 from zhuji.core.log import in_language
 from zhuji.core.unreadable import Unsayable
-from zhuji.core.voices import Framing, Speaks, Voice
+from zhuji.core.voices import Speaks, Voice
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import collate
 from zhuji.model.predictor import Predictor, Ready, resting

@@ -39,7 +39,7 @@ class Vocode(Task):
     players learn from pieces of `piece` seconds, drawn anew at each move; whole recordings are judged, by `mel` and `spectral` alone.
 
     The maker's loss of a row is `mel` times the mean absolute error of log-mel bands, `spectral` times that of spectra of several resolutions
-    (`nn.sounds.vocoding.spectral_error`), what the critics' scores cost it (Mao et al. 2017), and `matching` times how far their layers are apart.
+    (`nn.sounds.vocoding.spectral_error`), `magnitude` times that of the magnitudes that the head says, what the critics' scores cost it (Mao et al. 2017), and `matching` times how far their layers are apart.
     """
 
     needs: ClassVar[Needs] = "nothing"
@@ -55,6 +55,8 @@ class Vocode(Task):
     """Weight of the log-mel bands' error (Kong et al. 2020, HiFi-GAN, section 2.4)."""
     spectral: float = Field(default=5.0, ge=0)
     """Weight of the error of spectra."""
+    magnitude: float = Field(default=10.0, ge=0)
+    """Weight of the error of the magnitudes that are said."""
     matching: float = Field(default=2.0, ge=0)
     """Weight of the critics' layers."""
 
@@ -108,16 +110,19 @@ class Vocode(Task):
         if self._player == ONLY:
             return self._judged(encoder, head, batch)
         units, wanted = self._piece(head, batch)
-        made = head.made(encoder, units)
+        loud, phase = head.said(encoder, units)
+        made = head.spectrum(loud, phase, units.mask)
         terms = (batch.units.mask.sum(1) > 1).float()
         if self._player == CRITIC:
             return {"loss": told_apart(head.critics(wanted), head.critics(made.detach())) * terms, "terms": terms}
         with torch.no_grad():
             real = head.critics(wanted)
         fake, framing = head.critics(made), head.spectrum.framing
-        lasting = (units.mask.sum(1) - 1).clamp_min(0) * framing.step
-        apart = mel_error(made, frames_of_rows(wanted, framing), units.mask, framing) / units.mask.sum(1).clamp_min(1)
-        loss = self.mel * apart + self.spectral * spectral_error(made, wanted, lasting)
+        count = units.mask.sum(1)
+        apart = self.mel * mel_error(made, frames_of_rows(wanted, framing), units.mask, framing)
+        apart = apart + self.magnitude * head.spectrum.magnitude_error(loud, wanted, units.mask)
+        lasting = (count - 1).clamp_min(0) * framing.step
+        loss = apart / count.clamp_min(1) + self.spectral * spectral_error(made, wanted, lasting)
         loss = loss + taken_for_recorded(fake) + self.matching * features_apart(real, fake)
         return {"loss": loss * terms, "terms": terms}
 
@@ -149,7 +154,7 @@ class Vocode(Task):
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
         """`sound (B, S)`, zero in padding; `real (B, T)`; `mel_error (B,)`: mean absolute error of the log-mel bands of that sound, in nats."""
         assert isinstance(head, Vocos) and units.values is not None
-        sound, logs = head.made(encoder, units), head.spectrum.logs(units.values)
+        sound, logs = head.spectrum(*head.said(encoder, units), units.mask), head.spectrum.logs(units.values)
         wrong = mel_error(sound, logs, units.mask, head.spectrum.framing)
         return {"sound": sound, "real": units.mask, "mel_error": wrong / units.mask.sum(1).clamp_min(1)}
 
@@ -196,10 +201,10 @@ class Vocos(nn.Module):
         self.spectrum = SpectrumHead(frames, dim)
         self.critics = Critics(RESOLUTIONS, task.channels)
 
-    def made(self, encoder: Encoder, units: Units) -> Tensor:
-        """Samples `(B, S)`."""
+    def said(self, encoder: Encoder, units: Units) -> tuple[Tensor, Tensor]:
+        """See `SpectrumHead.said`."""
         assert units.values is not None
-        return self.spectrum(encoder(units).states, self.spectrum.logs(units.values), units.mask)
+        return self.spectrum.said(encoder(units).states, self.spectrum.logs(units.values))
 
 
 def _sized(samples: Tensor, size: int) -> Tensor:

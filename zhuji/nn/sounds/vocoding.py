@@ -5,6 +5,8 @@ Shapes: B rows, T frames, M mel bands, F frequencies, D width of a state, S = (T
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,7 @@ _LOUDEST = 5.0
 
 
 class SpectrumHead(nn.Module):
-    """States `(B, T, D)` -> samples `(B, S)`: magnitude and phase of each frequency, then the inverse short-time transform (Siuzdak 2023, Vocos, section 3.3).
+    """States `(B, T, D)` -> magnitude and phase of each frequency, and by the inverse short-time transform samples (Siuzdak 2023, Vocos, section 3.3).
     What is learned of a magnitude is by how much it is louder than in the least squares inverse of the mel bands (Lv et al. 2024, FreeV, section 2.2)."""
 
     mean: Tensor
@@ -45,15 +47,26 @@ class SpectrumHead(nn.Module):
         """Normalised frames as logarithms of powers, `(B, T, M)`."""
         return values.float() * self.deviation + self.mean
 
-    def forward(self, states: Tensor, logs: Tensor, real: Tensor) -> Tensor:
-        """`logs (B, T, M)`: the frames; `real (B, T)`: which there are. Samples behind a row's last frame are zero."""
+    def said(self, states: Tensor, logs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logarithms of magnitudes, and phases, `(B, T, F)` each. `logs (B, T, M)`: the frames."""
         louder, phase = self.out(states).float().chunk(2, -1)
         powers = logs.masked_fill(logs <= self.framing.floor, -torch.inf).exp() @ self.inverse
-        sizes = (louder + 0.5 * powers.clamp_min(_QUIET).log()).clamp_max(_LOUDEST).exp()
-        spectra = torch.polar(sizes, phase).masked_fill(real.logical_not()[..., None], 0.0)
+        return (louder + 0.5 * powers.clamp_min(_QUIET).log()).clamp_max(_LOUDEST), phase
+
+    def forward(self, loud: Tensor, phase: Tensor, real: Tensor) -> Tensor:
+        """What `said` gives as samples. `real (B, T)`: which frames there are; samples behind a row's last one are zero."""
+        spectra = torch.polar(loud.exp(), phase).masked_fill(real.logical_not()[..., None], 0.0)
         step = self.framing.step
-        found = istft(spectra, self.framing.span, step, (states.shape[1] - 1) * step, real)
+        found = istft(spectra, self.framing.span, step, (loud.shape[1] - 1) * step, real)
         return found.masked_fill(sounding(real, step).logical_not(), 0.0)
+
+    def magnitude_error(self, loud: Tensor, wanted: Tensor, real: Tensor) -> Tensor:
+        """`(B,)`: over the frames of a row the sum of mean absolute errors of the logarithms `loud (B, T, F)` of magnitudes, those of samples `wanted (B, S)` being
+        right (Ai & Ling 2023, APNet, section III C, with absolute errors)."""
+        spectra = stft(wanted, self.framing.span, self.framing.step, self.framing.points)
+        right = 0.5 * (spectra.real.square() + spectra.imag.square()).clamp_min(_QUIET).log()
+        wrong = (loud.clamp_min(math.log(_QUIET) / 2) - right).abs().mean(2)
+        return wrong.masked_fill(real.logical_not(), 0.0).sum(1)
 
 
 def sounding(real: Tensor, step: int) -> Tensor:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from zhuji.core.errors import BadSetting
-from zhuji.core.voices import Framing
+from zhuji.core.framing import Framing
 
 
 def test_sizes_are_whole_samples() -> None:
@@ -16,3 +16,9 @@ def test_sizes_are_whole_samples() -> None:
 def test_what_cannot_be_framed_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(BadSetting):
         Framing.parse({"rate": 16_000, **wrong}, "task.frames")
+
+
+def test_what_differs_is_named_and_what_comes_out_alike_is_not() -> None:
+    framing = Framing(rate=16_000, hop=0.0125)
+    assert framing.differs(Framing(rate=16_000, hop=0.01250001, high=8_000.0)) == ()
+    assert framing.differs(Framing(hop=0.01, bands=40, floor=-10)) == ("hop", "bands", "floor")
