@@ -39,7 +39,8 @@ from zhuji.model.vocode import TrainedVocoder
 from zhuji.nn.sounds import framed
 from zhuji.tools._own_rows import own_rows
 
-REAL, OLD, OURS = "recordings", "Griffin-Lim, 60 steps", "vocoder"
+REAL, OLD, OURS, REFINED = "recordings", "Griffin-Lim", "vocoder", "vocoder, then Griffin-Lim"
+"""Griffin-Lim: 60 steps of it."""
 Made = Callable[[torch.Tensor, Framing], torch.Tensor]
 
 
@@ -117,9 +118,10 @@ def main() -> None:
     asked.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     run, minutes = trained(asked)
-    vocoder = TrainedVocoder(zhuji.load(run).predictor)
+    predictor = zhuji.load(run).predictor
+    vocoder = TrainedVocoder(predictor)
     framing, rows = vocoder.framing, own_rows(run)[1].split("test")
-    ways: dict[str, Made] = {OLD: framed.samples, OURS: vocoder}
+    ways: dict[str, Made] = {OLD: framed.samples, OURS: vocoder, REFINED: TrainedVocoder(predictor, framed.STEPS)}
     files, cost = copied(rows, ways, framing, asked.work)
     listen = by_ours(asked.recogniser) if asked.recogniser else None
     texts = [str(row.target) for row in rows]

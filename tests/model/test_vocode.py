@@ -41,3 +41,9 @@ def test_only_a_vocoder_is_one() -> None:
         TrainedVocoder(voiced.untaught())
     with pytest.raises(NoWeights):
         TrainedVocoder(Predictor(vocoder.untaught().model, runner=lambda units: None))
+
+
+def test_phases_are_brought_to_agree_where_it_is_asked_for() -> None:
+    frames = torch.from_numpy(spoken(voiced.untaught(), ["ab"], SpeakSettings(steps=1))[0].frames)
+    plain, none, refined = (TrainedVocoder(vocoder.untaught(), steps)(frames, voiced.FRAMING) for steps in (0, 0, 5))
+    assert torch.equal(plain, none) and refined.shape == plain.shape and not torch.equal(plain, refined)

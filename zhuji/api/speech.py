@@ -33,5 +33,5 @@ def speak(
 
     given: dict[str, Any] = {"speed": speed, "speaker": speaker}
     settings = SpeakSettings.parse(overlay(given, assignments(sets).get("speak", {})), "speak")
-    trained = None if vocoder is None else TrainedVocoder(opened(vocoder))
+    trained = None if vocoder is None else TrainedVocoder(opened(vocoder), settings.refine)
     return work(opened(model), [texts] if isinstance(texts, str) else list(texts), settings, Path(out), trained)

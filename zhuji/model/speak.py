@@ -39,6 +39,8 @@ class SpeakSettings(Settings):
     """One of those whom training met; None: who was recorded most."""
     steps: int = Field(default=framed.STEPS, gt=0, le=1000)
     """Of Griffin-Lim."""
+    refine: int = Field(default=0, ge=0, le=1000)
+    """Steps of Griffin-Lim after a trained vocoder, from its magnitudes and phases on."""
     batch: int = Field(default=8, gt=0, le=256)
     """Texts that are said at once."""
 

@@ -14,14 +14,16 @@ from zhuji.core.log import in_language
 from zhuji.core.units import Encoded
 from zhuji.model.assembly import collate
 from zhuji.model.predictor import Predictor, resting
-from zhuji.tasks.vocode import Vocode
+from zhuji.nn.sounds.griffin_lim import griffin_lim
+from zhuji.tasks.vocode import Vocode, Vocos
 
 
 class TrainedVocoder:
     """A `model.speak.Vocoder`. Raises ImpossiblePair for a model that is none, or when it is asked for frames of another framing than those that it learned
     from, and NoWeights for an exported one."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Predictor, refine: int = 0) -> None:
+        """`refine`: steps of Griffin-Lim by which the phases that were said are brought to agree; 0: they stay."""
         model = predictor.model
         if not isinstance(model.task, Vocode):
             raise ImpossiblePair(
@@ -36,7 +38,7 @@ class TrainedVocoder:
             raise NoWeights(what=in_language("making samples of frames", "由声音帧生成采样"))
         frames = model.modality.spec.frames
         assert frames is not None, "a vocoder stands on frames"
-        self.predictor, self.framing = predictor, frames.framing
+        self.predictor, self.framing, self.refine = predictor, frames.framing, refine
 
     def fits(self, framing: Framing) -> None:
         """Raises ImpossiblePair, naming every setting that differs."""
@@ -59,9 +61,15 @@ class TrainedVocoder:
     def __call__(self, frames: Tensor, framing: Framing) -> Tensor:
         """`frames (T, M)`, logarithms of powers -> `((T - 1) * step,)` float32 in [-1, 1]."""
         self.fits(framing)
-        model = self.predictor.model
+        model, step = self.predictor.model, framing.step
         row = Encoded(values=frames.float().clamp_min(framing.floor).cpu().numpy())
         batch = collate(model, [row], None, len(frames)).to(self.predictor.device)
         with resting(model), torch.autocast(self.predictor.device.type, enabled=False):
-            sound: Tensor = model.answers(batch.units)["sound"]
+            assert isinstance(model.head, Vocos)
+            loud, phase = model.head.said(model.encoder, batch.units)
+            if self.refine:
+                size = (len(frames) - 1) * step
+                sound = griffin_lim(loud.exp(), framing.span, step, size, steps=self.refine, phases=phase)
+            else:
+                sound = model.head.spectrum(loud, phase, batch.units.mask)
         return sound[0].float().cpu().clamp(-1, 1)

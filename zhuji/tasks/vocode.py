@@ -202,7 +202,7 @@ class Vocos(nn.Module):
         self.critics = Critics(RESOLUTIONS, task.channels)
 
     def said(self, encoder: Encoder, units: Units) -> tuple[Tensor, Tensor]:
-        """See `SpectrumHead.said`."""
+        """Logarithms of magnitudes, and phases, `(B, T, F)` each."""
         assert units.values is not None
         return self.spectrum.said(encoder(units).states, self.spectrum.logs(units.values))
 
