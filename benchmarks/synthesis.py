@@ -4,7 +4,7 @@
 
 The data are a folder with `metadata.csv` (file_name, transcript, split), split by sentence. Without `--run` a voice is trained first, as `zhuji train DATA --model
 speak` does. Every test sentence of the run (those nearly the same as a training sentence were moved to training) is said, written as a WAV file and read again. Beside it stand the real recording; the recording on the way over mel bands and
-Griffin-Lim (or, with `--vocoder RUN`, a trained vocoder), which is the most that any model of these frames can reach with this vocoder; and, as what little a distance can mean, another recording of the voice.
+Griffin-Lim, which is the most that any model of these frames can reach with this vocoder; and, as what little a distance can mean, another recording of the voice.
 
 Mel cepstral distortion: coefficients 1 to 24 of the mel bands, along the cheapest way through both (`zhuji.metrics.distortion`). CER and WER: those of the recogniser,
 which learned from recordings of the same voice, on texts written as it scores them. Skipped and repeated words: units that got no frame (there can be none), and in the
@@ -32,7 +32,7 @@ from machine import record, table
 
 import zhuji
 from zhuji.core.records import Record, Sound
-from zhuji.core.framing import Framing
+from zhuji.core.voices import Framing
 from zhuji.data import sounds
 from zhuji.data.sounds import as_wav
 from zhuji.metrics import transcription
@@ -40,8 +40,7 @@ from zhuji.metrics.distortion import mel_cepstral
 from zhuji.metrics.intervals import bootstrap
 from zhuji.metrics.units import ratio_of
 from zhuji.model.predictor import Predictor
-from zhuji.model.speak import Vocoder, speaker_of, spoken
-from zhuji.model.vocode import TrainedVocoder
+from zhuji.model.speak import speaker_of, spoken
 from zhuji.nn.sounds import framed
 from zhuji.nn.sounds.mel import cepstra
 from zhuji.tasks.transcribe import Transcribe
@@ -88,20 +87,20 @@ def distance(one: Path, other: Path, framing: Framing) -> float:
 
 
 def written(
-    asked: argparse.Namespace, predictor: Predictor, rows: Sequence[Record], vocoder: Vocoder | None
+    asked: argparse.Namespace, predictor: Predictor, rows: Sequence[Record]
 ) -> tuple[dict[str, list[Path]], list[int], float]:
     """Files of each way for the sentences of `rows`; how many units of each got no frame; and seconds of work for a second of sound."""
     framing = speaker_of(predictor).framing
     begun, lasting, empty = time.process_time(), 0.0, list[int]()
     ways: dict[str, list[Path]] = {"recordings": [Path(row.target.path) for row in rows], "synthesis": [], "vocoder": []}
-    for number, one in enumerate(spoken(predictor, [row.input for row in rows], vocoder=vocoder)):
+    for number, one in enumerate(spoken(predictor, [row.input for row in rows])):
         ways["synthesis"].append(_file(asked.work / "synthesis" / f"{number:03d}.wav", one.samples, one.rate))
         empty.append(int((one.durations < 1).sum()))
         lasting += one.seconds
     cost = (time.process_time() - begun) / lasting
     for number, path in enumerate(ways["recordings"]):
         frames = framed.frames(torch.from_numpy(sounds.samples(Sound(str(path)), framing.rate).samples), framing)
-        samples = (vocoder or framed.samples)(frames, framing).numpy()
+        samples = framed.samples(frames, framing).numpy()
         ways["vocoder"].append(_file(asked.work / "vocoder" / f"{number:03d}.wav", samples, framing.rate))
     return ways, empty, cost
 
@@ -197,7 +196,6 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--run", type=Path, help="of the recipe speak")
     parser.add_argument("--minutes", default="–", help="CPU minutes that the run took")
-    parser.add_argument("--vocoder", type=Path, help="a run of the recipe vocoder, instead of Griffin-Lim")
     parser.add_argument("--recogniser", type=Path)
     parser.add_argument("--sphinx", action="store_true")
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
@@ -206,9 +204,8 @@ def main() -> None:
     run, minutes = trained(asked)
     test, rows = read(run)
     predictor = zhuji.load(run).predictor
-    vocoder = TrainedVocoder(zhuji.load(asked.vocoder).predictor) if asked.vocoder else None
     framing, texts = speaker_of(predictor).framing, [row.input for row in test]
-    ways, empty, cost = written(asked, predictor, test, vocoder)
+    ways, empty, cost = written(asked, predictor, test)
     listeners = {
         **({"recognise": by_ours(asked.recogniser)} if asked.recogniser else {}),
         **({"PocketSphinx": by_sphinx()} if asked.sphinx else {}),
@@ -228,7 +225,7 @@ def main() -> None:
     many = hundred(rows)
     more = [
         (_file(asked.work / "hundred" / f"{number:03d}.wav", one.samples, one.rate), int((one.durations < 1).sum()))
-        for number, one in enumerate(spoken(predictor, many, vocoder=vocoder))
+        for number, one in enumerate(spoken(predictor, many))
     ]
     words = [
         [f"{listener}, 100 sentences said", *lost(listen([path for path, _ in more]), many), sum(count for _, count in more)]
@@ -245,14 +242,13 @@ def main() -> None:
         table(header, lines),
         table(["heard by", "words", "skipped", "repeated", "units without a frame"], words),
         f"{len(test)} test sentences, {sum(len(plain(text).split()) for text in texts)} words; training took {minutes} CPU minutes, "
-        f"{facts['steps']} steps, and the weights of step {facts['best_step']} were best in validation; {cost:.2f} seconds of work a second of sound, {'the vocoder' if vocoder else 'Griffin-Lim'} included. 95 % intervals from "
+        f"{facts['steps']} steps, and the weights of step {facts['best_step']} were best in validation; {cost:.2f} seconds of work a second of sound, Griffin-Lim included. 95 % intervals from "
         f"resampled sentences. {sum(empty)} units of the test sentences got no frame.",
     ))  # fmt: skip
     how = f"--run {asked.run.name}" if asked.run else f"--data {asked.data.name}"
     sphinx = " --sphinx" if asked.sphinx else ""
-    own = f" --vocoder {asked.vocoder.name}" if vocoder else ""
-    command = f"python benchmarks/synthesis.py {how} --work FOLDER --recogniser RECOGNISE_RUN{sphinx}{own}"
-    record("synthesis_vocoder" if vocoder else "synthesis", "Text to speech", body, command)
+    command = f"python benchmarks/synthesis.py {how} --work FOLDER --recogniser RECOGNISE_RUN{sphinx}"
+    record("synthesis", "Text to speech", body, command)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,10 @@ def trained(asked: argparse.Namespace) -> tuple[Path, str]:
     if asked.run is None and not (run / "results.json").exists():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         sets = ["--set", "train.threads=1", "--set", "train.rehearse=false"]
-        subprocess.run([sys.executable, "-m", "zhuji", "train", str(asked.data), "--model", "vocoder", "--run-dir", str(run), *sets], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "zhuji", "train", str(asked.data), "--model", "vocoder", "--run-dir", str(run), *sets],
+            check=True,
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         told.write_text(f"{(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60:.1f}", encoding="utf-8")
     return run, told.read_text(encoding="utf-8") if asked.run is None else asked.minutes
@@ -60,7 +63,9 @@ def heard(path: Path, framing: Framing) -> torch.Tensor:
     return torch.from_numpy(sounds.samples(Sound(str(path)), framing.rate).samples)
 
 
-def copied(rows: Sequence[Record], ways: Mapping[str, Made], framing: Framing, work: Path) -> tuple[dict[str, list[Path]], dict[str, float]]:
+def copied(
+    rows: Sequence[Record], ways: Mapping[str, Made], framing: Framing, work: Path
+) -> tuple[dict[str, list[Path]], dict[str, float]]:
     """Files of each way, the recordings' among them, and seconds of work for a second of sound."""
     files: dict[str, list[Path]] = {name: [] for name in (REAL, *ways)}
     spent, lasting = dict.fromkeys(ways, 0.0), 0.0
@@ -128,7 +133,10 @@ def main() -> None:
     found = {name: measured(made, files[REAL], framing) for name, made in files.items()}
     lines = list[list[Any]]()
     for name, made in files.items():
-        told: list[Any] = [name, *(_shown(mean(found[name][key]), digits) for key, digits in (("mel", 3), ("mcd", 2), ("pesq", 2), ("stoi", 3)))]
+        told: list[Any] = [
+            name,
+            *(_shown(mean(found[name][key]), digits) for key, digits in (("mel", 3), ("mcd", 2), ("pesq", 2), ("stoi", 3))),
+        ]
         if listen is not None:
             scores = understood(listen(made), texts)
             told += [shown(scores["cer"]), shown(scores["wer"])]
@@ -136,7 +144,9 @@ def main() -> None:
     header = ["what is heard", "log-mel distance, nats", "MCD dB", "PESQ", "STOI"]
     header += ["CER %", "WER %"] if listen else []
     body = [table([*header, "seconds of work"], lines)]
-    differences = [[key, apart(found[OURS][key], found[OLD][key])] for key in ("mel", "mcd", "pesq", "stoi")]
+    differences: list[list[object]] = [
+        [key, apart(found[OURS][key], found[OLD][key])] for key in ("mel", "mcd", "pesq", "stoi")
+    ]
     body.append(table(["vocoder minus Griffin-Lim", "difference"], differences))
     if asked.voice and listen:
         body.append(table(["texts said by a model", "CER %", "WER %"], said(asked, ways, listen)))
@@ -147,7 +157,12 @@ def main() -> None:
     )
     how = f"--run {asked.run.name}" if asked.run else f"--data {asked.data.name}"
     told_voice = " --voice SPEAK_RUN" if asked.voice else ""
-    record("vocoder", "Frames to samples", "\n\n".join(body), f"python benchmarks/vocoder.py {how} --work FOLDER --recogniser RECOGNISE_RUN{told_voice}")
+    record(
+        "vocoder",
+        "Frames to samples",
+        "\n\n".join(body),
+        f"python benchmarks/vocoder.py {how} --work FOLDER --recogniser RECOGNISE_RUN{told_voice}",
+    )
 
 
 def _shown(score: Any, digits: int) -> str:

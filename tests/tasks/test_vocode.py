@@ -50,7 +50,9 @@ def test_frames_are_those_of_a_speaking_model(parts: tuple[Model, Batch]) -> Non
     assert model.modality.spec.frames.framing.differs(voiced.FRAMING) == ()
 
 
-@pytest.mark.parametrize("settings", [{"trim": 30}, {"loudness": -20}, {"features": "mfcc", "coefficients": 8}, {"variation": {"gain": 3}}])
+@pytest.mark.parametrize(
+    "settings", [{"trim": 30}, {"loudness": -20}, {"features": "mfcc", "coefficients": 8}, {"variation": {"gain": 3}}]
+)
 def test_frames_of_a_sound_that_was_changed_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ImpossiblePair, match="as they are"):
         assemble(vocoder.modality(**settings), Convnext1d.example(), Vocode(rate=voiced.RATE))
@@ -114,7 +116,11 @@ def test_the_judge_measures_whole_recordings_and_padding_changes_nothing(parts: 
     assert outputs["sound"].shape == (4, (batch.units.mask.shape[1] - 1) * voiced.FRAMING.step)
     (told, *_) = model.task.decode(outputs)
     sound = outputs["sound"][0, : (int(batch.units.mask[0].sum()) - 1) * voiced.FRAMING.step]
-    expected = (framed.frames(sound, voiced.FRAMING) - framed.frames(batch.targets["sound"][0, : len(sound)], voiced.FRAMING)).abs().mean()
+    expected = (
+        (framed.frames(sound, voiced.FRAMING) - framed.frames(batch.targets["sound"][0, : len(sound)], voiced.FRAMING))
+        .abs()
+        .mean()
+    )
     assert told.answer == pytest.approx(float(expected), rel=1e-3)
     alone = batch_of(model, vocoder.records(4)[:1])
     torch.testing.assert_close(model.outputs(alone)["sound"][0], sound, atol=1e-5, rtol=1e-4)

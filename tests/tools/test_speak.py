@@ -50,7 +50,9 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_vocoder_of_other_frames_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vocoder_of_other_frames_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained = TrainedVocoder(vocoder.untaught())
     monkeypatch.setattr(trained, "framing", Framing.parse({**voiced.FRAMING.plain(), "hop": 0.008}, "frames"))
     with pytest.raises(ImpossiblePair, match="hop"):

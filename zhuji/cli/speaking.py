@@ -34,7 +34,9 @@ def speak(  # noqa: PLR0917 - the options of a verb
     ] = None,
     vocoder: Annotated[
         Path | None,
-        typer.Option("--vocoder", metavar="RUN|BUNDLE", help="A vocoder that learned from the same frames, instead of Griffin-Lim."),
+        typer.Option(
+            "--vocoder", metavar="RUN|BUNDLE", help="A vocoder that learned from the same frames, instead of Griffin-Lim."
+        ),
     ] = None,
     as_json: Json = False,
     seed: Unmoved = 0,

@@ -133,7 +133,12 @@ class Vocode(Task):
         wanted = wanted.masked_fill(sounding(mask, step).logical_not(), 0.0)
         terms = (count > 1).float()
         spectral = spectral_error(found["sound"], wanted, (count - 1).clamp_min(0) * step) * terms
-        return {**found, "loss": self.mel * found["mel_error"] * terms + self.spectral * spectral, "terms": terms, "spectral": spectral}
+        return {
+            **found,
+            "loss": self.mel * found["mel_error"] * terms + self.spectral * spectral,
+            "terms": terms,
+            "spectral": spectral,
+        }
 
     def _piece(self, head: Vocos, batch: Batch) -> tuple[Units, Tensor]:
         """Of each row a piece: units `(B, P)`, and the samples between them `(B, (P - 1) * step)`, zero where a row is shorter."""
@@ -146,7 +151,9 @@ class Vocode(Task):
         places = starts[:, None] + torch.arange(size, device=starts.device)
         mask = places < lengths[:, None]
         values = F.pad(units.values, (0, 0, 0, max(0, size - units.values.shape[1])))
-        values = values.gather(1, places[..., None].expand(-1, -1, values.shape[2])).masked_fill(mask.logical_not()[..., None], 0.0)
+        values = values.gather(1, places[..., None].expand(-1, -1, values.shape[2])).masked_fill(
+            mask.logical_not()[..., None], 0.0
+        )
         where = starts[:, None] * step + torch.arange((size - 1) * step, device=starts.device)
         sound = _sized(batch.targets["sound"], int(where.max()) + 1).gather(1, where)
         return replace(units, mask=mask, values=values), sound.masked_fill(sounding(mask, step).logical_not(), 0.0)
@@ -188,7 +195,10 @@ class Vocode(Task):
     def example(cls) -> Example:
         random = np.random.default_rng(0)
         sizes = (900, 400, 1_300, 80, 700, 1_000, 500, 650)
-        records = [Record(f"row-{i}", Sound(data=sounds.as_wav(0.3 * random.standard_normal(size), 8_000))) for i, size in enumerate(sizes)]
+        records = [
+            Record(f"row-{i}", Sound(data=sounds.as_wav(0.3 * random.standard_normal(size), 8_000)))
+            for i, size in enumerate(sizes)
+        ]
         return Example(cls(rate=8_000, piece=0.05, channels=3), records)
 
 

@@ -20,7 +20,9 @@ def test_each_critic_sees_a_spectrum_of_its_own_resolution() -> None:
 
 def test_what_players_minimise_is_written_out() -> None:
     real, made = judged(1.0), judged(0.1)
-    scores = [[torch.cat([one[0][row].flatten() for one in [part]]) for part in found] for found in (real, made) for row in range(2)]
+    scores = [
+        [torch.cat([one[0][row].flatten() for one in [part]]) for part in found] for found in (real, made) for row in range(2)
+    ]
     for row in range(2):
         theirs, ours = scores[row], scores[2 + row]
         apart = sum(((1 - a) ** 2).mean() + (b**2).mean() for a, b in zip(theirs, ours, strict=True)) / 2

@@ -19,10 +19,14 @@ def test_samples_are_those_of_torchs_inverse() -> None:
     head, samples = SpectrumHead(Frames(FRAMING), 4), noise(2, 1_280)
     loud, phase = torch.randn(2, 21, 129, generator=torch.Generator().manual_seed(1)), torch.randn(2, 21, 129)
     found = head(loud, phase, torch.ones(2, 21, dtype=torch.bool))
-    theirs = torch.istft(torch.polar(loud.exp(), phase).transpose(1, 2), 256, 64, window=torch.hann_window(256), center=True, length=1_280)
+    theirs = torch.istft(
+        torch.polar(loud.exp(), phase).transpose(1, 2), 256, 64, window=torch.hann_window(256), center=True, length=1_280
+    )
     torch.testing.assert_close(found, theirs, atol=2e-5, rtol=1e-5)
     spectra = stft(samples, 256, 64, 256)
-    torch.testing.assert_close(head(spectra.abs().log(), spectra.angle(), torch.ones(2, 21, dtype=torch.bool)), samples, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        head(spectra.abs().log(), spectra.angle(), torch.ones(2, 21, dtype=torch.bool)), samples, atol=1e-5, rtol=0
+    )
 
 
 def test_a_padded_row_sounds_as_it_does_alone() -> None:
@@ -69,7 +73,9 @@ def test_the_error_of_spectra_is_torchs_written_out() -> None:
     total = torch.zeros(())
     for length, hop in RESOLUTIONS:
         each = [
-            torch.stft(x, length, hop, window=torch.hann_window(length), center=True, pad_mode="constant", return_complex=True).abs()
+            torch.stft(
+                x, length, hop, window=torch.hann_window(length), center=True, pad_mode="constant", return_complex=True
+            ).abs()
             for x in (ours, theirs)
         ]
         one, other = ((x.square() + 1e-7).sqrt() for x in each)

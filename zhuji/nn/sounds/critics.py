@@ -55,7 +55,9 @@ class Critics(nn.Module):
 
 def told_apart(real: Sequence[Judged], made: Sequence[Judged]) -> Tensor:
     """`(B,)`: what critics minimise, squares of D(real) - 1 and of D(made), mean over scores and critics (Mao et al. 2017, LSGAN, equation 9)."""
-    return _over(_mean((1 - one[0].float()).square()) + _mean(other[0].float().square()) for one, other in zip(real, made, strict=True))
+    return _over(
+        _mean((1 - one[0].float()).square()) + _mean(other[0].float().square()) for one, other in zip(real, made, strict=True)
+    )
 
 
 def taken_for_recorded(made: Sequence[Judged]) -> Tensor:
