@@ -33,7 +33,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
     timeless = task.needs in ("transcript", "recording") and spec.grid_ndim != 1
     soundless = kind is Enhance and not spec.rate
     unframed = kind is Vocode and spec.frames is None
-    codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0)
+    codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0 or not backbone.example().stride)
     return (
         spec.grid_ndim not in backbone.grids
         or blind
