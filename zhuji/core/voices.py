@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from zhuji.core.contracts import Encoder
 from zhuji.core.framing import Framing
-from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Units
 
