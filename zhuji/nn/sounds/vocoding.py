@@ -41,7 +41,8 @@ class SpectrumHead(nn.Module):
         with torch.device("cpu"):
             self.register_buffer("mean", torch.tensor(frames.mean or [0.0] * bands), persistent=False)
             self.register_buffer("deviation", torch.tensor(frames.deviation or [1.0] * bands), persistent=False)
-            self.register_buffer("inverse", torch.linalg.pinv(bank_of(self.framing)), persistent=False)
+            # In float64, for a quiet frequency beside a loud one is a small difference of large numbers: what it is must not hang on the order of a sum.
+            self.register_buffer("inverse", torch.linalg.pinv(bank_of(self.framing).double()), persistent=False)
 
     def logs(self, values: Tensor) -> Tensor:
         """Normalised frames as logarithms of powers, `(B, T, M)`."""
@@ -50,8 +51,8 @@ class SpectrumHead(nn.Module):
     def said(self, states: Tensor, logs: Tensor) -> tuple[Tensor, Tensor]:
         """Logarithms of magnitudes, and phases, `(B, T, F)` each. `logs (B, T, M)`: the frames."""
         louder, phase = self.out(states).float().chunk(2, -1)
-        powers = logs.masked_fill(logs <= self.framing.floor, -torch.inf).exp() @ self.inverse
-        return (louder + 0.5 * powers.clamp_min(_QUIET).log()).clamp_max(_LOUDEST), phase
+        powers = logs.double().masked_fill(logs <= self.framing.floor, -torch.inf).exp() @ self.inverse
+        return (louder + 0.5 * powers.clamp_min(_QUIET).log().float()).clamp_max(_LOUDEST), phase
 
     def forward(self, loud: Tensor, phase: Tensor, real: Tensor) -> Tensor:
         """What `said` gives as samples. `real (B, T)`: which frames there are; samples behind a row's last one are zero."""
