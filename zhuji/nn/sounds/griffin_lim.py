@@ -38,5 +38,6 @@ def griffin_lim(
 def magnitudes_of(logs: Tensor, bank: Tensor) -> Tensor:
     """Log-mel `(B, T, M)` -> magnitudes `(B, T, F)` whose bands have about these energies: the least squares solution, without what is below
     zero. Mel bands tell less than a spectrum, so this is a guess."""
-    power = logs.exp() @ torch.linalg.pinv(bank.to(logs))
-    return power.clamp_min(0).sqrt()
+    # In float64, for what is quiet beside what is loud is a small difference of large numbers.
+    power = logs.double().exp() @ torch.linalg.pinv(bank.to(logs).double())
+    return power.clamp_min(0).sqrt().to(logs)
