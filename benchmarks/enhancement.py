@@ -40,6 +40,8 @@ LEVELS = (-5, 0, 5, 10, 15)
 HELD_OUT = "theo"
 DIGITS, GAP = 6, 0.1
 """Digits of a row, and seconds of silence between two."""
+MORE = 200
+"""Rows of each further voice."""
 ROWS = 30
 """Of digits that are tested with."""
 MEASURES = ("si_sdr", "pesq", "stoi")
@@ -80,8 +82,18 @@ def digit_rows(speech: Path, speakers: Sequence[str], split: str | None, name: s
     return found
 
 
-def training_data(speech: Path, place: Path) -> Path:
-    """Prompts of training and validation, and rows of digits by all but one speaker, every twentieth of them for validation."""
+def more_rows(folder: Path) -> list[Path]:
+    """Files of a further folder, the same number of each voice that has as many."""
+    by_voice: dict[str, list[Path]] = {}
+    for row in listed(folder):
+        if row["split"] == "train":
+            by_voice.setdefault(row["voice"], []).append(Path(row["path"]))
+    chosen = {voice: stream(0, "more", voice).permutation(len(of))[:MORE].tolist() for voice, of in by_voice.items() if len(of) >= MORE}
+    return [by_voice[voice][place] for voice in sorted(chosen) for place in chosen[voice]]
+
+
+def training_data(speech: Path, more: Path | None, place: Path) -> Path:
+    """Prompts of training and validation, and rows of digits by all but one speaker, every twentieth of them for validation; and what is in `more`."""
     if place.exists():
         return place
     (place / "clips").mkdir(parents=True)
@@ -93,6 +105,9 @@ def training_data(speech: Path, place: Path) -> Path:
     for number, samples in enumerate(digit_rows(speech, speakers, "train", "train")):
         (place / "clips" / f"d{number}.wav").write_bytes(sounds.as_wav(samples, 8_000))
         lines.append(f"clips/d{number}.wav,{'train' if number % 20 else 'valid'}")
+    for number, path in enumerate(more_rows(more) if more else ()):
+        (place / "clips" / f"m{number}{path.suffix}").write_bytes(path.read_bytes())
+        lines.append(f"clips/m{number}{path.suffix},train")
     # What is tested with is measured below; a run wants a test split all the same.
     for number, row in enumerate(row for row in listed(speech / "prompts_en") if row["split"] == "test"):
         (place / "clips" / f"t{number}.flac").write_bytes(Path(row["path"]).read_bytes())
@@ -247,11 +262,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--run", default="run", help="name of the run in WORK")
     parser.add_argument("--set", dest="sets", action="append", default=[], help="further settings of the training")
+    parser.add_argument("--more", type=Path, help="a folder of clean speech with `metadata.csv` (file_name, voice, split), to train with as well")
     given = parser.parse_args()
     torch.set_num_threads(1)
     sets = tests(given.speech)
     known = [baselines(one, given.work) for one in sets]
-    data, run = training_data(given.speech, given.work / "speech"), given.work / given.run
+    data, run = training_data(given.speech, given.more, given.work / "speech"), given.work / given.run
     cpu = trained(data, training_noise(given.speech, given.work / "noise"), run, given.sets)
     ours, parts, worse = Ours(run), list[str](), list[str]()
     for one, of in zip(sets, known, strict=True):

@@ -28,13 +28,16 @@ from zhuji.metrics import enhancement
 from zhuji.nn.chance import fingerprint
 from zhuji.nn.heads import PerUnitHead
 from zhuji.nn.sounds import masks
-from zhuji.nn.sounds.mixing import coloured, echoed, mixed, room, stretch
+from zhuji.nn.sounds.intelligibility import understood
+from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrowed, played, room, stretch
 from zhuji.nn.sounds.spectra import istft, stft
 from zhuji.nn.sounds.waves import samples_of
 from zhuji.nn.sounds.wiener import wiener
 
 _LEAST = 1e-5
 """Energy below which a row counts as silence in the loss."""
+_SOFTER = 15.0
+"""Decibels by which the second recording of noise is softer than the first at most."""
 _STRETCH = 16
 """Units whose loudness is told as one number."""
 _STEEPEST = 6.0
@@ -76,6 +79,12 @@ class Enhance(Task):
     """By how many decibels the recording is louder than the noise, least and most."""
     gain: float = Field(default=6.0, ge=0, le=60)
     """Louder or softer by at most so many decibels, in training."""
+    speed: tuple[float, float] = (1.0, 1.0)
+    """In training, how many times as fast recording and noise are played, each for itself: slowest and fastest (Ko et al. 2015)."""
+    layered: float = Field(default=0.0, ge=0, le=1)
+    """Probability that noise in training is that of two recordings."""
+    narrow: float = Field(default=0.0, ge=0, le=1)
+    """Probability that recording and noise in training have lost the upper half of their frequencies, as a telephone does it."""
     room: float = Field(default=0.0, ge=0, le=1)
     """Probability that the recording sounds in a made-up room, of whose echoes it is to be freed as well."""
     echo: tuple[float, float] = (0.1, 0.5)
@@ -84,6 +93,8 @@ class Enhance(Task):
     """By how many decibels the echoes are softer than the recording, least and most."""
     spectral: float = Field(default=20.0, ge=0)
     """Weight of the spectrum's error beside the SI-SDR."""
+    intelligibility: float = Field(default=0.0, ge=0)
+    """Weight of what STOI lacks beside both."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -141,6 +152,8 @@ class Enhance(Task):
     def mixture(self, clean: Tensor, rate: int, chance: Generator, *, learning: bool) -> tuple[Tensor, Tensor]:
         """`(S,)` in noise, and alone. `learning`: at any level and with the noise of training; else as it is, with noise that judges."""
         drawn = torch.rand(8, generator=chance).tolist()
+        if learning and self.speed != (1.0, 1.0):
+            clean = fitted(played(clean, self._fast(chance)), len(clean))
         said, (low, high) = clean, self.snr
         if drawn[0] < self.room:
             seconds, direct = (
@@ -148,6 +161,8 @@ class Enhance(Task):
             )
             said = echoed(said, room(seconds, direct, rate, chance))
         noise = self._noise(len(clean), rate, chance, drawn[3:6], learning)
+        if learning and self.narrow and float(torch.rand((), generator=chance)) < self.narrow:
+            clean, said, noise = narrowed(clean), narrowed(said), narrowed(noise)
         given = mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0]
         level = 10 ** (self.gain * (2 * drawn[7] - 1) / 20) if learning else 1.0
         return given * level, clean * level
@@ -157,8 +172,22 @@ class Enhance(Task):
             return coloured(length, _STEEPEST * drawn[0], chance)
         known = noises(self.noise_folder, rate)
         recordings = known.learned if learning else known.judge
-        chosen = recordings[int(drawn[0] * len(recordings))]
-        return stretch(torch.from_numpy(chosen), length, drawn[1])
+        first = self._recording(recordings, length, drawn[:2], chance if learning else None)
+        if not learning or drawn[2] >= self.layered:
+            return first
+        more = torch.rand(3, generator=chance).tolist()
+        return mixed(first[None], self._recording(recordings, length, more[:2], chance)[None], torch.tensor([_SOFTER * more[2]]))[0]
+
+    def _recording(self, recordings: Sequence[np.ndarray], length: int, drawn: Sequence[float], chance: Generator | None) -> Tensor:
+        """A stretch of one of them, played at any speed where there is chance to draw it from."""
+        chosen = torch.from_numpy(recordings[int(drawn[0] * len(recordings))])
+        if chance is None or self.speed == (1.0, 1.0):
+            return stretch(chosen, length, drawn[1])
+        factor = self._fast(chance)
+        return fitted(played(stretch(chosen, round(length * factor), drawn[1]), factor), length)
+
+    def _fast(self, chance: Generator) -> float:
+        return self.speed[0] + (self.speed[1] - self.speed[0]) * float(torch.rand((), generator=chance))
 
     # ------------------------------------------------------------------------------------------------------ learning
 
@@ -168,10 +197,12 @@ class Enhance(Task):
         given, wanted = self.posed(head, batch.units)
         units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
         left = self._left(encoder, head, units)
-        error = masks.compressed_error(left, _frames(wanted, head), _framed(units.mask))
+        spectra, there = _frames(wanted, head), _framed(units.mask)
+        error = masks.compressed_error(left, spectra, there)
+        alike = understood(left, spectra, there, rate=head.rate, hop=head.hop) if self.intelligibility else torch.ones_like(error)
         return {
             **self._sound(left, head, units), "given": given, "wanted": wanted,
-            "spectral": error, "rate": torch.tensor(head.rate, device=given.device),
+            "spectral": error, "understood": alike, "rate": torch.tensor(head.rate, device=given.device),
         }  # fmt: skip
 
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
@@ -195,7 +226,8 @@ class Enhance(Task):
         """Sum over rows, over their number."""
         found = masks.si_sdr(outputs["sound"], outputs["wanted"], _LEAST).float()
         there = outputs["real"].any(1)
-        each = (self.spectral * outputs["spectral"] - found).masked_fill(~there, 0.0)
+        apart = self.spectral * outputs["spectral"] + self.intelligibility * (1 - outputs["understood"])
+        each = (apart - found).masked_fill(~there, 0.0)
         return Ratio(each.sum(), there.sum())
 
     def evidence(self, outputs: Mapping[str, Tensor], batch: Batch) -> Columns:
