@@ -88,7 +88,11 @@ def more_rows(folder: Path) -> list[Path]:
     for row in listed(folder):
         if row["split"] == "train":
             by_voice.setdefault(row["voice"], []).append(Path(row["path"]))
-    chosen = {voice: stream(0, "more", voice).permutation(len(of))[:MORE].tolist() for voice, of in by_voice.items() if len(of) >= MORE}
+    chosen = {
+        voice: stream(0, "more", voice).permutation(len(of))[:MORE].tolist()
+        for voice, of in by_voice.items()
+        if len(of) >= MORE
+    }
     return [by_voice[voice][place] for voice in sorted(chosen) for place in chosen[voice]]
 
 
@@ -262,7 +266,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--run", default="run", help="name of the run in WORK")
     parser.add_argument("--set", dest="sets", action="append", default=[], help="further settings of the training")
-    parser.add_argument("--more", type=Path, help="a folder of clean speech with `metadata.csv` (file_name, voice, split), to train with as well")
+    parser.add_argument(
+        "--more",
+        type=Path,
+        help="a folder of clean speech with `metadata.csv` (file_name, voice, split), to train with as well",
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     sets = tests(given.speech)

@@ -140,7 +140,7 @@ def test_a_mask_of_ones_changes_nothing_but_padding() -> None:
     torch.testing.assert_close(one.answers(data.units)["sound"], samples_of(data.units), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["real", "complex"])
+@pytest.mark.parametrize("kind", ["real", "complex", "variational"])
 @pytest.mark.parametrize("backbone", [GRU, Conformer(width=16, layers=1, heads=2, window=3, subsample=1, dropout=0.0)])
 def test_it_learns_to_leave_tones(kind: str, backbone: Backbone) -> None:
     torch.manual_seed(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -22,14 +22,17 @@ from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Predi
 from zhuji.core.errors import ImpossiblePair, MissingFile
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
-from zhuji.core.units import Batch, Ratio, Units, UnitSpec
+from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.data.noises import noises
 from zhuji.metrics import enhancement
+from zhuji.nn import chance as draws
 from zhuji.nn.chance import fingerprint
 from zhuji.nn.heads import PerUnitHead
+from zhuji.nn.latent import divergence
 from zhuji.nn.sounds import masks
 from zhuji.nn.sounds.intelligibility import understood
 from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrowed, played, room, stretch
+from zhuji.nn.sounds.powers import Powers, Told, itakura_saito
 from zhuji.nn.sounds.spectra import istft, stft
 from zhuji.nn.sounds.waves import samples_of
 from zhuji.nn.sounds.wiener import wiener
@@ -49,28 +52,42 @@ class Masker(nn.Module):
 
     def __init__(self, task: Enhance, spec: UnitSpec, dim: int) -> None:
         super().__init__()
-        self.kind: masks.Kind = task.mask
+        self.kind: masks.Kind = "complex" if task.mask == "complex" else "real"
         self.hop, self.rate = spec.num_values, spec.rate
         self.points = task.overlap * spec.num_values
-        size = self.points // 2 + 1
-        self.each = PerUnitHead(dim, size if self.kind == "real" else 2 * size, dropout=task.dropout)
-        with torch.no_grad():
-            self.each.out.bias[:size] = 1.0  # it begins by letting most of everything pass
+        size, self.hidden = self.points // 2 + 1, task.hidden
+        if task.mask == "variational":
+            self.each = Powers(dim, task.hidden, size, dropout=task.dropout)
+        else:
+            self.each = PerUnitHead(dim, size if self.kind == "real" else 2 * size, dropout=task.dropout)
+            with torch.no_grad():
+                self.each.out.bias[:size] = 1.0  # it begins by letting most of everything pass
+
+    def raw(self, features: Features, units: Units) -> tuple[Tensor, Told | None]:
+        """What `masks.bounded` takes, and what it was told by. Only a variational mask has the latter, and draws, in training."""
+        if isinstance(self.each, PerUnitHead):
+            return self.each(features), None
+        told = self.each(features.states, draws.noise(units.mask, fingerprint(units), self.hidden) if self.training else None)
+        return told.odds, told
 
 
 class Enhance(Task):
     """What is to be left of a mixture, frequency by frequency. In training every row is mixed anew, and what is drawn is decided by the run's seed, the row
     and the step alone; whenever the model is judged, a row's mixture is always the same, and its noise is from recordings that training never hears.
 
-    The loss of a row is minus its SI-SDR in decibels plus `spectral` times the share by which its compressed spectrum is off; all rows count alike.
+    The loss of a row is minus its SI-SDR in decibels plus `spectral` times the share by which its compressed spectrum is off plus `intelligibility` times what
+    STOI lacks; all rows count alike.
     """
 
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
     sounds: ClassVar[bool] = True
 
-    mask: masks.Kind = "complex"
-    """real: loudness is changed, frequency by frequency; complex: phases as well."""
+    mask: masks.Kind | Literal["variational"] = "complex"
+    """real: loudness is changed, frequency by frequency; complex: phases as well; variational: a Wiener filter of the powers that an autoencoder tells of
+    speech and of noise, learned by its bound in place of the loss above."""
+    hidden: int = Field(default=32, gt=0, le=4096)
+    """variational: numbers of a unit from which both powers are told."""
     overlap: int = Field(default=4, ge=2, le=64)
     """Units that a frame of the spectrum is long; even."""
     noise_folder: str | None = Field(default=None, min_length=1)
@@ -176,9 +193,13 @@ class Enhance(Task):
         if not learning or drawn[2] >= self.layered:
             return first
         more = torch.rand(3, generator=chance).tolist()
-        return mixed(first[None], self._recording(recordings, length, more[:2], chance)[None], torch.tensor([_SOFTER * more[2]]))[0]
+        return mixed(
+            first[None], self._recording(recordings, length, more[:2], chance)[None], torch.tensor([_SOFTER * more[2]])
+        )[0]
 
-    def _recording(self, recordings: Sequence[np.ndarray], length: int, drawn: Sequence[float], chance: Generator | None) -> Tensor:
+    def _recording(
+        self, recordings: Sequence[np.ndarray], length: int, drawn: Sequence[float], chance: Generator | None
+    ) -> Tensor:
         """A stretch of one of them, played at any speed where there is chance to draw it from."""
         chosen = torch.from_numpy(recordings[int(drawn[0] * len(recordings))])
         if chance is None or self.speed == (1.0, 1.0):
@@ -196,26 +217,36 @@ class Enhance(Task):
         assert isinstance(head, Masker)
         given, wanted = self.posed(head, batch.units)
         units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
-        left = self._left(encoder, head, units)
+        left, told = self._left(encoder, head, units)
         spectra, there = _frames(wanted, head), _framed(units.mask)
         error = masks.compressed_error(left, spectra, there)
-        alike = understood(left, spectra, there, rate=head.rate, hop=head.hop) if self.intelligibility else torch.ones_like(error)
+        alike = (
+            understood(left, spectra, there, rate=head.rate, hop=head.hop) if self.intelligibility else torch.ones_like(error)
+        )
+        found = {} if told is None else self._bound(told, spectra, _frames(given, head) - spectra)
         return {
-            **self._sound(left, head, units), "given": given, "wanted": wanted,
+            **self._sound(left, head, units), **found, "given": given, "wanted": wanted,
             "spectral": error, "understood": alike, "rate": torch.tensor(head.rate, device=given.device),
         }  # fmt: skip
 
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
         """`sound (B, S)`, what is left of each row, zero in padding; `real (B, T)`."""
         assert isinstance(head, Masker)
-        return self._sound(self._left(encoder, head, units), head, units)
+        return self._sound(self._left(encoder, head, units)[0], head, units)
 
-    def _left(self, encoder: Encoder, head: Masker, units: Units) -> Tensor:
-        """The spectrum `(B, T + 1, F)` that the mask leaves of a mixture. The frame at a row's end, which no unit begins with, has the mask of the one
+    @staticmethod
+    def _bound(told: Told, speech: Tensor, rest: Tensor) -> dict[str, Tensor]:
+        """Both `(B, T)` nats of a unit: how unlikely its `speech` and the `rest` are, spectra `(B, T + 1, F)`, and what its hidden numbers cost."""
+        unlikely = itakura_saito(speech[:, :-1], told.speech) + itakura_saito(rest[:, :-1], told.noise)
+        return {"unlikely": unlikely, "divergence": divergence(told.mean, told.log_variance)}
+
+    def _left(self, encoder: Encoder, head: Masker, units: Units) -> tuple[Tensor, Told | None]:
+        """The spectrum `(B, T + 1, F)` that the mask leaves of a mixture, and what it was told by. The frame at a row's end, which no unit begins with, has the mask of the one
         before: without it the last samples would hang on the edge of a single window."""
-        raw, there = head.each(encoder(units)), F.pad(units.mask, (0, 1)).unsqueeze(-1)
+        raw, told = head.raw(encoder(units), units)
+        there = F.pad(units.mask, (0, 1)).unsqueeze(-1)
         mask = masks.bounded(torch.where(there, F.pad(raw, (0, 0, 0, 1)), F.pad(raw, (0, 0, 1, 0))), head.kind)
-        return _frames(samples_of(units), head) * mask * _framed(units.mask).unsqueeze(-1)
+        return _frames(samples_of(units), head) * mask * _framed(units.mask).unsqueeze(-1), told
 
     def _sound(self, left: Tensor, head: Masker, units: Units) -> dict[str, Tensor]:
         size = units.mask.shape[1] * head.hop
@@ -223,7 +254,10 @@ class Enhance(Task):
         return {"sound": (sound.unflatten(1, (-1, head.hop)) * units.mask.unsqueeze(-1)).flatten(1), "real": units.mask}
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
-        """Sum over rows, over their number."""
+        """Sum over rows, over their number; variational: of minus the bound in nats over units, over their number."""
+        if "unlikely" in outputs:
+            real = outputs["real"]
+            return Ratio((outputs["unlikely"] + outputs["divergence"]).masked_fill(~real, 0.0).sum(), real.sum())
         found = masks.si_sdr(outputs["sound"], outputs["wanted"], _LEAST).float()
         there = outputs["real"].any(1)
         apart = self.spectral * outputs["spectral"] + self.intelligibility * (1 - outputs["understood"])
