@@ -119,6 +119,7 @@ class Enhance(Task):
         rules = [
             (self.overlap % 2 == 0, "an even overlap", "overlap 须为偶数"),
             (-60 <= self.snr[0] <= self.snr[1] <= 60, "snr of two rising numbers of -60 to 60", "snr 须为 -60 至 60 之间两个递增的数"),
+            (0.25 <= self.speed[0] <= self.speed[1] <= 4, "speed of two rising factors of 0.25 to 4", "speed 须为 0.25 至 4 之间两个递增的倍数"),
             (0.02 <= self.echo[0] <= self.echo[1] <= 5, "echo of two rising numbers of 0.02 to 5", "echo 须为 0.02 至 5 之间两个递增的数"),
             (-30 <= self.direct[0] <= self.direct[1] <= 60, "direct of two rising numbers of -30 to 60", "direct 须为 -30 至 60 之间两个递增的数"),
         ]  # fmt: skip
