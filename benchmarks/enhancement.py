@@ -1,11 +1,13 @@
 """Speech in noise made clean: SI-SDR, PESQ and STOI of the mixtures, of a Wiener filter and of the recipe `enhance`, at five levels of noise.
 
-    python benchmarks/enhancement.py --speech SPEECH --work FOLDER
+    python benchmarks/enhancement.py --speech SPEECH --more MORE --work FOLDER --beside variational --rooms
 
 SPEECH holds `prompts_en`, `digits_en` and `noise`, each with `metadata.csv`. Training hears the training sentences of the prompts, rows of six digits by all
 speakers but one, and the training recordings of noise. The test: the prompts' published test sentences, rows of digits by the speaker held out, and noise
-recordings of the published test split; each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
-their own 8 kHz (PESQ wb and nb). SNR is that of the whole row.
+recordings of the published test split; MORE is a folder of clean speech by other voices, of which 200 rows of each voice that has as many are heard in
+training. Each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
+their own 8 kHz (PESQ wb and nb). SNR is that of the whole row. `--beside`: runs of WORK that were trained on WORK/speech by other settings, measured as well;
+`--rooms`: the prompts in made-up rooms, too.
 """
 
 from __future__ import annotations
@@ -32,11 +34,14 @@ from zhuji.data import sounds
 from zhuji.metrics import enhancement
 from zhuji.metrics.intervals import Interval, bootstrap, paired_bootstrap
 from zhuji.modalities.waveform import Waveform
-from zhuji.nn.sounds.mixing import mixed, stretch
+from zhuji.nn.sounds.mixing import echoed, mixed, room, stretch
 from zhuji.nn.sounds.wiener import wiener
+from zhuji.tasks.enhance import Enhance
 from zhuji.tools.enhance import network
 
 LEVELS = (-5, 0, 5, 10, 15)
+IN_ROOMS = (10, 60)
+"""The second: hardly any noise, so that echoes are what is heard."""
 HELD_OUT = "theo"
 DIGITS, GAP = 6, 0.1
 """Digits of a row, and seconds of silence between two."""
@@ -52,12 +57,13 @@ Rows = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Set:
-    """Clean rows `(S,)` at `rate`, and a stretch of noise as long for each."""
+    """Clean rows `(S,)` at `rate`, a stretch of noise as long for each, and what is laid over it: the clean rows, or these in a room."""
 
     name: str
     rate: int
     clean: Sequence[np.ndarray]
     noise: Sequence[np.ndarray]
+    said: Sequence[np.ndarray] | None = None
 
 
 def listed(folder: Path) -> Rows:
@@ -150,6 +156,17 @@ def tests(speech: Path) -> list[Set]:
     return found
 
 
+def in_rooms(one: Set) -> Set:
+    """Each row in a room of its own, drawn as the task draws them."""
+    task = Enhance()
+    chance, said = stream(0, "rooms", one.name), list[np.ndarray]()
+    for row in one.clean:
+        seconds, direct = (float(chance.uniform(*of)) for of in (task.echo, task.direct))
+        answer = room(seconds, direct, one.rate, torch.Generator().manual_seed(int(chance.integers(2**31))))
+        said.append(echoed(torch.from_numpy(row), answer).numpy())
+    return Set("rooms", one.rate, one.clean, one.noise, said)
+
+
 def trained(data: Path, noise: Path, run: Path, sets: Sequence[str]) -> float:
     """CPU seconds of the training command."""
     told = run.with_suffix(".cpu")
@@ -208,7 +225,7 @@ def measured(one: Set, level: int, system: Callable[[np.ndarray, int], np.ndarra
     """All measures of a system's answers; `kept`: where they lie once they were measured."""
     if not kept.exists():
         snr = torch.tensor([float(level)])
-        rows = [torch.from_numpy(np.stack(pair)) for pair in zip(one.clean, one.noise, strict=True)]
+        rows = [torch.from_numpy(np.stack(pair)) for pair in zip(one.said or one.clean, one.noise, strict=True)]
         answers = [system(mixed(pair[:1], pair[1:], snr)[0].numpy(), one.rate) for pair in rows]
         kept.parent.mkdir(exist_ok=True)
         np.savez(kept, **enhancement.judged(answers, one.clean, one.rate, MEASURES))
@@ -216,7 +233,7 @@ def measured(one: Set, level: int, system: Callable[[np.ndarray, int], np.ndarra
         return dict(found)
 
 
-def baselines(one: Set, work: Path) -> dict[int, dict[str, Columns]]:
+def baselines(one: Set, work: Path, levels: Sequence[int] = LEVELS) -> dict[int, dict[str, Columns]]:
     """By level, of the mixture and of the Wiener filter."""
     systems: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {"noisy": lambda samples, rate: samples, "wiener": filtered}
     return {
@@ -224,7 +241,7 @@ def baselines(one: Set, work: Path) -> dict[int, dict[str, Columns]]:
             name: measured(one, level, system, work / "measured" / f"{one.name}_{level}_{name}.npz")
             for name, system in systems.items()
         }
-        for level in LEVELS
+        for level in levels
     }
 
 
@@ -260,6 +277,43 @@ def tabled(one: Set, found: Mapping[int, Mapping[str, Columns]]) -> tuple[str, l
     return table(header, rows), worse
 
 
+def compared(one: Set, found: Mapping[int, Mapping[str, Columns]]) -> str:
+    """A table of all systems by measure and level."""
+    rows: list[list[object]] = []
+    for measure in MEASURES:
+        for level, of in found.items():
+            scores = {name: bootstrap(enhancement.mean_of(measure), columns) for name, columns in of.items()}
+            best = max(scores, key=lambda name: scores[name].value)
+            rows.append([SHOWN[measure], level, *(shown(score, name == best, measure) for name, score in scores.items())])
+    return table(["measure", "SNR dB", *next(iter(found.values()))], rows)
+
+
+def others(given: argparse.Namespace, sets: Sequence[Set], ours: Ours) -> list[str]:
+    """What other runs of WORK say of the same mixtures, and all of them of rooms."""
+    runs = {name: (given.work / name, Ours(given.work / name)) for name in given.beside}
+    runs = {"ours": (given.work / given.run, ours), **runs}
+    found: list[str] = []
+    for one, levels in [
+        *((one, LEVELS) for one in sets if given.beside),
+        *((in_rooms(one), IN_ROOMS) for one in sets[:1] if given.rooms),
+    ]:
+        plain = baselines(one, given.work, levels)
+        columns = {
+            level: {
+                **plain[level],
+                **{
+                    name: measured(one, level, of, run / "measured" / f"{one.name}_{level}.npz")
+                    for name, (run, of) in runs.items()
+                },
+            }
+            for level in levels
+        }
+        title = "prompts in made-up rooms, against the dry recording" if one.said else f"{one.name}, other settings beside it"
+        found.append(f"## {title}\n\n{compared(one, columns)}")
+    about = [f"{name}: `{zhuji.load(run).predictor.model.task.plain()}`" for name, (run, _) in runs.items() if name != "ours"]
+    return [*found, *about]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, required=True)
@@ -271,6 +325,8 @@ def main() -> None:
         type=Path,
         help="a folder of clean speech with `metadata.csv` (file_name, voice, split), to train with as well",
     )
+    parser.add_argument("--beside", action="append", default=[], help="names of further runs in WORK")
+    parser.add_argument("--rooms", action="store_true", help="measure in made-up rooms, too")
     given = parser.parse_args()
     torch.set_num_threads(1)
     sets = tests(given.speech)
@@ -287,6 +343,7 @@ def main() -> None:
         seconds = sum(map(len, one.clean)) / one.rate
         parts.append(f"## {one.name}: {len(one.clean)} rows, {seconds:.0f} s, {one.rate // 1000} kHz\n\n{text}")
         worse += here
+    parts += others(given, sets, ours)
     factors = ", ".join(f"{ours.factor(one):.4f} ({one.name})" for one in sets)
     about = (
         f"{ours.parameters:,} parameters; {cpu:.0f} CPU seconds for the whole training command on one thread; seconds of one core's work for a second of "

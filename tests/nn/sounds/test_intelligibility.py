@@ -74,6 +74,7 @@ def test_silence_and_padding_do_not_count() -> None:
     quiet = torch.zeros_like(ours)
     later = [torch.cat((of[:, :50], 1e-4 * quiet, of[:, 50:], quiet), 1) for of in (ours, theirs)]
     later[0][:, 50:148] = 5.0  # what is said while nothing is wanted is not heard by this measure
+    later[1][:, 196:] = 9.0
     real = torch.cat((torch.ones(1, 196), torch.zeros(1, 98)), 1).bool()
     torch.testing.assert_close(understood(later[0], later[1], real, rate=RATE, hop=128), alone, atol=1e-6, rtol=0)
 

@@ -39,7 +39,7 @@ def understood(found: Tensor, wanted: Tensor, real: Tensor, *, rate: int, hop: i
     bank = bands(rate, wanted.shape[-1]).to(wanted.device)
     powers = [of.real.square() + of.imag.square() for of in (found, wanted)]
     energy = powers[1].sum(-1).masked_fill(~real, 0)
-    loud = real & (energy > energy.amax(1, keepdim=True) * 10 ** (-_SILENT / 10))
+    loud = energy > energy.amax(1, keepdim=True) * 10 ** (-_SILENT / 10)
     order = (~loud).to(torch.uint8).argsort(dim=1, stable=True)[..., None]
     ours, theirs = (((of @ bank) + _TINY).sqrt() for of in powers)
     # Frames of silence go to the end, as if they had been cut out: (B, T - N + 1, K, N).
