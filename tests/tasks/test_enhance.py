@@ -20,6 +20,7 @@ from zhuji.metrics import enhancement
 from zhuji.modalities.speech import Speech
 from zhuji.modalities.waveform import Waveform
 from zhuji.model.assembly import Model, assemble, collate
+from zhuji.nn.heads import PerUnitHead
 from zhuji.nn.sounds import masks
 from zhuji.nn.sounds.powers import Powers
 from zhuji.nn.sounds.spectra import stft
@@ -114,13 +115,13 @@ def test_noise_of_a_folder_is_kept_apart(tmp_path: Path) -> None:
 def test_what_is_varied_in_training_is_never_judged(tmp_path: Path) -> None:
     for number, part in enumerate(("train", "train", "valid", "test")):
         written(tmp_path / part / f"{number}.wav", tone(500 + 300 * number, 1.0, seed=number))
-    options = {"noise_folder": str(tmp_path), "gain": 0.0}
-    plain = model(**options)
+    folder = str(tmp_path)
+    plain = model(noise_folder=folder, gain=0.0)
     data = batch(plain)
     given, clean = posed(plain, data)
-    for changes in ({"speed": [0.8, 1.25]}, {"layered": 1.0}, {"narrow": 1.0}):
-        varied = model(**options, **changes)
-        assert all(torch.equal(*pair) for pair in zip(posed(varied, data), (given, clean), strict=True)), changes
+    for changed, value in (("speed", [0.8, 1.25]), ("layered", 1.0), ("narrow", 1.0)):
+        varied = assemble(WAVES, GRU, Enhance.parse({"noise_folder": folder, "gain": 0.0, changed: value})).eval()
+        assert all(torch.equal(*pair) for pair in zip(posed(varied, data), (given, clean), strict=True)), changed
         torch.manual_seed(0)
         other = posed(varied.train(), data)
         torch.manual_seed(0)
@@ -128,7 +129,7 @@ def test_what_is_varied_in_training_is_never_judged(tmp_path: Path) -> None:
         plain.eval()
         assert not torch.equal(other[0], same[0])
         # Another noise under the first is all that changes there.
-        assert torch.equal(other[1], same[1]) == ("layered" in changes)
+        assert torch.equal(other[1], same[1]) == (changed == "layered")
 
 
 def test_narrow_rows_have_nothing_in_their_upper_half() -> None:
@@ -203,7 +204,7 @@ def test_the_ideal_mask_leaves_the_recording(overlap: int) -> None:
 def test_a_mask_of_ones_changes_nothing_but_padding() -> None:
     one = model(mask="real")
     data = batch(one, more=7)
-    assert isinstance(one.head, Masker)
+    assert isinstance(one.head, Masker) and isinstance(one.head.each, PerUnitHead)
     with torch.no_grad():
         one.head.each.out.weight.zero_()
         one.head.each.out.bias.fill_(100.0)
@@ -266,6 +267,6 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         assemble(Speech(rate=RATE, bands=8).fit(SOUNDS), GRU, Enhance())
     with pytest.raises(MissingFile):
         Enhance(noise_folder=str(tmp_path / "none")).fit(RECORDS)
-    for bad in ({"snr": [5, 0]}, {"overlap": 3}, {"echo": [0, 1]}, {"direct": [1, 0]}):
+    for bad in ({"snr": [5, 0]}, {"overlap": 3}, {"echo": [0, 1]}, {"direct": [1, 0]}, {"speed": [1.2, 0.9]}, {"hidden": 0}):
         with pytest.raises(BadSetting):
             Enhance.parse(bad)

@@ -193,10 +193,9 @@ class Enhance(Task):
         first = self._recording(recordings, length, drawn[:2], chance if learning else None)
         if not learning or drawn[2] >= self.layered:
             return first
-        more = torch.rand(3, generator=chance).tolist()
-        return mixed(
-            first[None], self._recording(recordings, length, more[:2], chance)[None], torch.tensor([_SOFTER * more[2]])
-        )[0]
+        place, start, softer = torch.rand(3, generator=chance).tolist()
+        second = self._recording(recordings, length, (place, start), chance)
+        return mixed(first[None], second[None], torch.tensor([_SOFTER * softer]))[0]
 
     def _recording(
         self, recordings: Sequence[np.ndarray], length: int, drawn: Sequence[float], chance: Generator | None
@@ -214,7 +213,8 @@ class Enhance(Task):
     # ------------------------------------------------------------------------------------------------------ learning
 
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """What `answers` gives, with `given` and `wanted (B, S)`, the error of the spectrum `spectral (B,)` and `rate ()`."""
+        """What `answers` gives, with `given` and `wanted (B, S)`, the error of the spectrum `spectral (B,)`, how much is `understood (B,)` where that is
+        weighed, and `rate ()`; variational: with both parts of the bound."""
         assert isinstance(head, Masker)
         given, wanted = self.posed(head, batch.units)
         units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
@@ -242,8 +242,8 @@ class Enhance(Task):
         return {"unlikely": unlikely, "divergence": divergence(told.mean, told.log_variance)}
 
     def _left(self, encoder: Encoder, head: Masker, units: Units) -> tuple[Tensor, Told | None]:
-        """The spectrum `(B, T + 1, F)` that the mask leaves of a mixture, and what it was told by. The frame at a row's end, which no unit begins with, has the mask of the one
-        before: without it the last samples would hang on the edge of a single window."""
+        """The spectrum `(B, T + 1, F)` that the mask leaves of a mixture, and what it was told by. The frame at a row's end, which no unit begins with, has
+        the mask of the one before: without it the last samples would hang on the edge of a single window."""
         raw, told = head.raw(encoder(units), units)
         there = F.pad(units.mask, (0, 1)).unsqueeze(-1)
         mask = masks.bounded(torch.where(there, F.pad(raw, (0, 0, 0, 1)), F.pad(raw, (0, 0, 1, 0))), head.kind)
