@@ -1,6 +1,7 @@
 """Speech in noise made clean: SI-SDR, PESQ and STOI of the mixtures, of a Wiener filter and of the recipe `enhance`, at five levels of noise.
 
-    python benchmarks/enhancement.py --speech SPEECH --more MORE --work FOLDER --beside variational --rooms
+    python benchmarks/enhancement.py --speech SPEECH --work FIRST
+    python benchmarks/enhancement.py --speech SPEECH --more MORE --from FIRST/run --work FOLDER --beside variational --rooms
 
 SPEECH holds `prompts_en`, `digits_en` and `noise`, each with `metadata.csv`. Training hears the training sentences of the prompts, rows of six digits by all
 speakers but one, and the training recordings of noise. The test: the prompts' published test sentences, rows of digits by the speaker held out, and noise
@@ -167,16 +168,15 @@ def in_rooms(one: Set) -> Set:
     return Set("rooms", one.rate, one.clean, one.noise, said)
 
 
-def trained(data: Path, noise: Path, run: Path, sets: Sequence[str]) -> float:
-    """CPU seconds of the training command."""
+def trained(data: Path, noise: Path, run: Path, sets: Sequence[str], start: Path | None) -> float:
+    """CPU seconds of the training command, which goes on from the run `start` where there is one."""
     told = run.with_suffix(".cpu")
     if not (run / "results.json").exists():
         given = [f"task.noise_folder={noise}", "train.threads=1", "train.rehearse=false", *sets]
         words = [
             "train",
             str(data),
-            "--model",
-            "enhance",
+            *(("--model", "enhance-further", "--from", str(start)) if start else ("--model", "enhance")),
             "--run-dir",
             str(run),
             *(word for one in given for word in ("--set", one)),
@@ -325,6 +325,7 @@ def main() -> None:
         type=Path,
         help="a folder of clean speech with `metadata.csv` (file_name, voice, split), to train with as well",
     )
+    parser.add_argument("--from", dest="start", type=Path, help="a run of `enhance` that the training goes on from")
     parser.add_argument("--beside", action="append", default=[], help="names of further runs in WORK")
     parser.add_argument("--rooms", action="store_true", help="measure in made-up rooms, too")
     given = parser.parse_args()
@@ -332,7 +333,7 @@ def main() -> None:
     sets = tests(given.speech)
     known = [baselines(one, given.work) for one in sets]
     data, run = training_data(given.speech, given.more, given.work / "speech"), given.work / given.run
-    cpu = trained(data, training_noise(given.speech, given.work / "noise"), run, given.sets)
+    cpu = trained(data, training_noise(given.speech, given.work / "noise"), run, given.sets, given.start)
     ours, parts, worse = Ours(run), list[str](), list[str]()
     for one, of in zip(sets, known, strict=True):
         found = {
