@@ -28,7 +28,7 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq", "enhance", "speak")
+OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq", "enhance", "enhance-further", "speak")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
@@ -48,7 +48,7 @@ def test_every_header_is_whole(name: str) -> None:
     assert set(facts) == set(FACTS) and all(facts.values())
     assert facts["command"] in (
         f"zhuji train DATA --model {name}", f"zhuji train PAIRS --model {name}", f"zhuji pretrain CORPUS --model {name}",
-        "zhuji train DATA --from RUN",
+        f"zhuji train DATA --model {name} --from RUN", "zhuji train DATA --from RUN",
     )  # fmt: skip
 
 
