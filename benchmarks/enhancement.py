@@ -1,7 +1,7 @@
 """Speech in noise made clean: SI-SDR, PESQ and STOI of the mixtures, of a Wiener filter and of the recipe `enhance`, at five levels of noise.
 
     python benchmarks/enhancement.py --speech SPEECH --work FIRST
-    python benchmarks/enhancement.py --speech SPEECH --more MORE --from FIRST/run --work FOLDER --beside variational --rooms
+    python benchmarks/enhancement.py --speech SPEECH --more MORE --from FIRST/run --work FOLDER --beside first --beside variational --rooms
 
 SPEECH holds `prompts_en`, `digits_en` and `noise`, each with `metadata.csv`. Training hears the training sentences of the prompts, rows of six digits by all
 speakers but one, and the training recordings of noise. The test: the prompts' published test sentences, rows of digits by the speaker held out, and noise
@@ -203,6 +203,10 @@ class Ours:
         assert isinstance(predictor.model.modality, Waveform)
         self.rate, self.clean = predictor.model.modality.rate, network(predictor, predictor.model.modality)
         self.parameters = predictor.model.parameter_count
+        usual = Enhance().plain()
+        self.task = {
+            key: value for key, value in predictor.model.task.plain().items() if value != usual[key] and key != "noise_folder"
+        }
 
     def __call__(self, samples: np.ndarray, rate: int) -> np.ndarray:
         given = samples if rate == self.rate else soxr.resample(samples, rate, self.rate)
@@ -310,7 +314,7 @@ def others(given: argparse.Namespace, sets: Sequence[Set], ours: Ours) -> list[s
         }
         title = "prompts in made-up rooms, against the dry recording" if one.said else f"{one.name}, other settings beside it"
         found.append(f"## {title}\n\n{compared(one, columns)}")
-    about = [f"{name}: `{zhuji.load(run).predictor.model.task.plain()}`" for name, (run, _) in runs.items() if name != "ours"]
+    about = [f"{name}: {of.parameters:,} parameters; task {of.task}" for name, (_, of) in runs.items() if name != "ours"]
     return [*found, *about]
 
 
