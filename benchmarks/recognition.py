@@ -44,7 +44,7 @@ from zhuji.tasks.transcribe import Transcribe
 from zhuji.tools._seeking import sought
 
 BEAMS = 16
-WEIGHTS = (0.2, 0.4, 0.7)
+WEIGHTS = (0.4, 0.7, 1.0, 1.4)
 WRITE = Transcribe()
 """How transcripts are written: the recipe's defaults."""
 LANGUAGE = (

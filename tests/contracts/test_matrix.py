@@ -31,7 +31,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
     flat = task.needs == "boxes" and spec.grid_ndim != 2
     timeless = task.needs in ("transcript", "recording") and spec.grid_ndim != 1
     soundless = kind is Enhance and not spec.rate
-    codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0)
+    codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0 or not backbone.example().stride)
     return (
         spec.grid_ndim not in backbone.grids
         or blind

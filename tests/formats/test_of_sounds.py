@@ -14,6 +14,8 @@ import torch
 from tests.heard import RATE, coded, tone
 from zhuji.backbones.recurrent import Recurrent
 from zhuji.backbones.transformer import Transformer
+from zhuji.backbones.wav2vec2 import Wav2vec2
+from zhuji.backbones.whisper import Whisper
 from zhuji.core.contracts import Backbone
 from zhuji.core.records import Record, Sound
 from zhuji.formats import find, open_model
@@ -28,6 +30,23 @@ pytest.importorskip("soundfile")
 SMALL = {"rate": RATE, "bands": 8}
 MODELS: dict[str, tuple[Speech, Backbone]] = {
     "gru": (Speech(**SMALL, trim=40, loudness=-20), Recurrent(cell="gru", width=6, hidden=5, layers=1, directions=2)),
+    "whisper": (
+        Speech(**SMALL, features="whisper", longest=0.6),
+        Whisper(bands=8, width=8, layers=1, heads=2, max_positions=40, feedforward="relu"),
+    ),
+    "wav2vec2": (
+        Speech(**SMALL, features="raw"),
+        Wav2vec2(
+            conv_channels=(4, 6),
+            conv_windows=(40, 4),
+            conv_strides=(20, 2),
+            position_window=4,
+            position_groups=2,
+            width=8,
+            layers=1,
+            heads=2,
+        ),
+    ),
     "cepstra": (Speech(**SMALL, features="mfcc", coefficients=5, scale="htk"), Transformer(width=8, layers=1, heads=2)),
 }
 
@@ -83,10 +102,13 @@ def answers_by_itself(name: str, shared: Path, folder: Path) -> None:
         assert json.loads(line)["scores"] == pytest.approx(expected.scores, abs=1e-4)
 
 
-def test_an_exported_network_and_its_client_answer_as_the_model_does(shared: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["gru", pytest.param("whisper", marks=pytest.mark.slow), pytest.param("wav2vec2", marks=pytest.mark.slow)]
+)
+def test_an_exported_network_and_its_client_answer_as_the_model_does(name: str, shared: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    holds("gru", "onnx", shared, tmp_path / "there")
-    answers_by_itself("gru", shared, tmp_path / "there")
+    holds(name, "onnx", shared, tmp_path / "there")
+    answers_by_itself(name, shared, tmp_path / "there")
 
 
 def test_safetensors_hold_it_with_what_was_measured(shared: Path, tmp_path: Path) -> None:

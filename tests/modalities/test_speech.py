@@ -12,6 +12,7 @@ from zhuji.core.unreadable import SoundError
 from zhuji.data.sounds import as_wav
 from zhuji.modalities.speech import Speech
 from zhuji.nn.sounds.companding import expanded
+from zhuji.nn.sounds.variation import Variation
 
 pytest.importorskip("soundfile")
 SMALL = {"rate": RATE, "bands": 12}
@@ -213,3 +214,45 @@ def test_hostile_files_are_refused() -> None:
 def test_what_is_no_sound_is_told() -> None:
     with pytest.raises(SoundError):
         Speech(**SMALL).encode([Sound(data=b"no sound at all")])
+
+
+def test_raw_samples_are_units() -> None:
+    given = sounds(0.2, 0.1)
+    speech = Speech(rate=RATE, features="raw")
+    assert speech.fitted and speech.fit(given) is speech and not speech.files() and speech.light and not speech.varies
+    units = whole(speech, given)
+    assert (
+        units.values is not None
+        and units.values.shape == (2, RATE // 5, 1)
+        and units.mask.sum(1).tolist() == [RATE // 5, RATE // 10]
+    )
+    for row, real in zip(units.values, units.mask, strict=True):
+        assert abs(row[real].mean()) < 1e-5 and abs(row[real].std(correction=0) - 1) < 1e-3
+    plain = whole(Speech(rate=RATE, features="raw", level=False), given).values
+    assert plain is not None
+    np.testing.assert_allclose(plain[0, :, 0], tone(300, 0.2, seed=0), atol=5e-5)
+    assert speech.spec.num_values == 1 and speech.unit_seconds == 1 / RATE
+
+
+def test_whispers_frames_are_known_beforehand_and_can_be_varied() -> None:
+    given = sounds(0.5, 0.3)
+    speech = Speech(rate=16_000, bands=12, features="whisper", variation=Variation(noise=1.0, time_masks=1, time_width=3))
+    assert speech.fitted and speech.fit(given) is speech and not speech.files()
+    units = whole(speech, given)
+    assert units.values is not None and units.mask.sum(1).tolist() == [50, 30]
+    for row, real in zip(units.values, units.mask, strict=True):
+        assert row[real].max() - row[real].min() <= 2 + 1e-5  # 80 decibels
+    varied = speech.varied(Batch(units), torch.Generator().manual_seed(0)).units
+    assert varied.values is not None and varied.values.isfinite().all() and not torch.equal(varied.values, units.values)
+    silent = speech.encoded(np.zeros(300, np.float32))
+    assert silent.length == 2 and np.allclose(speech.collate([silent], (2,)).values, -1.5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"features": "raw", "variation": {"speed": [0.9, 1.1]}}, {"features": "raw", "piece": 1.0}, {"features": "raw", "plane": True},
+     {"features": "whisper", "longest": 0.01}, {"features": "whisper", "plane": True}],
+)  # fmt: skip
+def test_what_raw_samples_and_whispers_frames_cannot_be(settings) -> None:
+    with pytest.raises(BadSetting):
+        Speech.parse(settings)

@@ -65,7 +65,7 @@ def test_what_was_learned_travels_and_is_looked_at() -> None:
     again = Waveform(**SMALL).with_files(one.files())
     assert again.files() == one.files() and again.fitted and not Waveform(**SMALL).fitted
     for bad in ({"mean": [0.0], "deviation": [1.0]}, {"mean": [0.0] * 65, "deviation": [0.0] * 65}):
-        with pytest.raises(ValueError, match="65 frequencies"):
+        with pytest.raises(ValueError, match="65 channels"):
             Waveform(**SMALL).with_files({"waveform.json": json.dumps({**bad, "sounds": 1}).encode()})
 
 

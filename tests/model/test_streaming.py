@@ -10,6 +10,7 @@ import torch
 
 from zhuji.backbones.cnn import Cnn
 from zhuji.backbones.conformer import Conformer
+from zhuji.backbones.wav2vec2 import Wav2vec2
 from zhuji.core.errors import BadSetting, ImpossiblePair
 from zhuji.core.records import Record, Sound
 from zhuji.core.units import Units
@@ -192,3 +193,9 @@ def test_who_does_not_transcribe_does_not_listen() -> None:
     with pytest.raises(BadSetting):
         Windows.parse({"chunk": 0})
     assert spaced(predictor()) and not spaced(predictor(task=ALPHABETS["unspaced"]))
+
+
+def test_a_network_whose_frames_end_before_its_row_does_not_listen() -> None:
+    deaf = Predictor(assemble(SPEECH, Wav2vec2.example(), ALPHABETS["unspaced"]))
+    with pytest.raises(ImpossiblePair, match="wav2vec2"):
+        list(listen(deaf, [noise(1)]))

@@ -43,7 +43,7 @@ LABELS = [
 def model(name: str, answers: str, **more: Any) -> dict[str, Any]:
     facts = {"version": "3f9a1c0b7d2e", "task": "classify", "modality": "text", "labels": [], "example": "An example of the golden rows.",
              "explains": False, "generates": False, "chats": False, "draws": False,
-             "nearest": False}  # fmt: skip
+             "speaks": False, "voices": [], "nearest": False}  # fmt: skip
     return {"name": name, "answers": answers, **facts, **more}
 
 

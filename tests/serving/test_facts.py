@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tests import voiced
 from tests.serving import house, made
 from zhuji.core.contracts import Task
 from zhuji.core.lookup import names
@@ -39,6 +42,15 @@ def test_who_can_be_talked_with():
         False,
         False,
     ]
+
+
+def test_who_speaks_and_by_which_voices():
+    facts = facts_of(open_bundle(voiced.voice()))
+    assert (facts.speaks, facts.voices) == (True, ("high", "low"))
+    silent = facts_of(house.predictor())
+    assert (silent.speaks, silent.voices) == (False, ())
+    graph = replace(open_bundle(voiced.voice()), runner=lambda units: {})
+    assert (facts_of(graph).speaks, facts_of(graph).voices) == (False, ()), "an exported network makes no sound"
 
 
 def test_without_golden_rows_facts_are_known_all_the_same():

@@ -98,10 +98,10 @@ def same(shown: Any, answer: Any) -> bool:
 
 
 def judge(page: Any, name: str) -> None:
-    """Choose a model, one that writes so that it judges a text."""
+    """Choose a model, one that writes or speaks so that it judges a text."""
     choose(page, name)
     if page.locator("#mode").is_visible():
-        page.get_by_label("Judge the text").check()
+        page.locator("#mode [value=predict]").check()
 
 
 def answer_shown(page: Any, answer: Any) -> Any:

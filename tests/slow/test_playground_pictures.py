@@ -16,25 +16,32 @@ from PIL import Image
 
 from tests.browser import violations
 from tests.model import planted
-from tests.serving import house
+from tests.serving import house, made
 from tests.serving.browser import browsing, choose, watched
 from zhuji.core.records import Picture
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.model import golden
-from zhuji.model.bundle import save
+from zhuji.model.bundle import open_bundle, save
 from zhuji.model.explain import explain
 from zhuji.model.predictor import Predictor
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
-MODELS = {"patches": planted.trained, "objects": planted.detector}
+
+
+def codes() -> Predictor:
+    """Of hidden patches; its answers are vectors."""
+    return open_bundle(made.of_task("masked_patches"))
+
+
+MODELS = {"patches": planted.trained, "objects": planted.detector, "codes": codes}
 
 
 @pytest.fixture(scope="module")
 def address(browser, tmp_path_factory):
     place = tmp_path_factory.mktemp("models")
-    for name, made in MODELS.items():
-        predictor: Predictor = made()
+    for name, model in MODELS.items():
+        predictor: Predictor = model()
         raws = [raw for raw, _, _ in planted.pictures(3, 5)]
         save(
             predictor.model,
@@ -97,6 +104,25 @@ def test_a_class_is_that_of_python(view, raw):
     assert violations(page) == []
 
 
+def test_a_vector_of_patches_is_that_of_python_and_one_picture_is_asked_for(view, raw, tmp_path):
+    page = view.open("lang=en&model=codes")
+    assert page.locator("#input .field").count() == 1, "a file is one input: there is none to compare it with"
+    give(page, raw[0].data)
+    expected = list(next(codes().predict([raw[0]])).answer)
+    told = json.loads(page.locator("#result [data-answer]").first.get_attribute("data-answer"))
+    assert told == pytest.approx(expected, abs=1e-5) and f"{len(expected)} numbers" in page.locator("#said").inner_text()
+    assert page.locator("#result .strip i").count() == len(expected)
+    assert not page.get_by_role("button", name="Explain").is_visible()
+    (tmp_path / "a picture's.png").write_bytes(raw[0].data or b"")
+    program = [sys.executable, "-c", code(page, "Python")]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert repr(told[0]) in done.stdout
+    page.click("#example")
+    page.click("#send")
+    page.wait_for_selector("#result .times")
+    assert violations(page) == []
+
+
 def planted_pixels(picture: Picture) -> np.ndarray:
     from zhuji.data.pictures import pixels as decoded
 
@@ -108,13 +134,17 @@ def test_objects_are_framed_where_they_stand(view, raw):
     give(page, raw[0].data)
     expected = next(planted.detector().predict([raw[0]])).answer
     told = json.loads(page.locator("#result [data-answer]").get_attribute("data-answer"))
-    assert [one["label"] for one in told] == [one["label"] for one in expected] == ["red"]
-    assert told[0]["box"] == pytest.approx(expected[0]["box"], abs=1e-3)
-    assert page.locator(".objects tbody tr").count() == 1 and "Objects found: 1" in page.locator("#said").inner_text()
+    # How many objects so small a detector finds depends on the machine that trained it.
+    assert [one["label"] for one in told] == [one["label"] for one in expected] and expected[0]["label"] == "red"
+    for one, wanted in zip(told, expected, strict=True):
+        assert one["box"] == pytest.approx(wanted["box"], abs=1e-3)
+    assert page.locator(".objects tbody tr").count() == len(expected)
+    assert f"Objects found: {len(expected)}" in page.locator("#said").inner_text()
     orange = abs(pixels(page, "#result") - (230, 159, 0)).max(-1) < 30
     rows, columns = np.nonzero(orange)
     scale = float(page.locator("#result canvas").get_attribute("data-scale"))
-    left, _, right, bottom = (side * scale for side in expected[0]["box"])
+    boxes = scale * np.array([one["box"] for one in expected if one["label"] == "red"])
+    left, right, bottom = boxes[:, 0].min(), boxes[:, 2].max(), boxes[:, 3].max()
     assert (columns.min(), rows.max()) == pytest.approx((left, bottom), abs=4) and columns.max() >= right - 4
     assert violations(page) == []
     Image.fromarray(np.zeros((900, 2000, 3), np.uint8)).save(file := io.BytesIO(), "PNG")
@@ -204,8 +234,11 @@ def test_it_is_clean_in_both_languages_and_themes(browser, address, raw, languag
         for name in MODELS:
             choose(page, name)
             give(page, raw[0].data)
-            page.locator("#result button", has_text={"en": "Explain on the picture", "zh": "在图片上解释"}[language]).click()
-            page.wait_for_selector(".more canvas")
+            if name != "codes":
+                page.locator(
+                    "#result button", has_text={"en": "Explain on the picture", "zh": "在图片上解释"}[language]
+                ).click()
+                page.wait_for_selector(".more canvas")
             assert violations(page) == [], name
             assert "undefined" not in page.locator("body").inner_text()
             assert page.evaluate("document.documentElement.scrollWidth") <= width

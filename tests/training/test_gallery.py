@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import voiced
 from tests.serving import made
 from zhuji.core.answers import Waves
 from zhuji.core.contracts import Prediction
@@ -18,9 +20,21 @@ from zhuji.core.records import Box, Picture, Record, Sound
 from zhuji.data import sounds
 from zhuji.model.bundle import open_bundle
 from zhuji.model.draw import DrawSettings, drawn
+from zhuji.model.speak import SpeakSettings, spoken
 from zhuji.tasks.classify import Classify
 from zhuji.tasks.transcribe import Transcribe
-from zhuji.training.gallery import BOXED_SIDE, MOST, MOST_BOXED, MOST_HEARD, SECONDS, SIDE, write, write_drawn
+from zhuji.training.gallery import (
+    BOXED_SIDE,
+    MOST,
+    MOST_BOXED,
+    MOST_HEARD,
+    MOST_SAID,
+    SECONDS,
+    SIDE,
+    write,
+    write_drawn,
+    write_said,
+)
 
 CLASSES = ("cat", "dog")
 TASK = Classify().fit([Record(name, "", label=name) for name in CLASSES])
@@ -200,3 +214,65 @@ def test_cleaned_sounds_stand_before_and_after(tmp_path: Path) -> None:
     assert told[0] == pytest.approx(0, abs=0.6) and told[1] == pytest.approx(20, abs=0.6) and told[2] is None
     heard = sounds.samples(Sound(str(tmp_path / "g" / rows[8]["sound"])), 8_000).samples
     assert np.abs(heard - cleaned(0.9, 0).waves.wanted).max() < 1e-4
+
+
+def foreseen(records: list[Record], *off: float) -> list[Prediction]:
+    """Answers that are wrong by these shares of the recordings."""
+    lasting = [sounds.header(record.target).seconds for record in records]
+    return [Prediction(seconds * (1 + share)) for seconds, share in zip(lasting, off, strict=True)]
+
+
+def test_texts_stand_as_recorded_and_as_said_by_who_recorded_them(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    records = voiced.records(6)
+    answers = foreseen(records, 0.1, -0.5, 0.3, 0.0, 0.2, 0.4)
+    write_said(tmp_path / "g", voiced.untaught(), records, answers)
+    rows = kept(tmp_path / "g")
+    # Six in order of their mistakes are 1, 5, 2, 4, 0, 3: even steps are the first, third, fourth and last.
+    assert [(row["id"], row["part"]) for row in rows] == [
+        (f"row-{i}", part) for i in (1, 2, 4, 3) for part in ("recorded", "said")
+    ]
+    for recorded, said in zip(rows[::2], rows[1::2], strict=True):
+        record = records[int(recorded["id"].removeprefix("row-"))]
+        assert recorded["label"] == said["label"] == record.input
+        assert (tmp_path / "g" / recorded["sound"]).read_bytes() == sounds.read_bytes(record.target), "as it was"
+        (wanted,) = spoken(voiced.untaught(), [record.input], SpeakSettings(speaker=record.extra["speaker"]))
+        heard = sounds.samples(Sound(str(tmp_path / "g" / said["sound"])), voiced.RATE).samples
+        assert np.abs(heard - wanted.samples).max() < 1e-3 and said["score"] == pytest.approx(wanted.seconds, abs=1e-3)
+        assert recorded["score"] == pytest.approx(len(voiced.said(record.input)) / voiced.RATE, abs=1e-3)
+    write_said(tmp_path / "many", voiced.untaught(), records * 3, answers * 3)
+    assert len(kept(tmp_path / "many")) == 2 * MOST_SAID
+
+
+def test_a_speaker_whom_training_never_met_is_said_by_the_first(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    (record,) = voiced.records(1)
+    stranger = replace(record, extra={"speaker": "nobody"})
+    write_said(tmp_path / "g", voiced.untaught(), [stranger], [Prediction(1.0)])
+    (wanted,) = spoken(voiced.untaught(), [record.input])
+    assert kept(tmp_path / "g")[1]["score"] == pytest.approx(wanted.seconds, abs=1e-3)
+
+
+def test_what_is_long_gone_or_cannot_be_said_is_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    first, second, third, fourth, fifth = voiced.records(5)
+    records = [
+        replace(first, target=Sound(str(tmp_path / "gone.wav"))), replace(second, input="naïve"), replace(third, target=tone(SECONDS + 1, 300)), fourth, fifth,
+    ]  # fmt: skip
+    answers = [Prediction(1.0), Prediction(1.0), Prediction(1.0), Prediction(SECONDS + 1), Prediction(1.0)]
+    write_said(tmp_path / "g", voiced.untaught(), records, answers)
+    assert [row["id"] for row in kept(tmp_path / "g")] == ["row-4", "row-4"]
+    write_said(tmp_path / "none", voiced.untaught(), records[:4], answers[:4])
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_kept_of_a_voice_is_bounded(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    noise = np.random.default_rng(0).uniform(-1, 1, int(48_000 * (SECONDS - 0.1)))
+    loud = Sound(data=sounds.as_wav(noise, 48_000))
+    records = [replace(record, target=loud) for record in voiced.records(5)]
+    write_said(tmp_path / "g", voiced.untaught(), records, [Prediction(1.0)] * 5)
+    rows = kept(tmp_path / "g")
+    sizes = [sum((tmp_path / "g" / row[name]).stat().st_size for name in ("file", "sound")) for row in rows]
+    # In base64, as a page holds them; what was said could be as large as what was recorded.
+    assert len(rows) == 2 * MOST_SAID and len(rows) * max(sizes) * 4 / 3 < 3.8e6

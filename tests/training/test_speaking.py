@@ -13,6 +13,7 @@ import zhuji
 from tests import voiced
 from tests.trained import folder
 from zhuji.core.errors import MissingColumn, NoRole
+from zhuji.core.files import read_json
 from zhuji.core.records import Sound
 from zhuji.data.prepare import prepare
 from zhuji.data.settings import DataSettings
@@ -45,6 +46,13 @@ def test_a_voice_learns_how_long_each_letter_is_said() -> None:
     assert np.abs(one.durations[1:-1] - wanted).mean() < 3 and abs(one.durations.sum() - wanted.sum()) <= 8
     assert learned().test["frame_error"]["value"] < 0.2
     assert learned().test["duration_error"]["value"] < 0.1 and learned().test["unfit"]["value"] == 0
+
+
+def test_the_run_keeps_what_its_report_plays() -> None:
+    rows = read_json(learned().run / "gallery" / "rows.json")
+    assert [row["part"] for row in rows] == ["recorded", "said"] * 4
+    # Taught well enough for a text to last as long as it was recorded.
+    assert all(abs(said["score"] - recorded["score"]) < 0.3 for recorded, said in zip(rows[::2], rows[1::2], strict=True))
 
 
 def test_the_same_score_from_the_run_and_from_the_folder() -> None:

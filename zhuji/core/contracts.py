@@ -209,13 +209,13 @@ class Backbone(Part, ABC):
 
     @property
     def stride(self) -> int:
-        """Of so many units of a row it keeps the first; of a grid of two axes only `strides` tells."""
+        """Of so many units of a row it keeps the first; 0: how many it keeps depends on the row; of a grid of two axes only `strides` tells."""
         return 1
 
     @property
     def strides(self) -> bool:
         """Whether it makes the grid coarser."""
-        return self.stride > 1
+        return self.stride != 1
 
     @property
     def drops(self) -> bool:

@@ -21,8 +21,8 @@ class UnitSpec:
 
     `start`, `end`: ids with which a generated sequence begins and ends; `mask`: the id that stands for a hidden unit; `reserved`: ids
     that carry no content, so that objectives neither hide nor predict them. `stem_width`: D of a unit's state as the stem gives it,
-    `grid`: that of every row, None where rows differ, `stride`: of how many units of a row the backbone keeps one; the assembly fills these in
-    for the task's head.
+    `grid`: that of every row, None where rows differ, `stride`: of how many units of a row the backbone keeps one, 0 where that depends on the row; the
+    assembly fills these in for the task's head.
     `rate`: samples a second, of units whose values are samples of a sound, one behind the other from unit to unit; 0: values are something else.
     """
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from zhuji.core.config import Settings
 from zhuji.core.contracts import Encoder
 from zhuji.core.log import in_language
+from zhuji.core.records import Record
 from zhuji.core.units import Units
 
 
@@ -103,6 +104,10 @@ class Speaks(ABC):
     @abstractmethod
     def voices(self) -> tuple[str, ...]:
         """Names of the voices that training met; empty where it knew of none."""
+
+    @abstractmethod
+    def voice_of(self, record: Record) -> str | None:
+        """Who of the voices said a row's recording; None where training met no such one."""
 
     @abstractmethod
     def said(self, encoder: Encoder, head: nn.Module, units: Units, voice: Voice) -> Said:

@@ -19,9 +19,9 @@ from zhuji.core.config import Settings
 from zhuji.core.contracts import Encoded, Modality, Prediction, Reads
 from zhuji.core.log import in_language
 from zhuji.core.records import Box, Picture, Record
-from zhuji.core.seed import stream
 from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data.ahead import ahead
+from zhuji.data.moments import Moments, drawn
 from zhuji.data.pictures import Opened, opened, quietly
 from zhuji.nn.pictures.variation import Variation
 from zhuji.nn.stems import ValueStem
@@ -110,22 +110,14 @@ class Image(Modality):
 
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """Measures mean and deviation of each colour. Raises PictureError."""
-        pictures = [Picture.of(raw) for raw in inputs]
-        if len(pictures) > MEASURED:
-            chosen = np.sort(stream(seed, "measured").choice(len(pictures), MEASURED, replace=False))
-            pictures = [pictures[i] for i in chosen.tolist()]
-        total, squares, count = np.zeros(self.channels), np.zeros(self.channels), 0
+        pictures = drawn([Picture.of(raw) for raw in inputs], MEASURED, seed)
+        moments, count = Moments(self.channels), 0
         for pixels in self._decoded(pictures):
             colours = self._array(pixels.image.resize(_within(pixels.image.size, self.size))).reshape(-1, self.channels)
-            shares = colours.astype(np.float64) / 255
             # Every picture counts the same, however large it is.
-            total += shares.mean(0)
-            squares += (shares**2).mean(0)
+            moments.add(colours.astype(np.float64) / 255, 1 / len(colours))
             count += 1
-        mean = total / max(count, 1)
-        deviation = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0)).clip(_LEAST)
-        rounded = [tuple(round(float(value), 6) for value in values) for values in (mean, deviation)]
-        return self._with(_Measured(mean=rounded[0], deviation=rounded[1], pictures=count))
+        return self._with(_Measured(mean=moments.mean, deviation=moments.deviation(_LEAST), pictures=count))
 
     def normalising(self, mean: Sequence[float], deviation: Sequence[float]) -> Self:
         """A copy that takes these, on a scale from 0 to 1, for what `fit` measures. Raises ValueError where they do not fit its colours."""

@@ -18,44 +18,38 @@ import torch
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Generator, Tensor, nn
 
-from zhuji.core.config import Settings
 from zhuji.core.contracts import Encoded, Modality, Reads, Shown
 from zhuji.core.errors import MissingFile
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
-from zhuji.core.seed import stream
 from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data import sounds
 from zhuji.data.ahead import ahead
+from zhuji.data.moments import drawn
 from zhuji.data.sounds import Heard, as_wav
+from zhuji.modalities._measured import Measured
 from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.companding import companded, expanded
-from zhuji.nn.sounds.mel import Scale, cepstra, corners_of, filters, log_mel
+from zhuji.nn.sounds.mel import WHISPER, Scale, cepstra, corners_of, filters, log_mel, whisper_log_mel
 from zhuji.nn.sounds.spectra import stft
 from zhuji.nn.sounds.variation import Variation
+from zhuji.nn.sounds.waves import standard
 from zhuji.nn.stems import IdStem, ValueStem
 
 MEASURED = 10_000
 """Training sounds on which mean and deviation are measured, drawn at random where there are more."""
 _FILE = "sounds.json"
-_LEAST = 1e-3
-"""Deviation of channels that never change: nothing is divided by zero."""
 _NOISE_SECONDS = 60.0
 """Of a sound of the noise folder no more is kept."""
-
-
-class _Measured(Settings):
-    """Of each channel, as it comes out of `encode`."""
-
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    sounds: int
 
 
 class Speech(Modality):
     """`values (T, M)` float32: natural logarithms of the power in mel bands, or MFCC; with `plane` the same as `(T, M, 1)`, a grid of time and
     pitch that networks for pictures read. Or `ids (S,)`: samples by the mu law. Normalised to mean 0 and deviation 1 of the training split, channel
     by channel, when they are put in a batch.
+
+    For networks that were trained elsewhere: `whisper`, log-mel with the numbers of Whisper (`nn.sounds.mel.whisper_log_mel`); `raw`, `values (S, 1)`, the
+    samples themselves as wav2vec 2.0 reads them. Neither learns anything from the training split.
 
     An input is a `Sound`, or the path or bytes of one.
     """
@@ -65,7 +59,7 @@ class Speech(Modality):
 
     rate: int = Field(default=16_000, ge=1_000, le=192_000)
     """Samples a second, to which every sound is brought."""
-    features: Literal["log_mel", "mfcc", "samples"] = "log_mel"
+    features: Literal["log_mel", "mfcc", "samples", "whisper", "raw"] = "log_mel"
     plane: bool = False
     """The units are the cells of a plane of time and bands, for networks that read pictures; else each is a frame."""
     window: float = Field(default=0.025, gt=0, le=1)
@@ -84,6 +78,8 @@ class Speech(Modality):
     """Cepstral numbers of MFCC."""
     levels: int = Field(default=256, ge=2, le=65_536)
     """Of samples, by the mu law."""
+    level: bool = True
+    """Of raw: each sound is brought to mean 0 and deviation 1 by itself."""
     trim: float | None = Field(default=None, gt=0, le=120)
     """Cut off at both ends what is so many decibels softer than the loudest frame; None: nothing is."""
     loudness: float | None = Field(default=None, ge=-60, le=0)
@@ -95,12 +91,12 @@ class Speech(Modality):
     variation: Variation = Variation()
     """How training sounds are varied by chance."""
 
-    _measured: _Measured | None = PrivateAttr(None)
+    _measured: Measured | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
         rules = [
-            (self.features == "samples" and not self.variation.off, "no variation with features=samples", "features=samples 时不可用 variation"),
+            (self._sampled and not self.variation.off, f"no variation with features={self.features}", f"features={self.features} 时不可用 variation"),
             (self.features == "mfcc" and (self.variation.changes_powers or self.variation.band_masks > 0),
              "of variation only time_masks with features=mfcc, which have no powers", "features=mfcc 没有功率，variation 只可用 time_masks"),
             (self.plane and self.features != "log_mel", "plane with features=log_mel only", "plane 只可与 features=log_mel 同用"),
@@ -108,6 +104,7 @@ class Speech(Modality):
             (not self.low < self.top <= self.rate / 2, "low < high <= rate / 2", "须 low < high ≤ rate / 2"),
             (self.piece is not None and self.features != "samples", "piece with features=samples only", "piece 只可与 features=samples 同用"),
             (self.piece is not None and self.piece * self.rate < 2, "a piece of at least two samples", "piece 至少须含两个采样"),
+            (self.features == "whisper" and self.longest < self.window, "longest of a window at least", "longest 至少为一个 window"),
             (self.step < 1 or self.span < 2, "a window and a hop of whole samples at this rate", "window 与 hop 在该采样率下须至少一个采样"),
         ]  # fmt: skip
         for broken, en, zh in rules:
@@ -139,7 +136,12 @@ class Speech(Modality):
 
     @property
     def channels(self) -> int:
-        return self.coefficients if self.features == "mfcc" else self.bands
+        return {"mfcc": self.coefficients, "raw": 1}.get(self.features, self.bands)
+
+    @property
+    def _sampled(self) -> bool:
+        """Whether a unit is a sample."""
+        return self.features in ("samples", "raw")
 
     @property
     def spec(self) -> UnitSpec:
@@ -149,7 +151,7 @@ class Speech(Modality):
 
     @property
     def unit_seconds(self) -> float:
-        if self.features == "samples":
+        if self._sampled:
             return 1 / self.rate
         return self.step / self.rate / (self.bands if self.plane else 1)
 
@@ -159,57 +161,41 @@ class Speech(Modality):
 
     @property
     def light(self) -> bool:
-        return self.plane or self.features == "samples"
+        return self.plane or self._sampled
 
     # --------------------------------------------------------------------------------------------------- measuring
 
     @property
     def fitted(self) -> bool:
-        return self.features == "samples" or self._measured is not None
+        return self.features not in ("log_mel", "mfcc") or self._measured is not None
 
     @property
-    def measured(self) -> _Measured:
-        """What `fit` learned."""
+    def measured(self) -> Measured:
+        """What `fit` learned, or what is known beforehand."""
+        if self.features in ("whisper", "raw"):
+            mean, deviation = WHISPER if self.features == "whisper" else (0.0, 1.0)
+            return Measured(mean=(mean,) * self.channels, deviation=(deviation,) * self.channels, sounds=0)
         assert self._measured is not None, "the speech modality must be fitted first"
         return self._measured
 
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """Measures mean and deviation of each channel over all frames. Raises SoundError and MissingExtra."""
-        if self.features == "samples":
+        if self.features not in ("log_mel", "mfcc"):
             return self
-        given = [Sound.of(raw) for raw in inputs]
-        if len(given) > MEASURED:
-            chosen = np.sort(stream(seed, "measured").choice(len(given), MEASURED, replace=False))
-            given = [given[i] for i in chosen.tolist()]
-        total, squares, frames = np.zeros(self.channels), np.zeros(self.channels), 0
-        for _, values in self._heard(given):
-            wide = values.double().numpy()
-            total += wide.sum(0)
-            squares += (wide**2).sum(0)
-            frames += len(wide)
-        mean = total / max(frames, 1)
-        deviation = np.sqrt(np.maximum(squares / max(frames, 1) - mean**2, 0)).clip(_LEAST)
-        rounded = [tuple(round(float(value), 6) for value in values) for values in (mean, deviation)]
-        return self._with(_Measured(mean=rounded[0], deviation=rounded[1], sounds=len(given)))
+        given = drawn([Sound.of(raw) for raw in inputs], MEASURED, seed)
+        return self._with(Measured.of((values.numpy() for _, values in self._heard(given)), self.channels))
 
-    def _with(self, measured: _Measured) -> Self:
+    def _with(self, measured: Measured) -> Self:
         fitted = self.model_copy()
         fitted._measured = measured
         return fitted
 
     def files(self) -> Mapping[str, bytes]:
-        return {} if self._measured is None else {_FILE: json.dumps(self.measured.plain(), sort_keys=True).encode()}
+        return {} if self._measured is None else {_FILE: self._measured.written()}
 
     def with_files(self, files: Mapping[str, bytes]) -> Self:
         """Raises ValueError where they do not hold a mean and a deviation for each channel."""
-        if _FILE not in files:
-            return self
-        measured = _Measured.parse(json.loads(files[_FILE]))
-        numbers = (*measured.mean, *measured.deviation)
-        sizes = {len(measured.mean), len(measured.deviation)}
-        if sizes != {self.channels} or not np.isfinite(numbers).all() or min(measured.deviation) <= 0:
-            raise ValueError(f"{_FILE} must hold a mean and a deviation above 0 for each of {self.channels} channels")
-        return self._with(measured)
+        return self._with(Measured.read(files[_FILE], self.channels, _FILE)) if _FILE in files else self
 
     # ---------------------------------------------------------------------------------------------------- encoding
 
@@ -238,6 +224,11 @@ class Speech(Modality):
         sound = torch.from_numpy(self._levelled(samples[self._kept(samples)]))
         if self.features == "samples":
             return companded(sound, self.levels)
+        if self.features == "raw":
+            return (standard(sound) if self.level else sound)[:, None]
+        if self.features == "whisper":
+            bank = filters(self.rate, self.span, self.bands, (self.low, self.top), self.scale)
+            return whisper_log_mel(sound, bank, self.span, self.step, round(self.longest * self.rate))
         spectra = stft(sound[None], self.span, self.step, self.points)
         logs = log_mel(spectra, filters(self.rate, self.points, self.bands, (self.low, self.top), self.scale))
         return (cepstra(logs, self.coefficients) if self.features == "mfcc" else logs)[0]
@@ -301,10 +292,11 @@ class Speech(Modality):
         return in_tenths(np.arange(row.length) // cells, self.unit_seconds * cells, begin)
 
     def stem(self, dim: int) -> nn.Module:
-        """A vector for each id; of frames a linear map; of the cells of a plane themselves where the network reads one channel."""
+        """A vector for each id; of frames a linear map; of the cells of a plane, of Whisper's frames and of raw samples themselves where the network
+        reads as many channels."""
         if self.features == "samples":
             return IdStem(self.levels, dim, padding=None)
-        return ValueStem(self.spec.num_values, dim, as_they_are=self.plane)
+        return ValueStem(self.spec.num_values, dim, as_they_are=self.plane or self.features in ("whisper", "raw"))
 
     # ----------------------------------------------------------------------------------------------------- varying
 

@@ -5,7 +5,6 @@ Shapes: B rows, S samples, T units, H samples of a unit, F frequencies.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self, cast
 
@@ -14,30 +13,21 @@ import torch
 from pydantic import Field, PrivateAttr, model_validator
 from torch import nn
 
-from zhuji.core.config import Settings
 from zhuji.core.contracts import Encoded, Modality, Reads, Shown
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
-from zhuji.core.seed import stream
 from zhuji.core.units import Units, UnitSpec
 from zhuji.data import sounds
 from zhuji.data.ahead import ahead
+from zhuji.data.moments import drawn
 from zhuji.data.sounds import Heard, as_wav
+from zhuji.modalities._measured import Measured
 from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.waves import SpectrumStem, log_power
 
 MEASURED = 2_000
 """Training sounds on which mean and deviation are measured, drawn at random where there are more."""
 _FILE = "waveform.json"
-_LEAST = 1e-3
-
-
-class _Measured(Settings):
-    """Of the log power at each frequency."""
-
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    sounds: int
 
 
 class Waveform(Modality):
@@ -60,7 +50,7 @@ class Waveform(Modality):
     longest: float = Field(default=30.0, gt=0, le=3_600)
     """Seconds that are read of a sound; what is longer is cut, and the ledger tells it."""
 
-    _measured: _Measured | None = PrivateAttr(None)
+    _measured: Measured | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -104,44 +94,25 @@ class Waveform(Modality):
 
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """Measures mean and deviation of each frequency over all units. Raises SoundError and MissingExtra."""
-        given = [Sound.of(raw) for raw in inputs]
-        if len(given) > MEASURED:
-            chosen = np.sort(stream(seed, "measured").choice(len(given), MEASURED, replace=False))
-            given = [given[i] for i in chosen.tolist()]
-        size = self.points // 2 + 1
-        total, squares, units = np.zeros(size), np.zeros(size), 0
-        for heard in self._heard(given):
-            folded = torch.from_numpy(self.of_samples(heard.samples)).reshape(1, -1)
-            seen = log_power(folded, self.span, self.step, self.points)[0].double().numpy()
-            total += seen.sum(0)
-            squares += (seen**2).sum(0)
-            units += len(seen)
-        mean = total / max(units, 1)
-        deviation = np.sqrt(np.maximum(squares / max(units, 1) - mean**2, 0)).clip(_LEAST)
-        rounded = [tuple(round(float(value), 6) for value in values) for values in (mean, deviation)]
-        return self._with(_Measured(mean=rounded[0], deviation=rounded[1], sounds=len(given)))
+        given = drawn([Sound.of(raw) for raw in inputs], MEASURED, seed)
+        return self._with(Measured.of((self._seen(heard.samples) for heard in self._heard(given)), self.points // 2 + 1))
 
-    def _with(self, measured: _Measured) -> Self:
+    def _seen(self, samples: np.ndarray) -> np.ndarray:
+        """`(T, F)`: the logarithms that the first layer sees."""
+        folded = torch.from_numpy(self.of_samples(samples)).reshape(1, -1)
+        return log_power(folded, self.span, self.step, self.points)[0].numpy()
+
+    def _with(self, measured: Measured) -> Self:
         fitted = self.model_copy()
         fitted._measured = measured
         return fitted
 
     def files(self) -> Mapping[str, bytes]:
-        return {} if self._measured is None else {_FILE: json.dumps(self._measured.plain(), sort_keys=True).encode()}
+        return {} if self._measured is None else {_FILE: self._measured.written()}
 
     def with_files(self, files: Mapping[str, bytes]) -> Self:
         """Raises ValueError where they do not hold a mean and a deviation for each frequency."""
-        if _FILE not in files:
-            return self
-        measured, size = _Measured.parse(json.loads(files[_FILE])), self.points // 2 + 1
-        numbers = (*measured.mean, *measured.deviation)
-        if (
-            {len(measured.mean), len(measured.deviation)} != {size}
-            or not np.isfinite(numbers).all()
-            or min(measured.deviation) <= 0
-        ):
-            raise ValueError(f"{_FILE} must hold a mean and a deviation above 0 for each of {size} frequencies")
-        return self._with(measured)
+        return self._with(Measured.read(files[_FILE], self.points // 2 + 1, _FILE)) if _FILE in files else self
 
     # ---------------------------------------------------------------------------------------------------- encoding
 

@@ -83,6 +83,20 @@ def _parts(predictor: Predictor) -> tuple[Speech, Transcribe]:
             rule=in_language("only a model that transcribes sounds can listen to it", "只有转写声音的模型才能聆听"),
             advice=in_language("train one: zhuji train DATA --model recognise", "请先训练：zhuji train DATA --model recognise"),
         )
+    if not predictor.model.backbone.stride:
+        name = predictor.model.backbone.name()
+        raise ImpossiblePair(
+            first=in_language("a stream of sound", "声音流"),
+            second=in_language(f"backbone '{name}'", f"骨干网络「{name}」"),
+            rule=in_language(
+                "windows are joined frame by frame, and the other has fewer frames than a window has room for",
+                "各窗口逐帧拼接，而后者的帧数少于窗口所容",
+            ),
+            advice=in_language(
+                "let it hear whole sounds: zhuji predict, or choose another backbone",
+                "请让它整段聆听：zhuji predict，或换用其他骨干网络",
+            ),
+        )
     return modality.model_copy(update={"trim": None}), task
 
 

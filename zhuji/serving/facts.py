@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from zhuji.core.contracts import Reads
+from zhuji.core.voices import Speaks
 from zhuji.model.chat import chats
 from zhuji.model.explain import explains
 from zhuji.model.generate import writes
@@ -21,7 +22,8 @@ Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units
 @dataclass(frozen=True)
 class Facts:
     """`answers`: what kind of answer `predict` gives; `labels`: by what its scores are told apart; `example`: an input of the golden
-    rows; `width`: numbers in an embedding; `answer_width`: in an answer that is a vector, else 0; `parameters`: numbers that were learned."""
+    rows; `width`: numbers in an embedding; `answer_width`: in an answer that is a vector, else 0; `parameters`: numbers that were learned; `voices`: who can be asked for of a
+    model that speaks, the first where nobody is."""
 
     task: str
     modality: str
@@ -36,13 +38,15 @@ class Facts:
     generates: bool
     chats: bool
     draws: bool
+    speaks: bool
+    voices: tuple[str, ...]
     nearest: bool
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "task": self.task, "modality": self.modality, "reads": self.reads, "answers": self.answers, "labels": list(self.labels),
             "example": self.example, "explains": self.explains, "generates": self.generates, "chats": self.chats, "draws": self.draws,
-            "nearest": self.nearest,
+            "speaks": self.speaks, "voices": list(self.voices), "nearest": self.nearest,
         }  # fmt: skip
 
 
@@ -52,12 +56,14 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
     example = predictor.golden[0]["input"] if predictor.golden else None
     answer = predictor.golden[0]["answer"] if predictor.golden else next(iter(predictor.predict([""]))).answer
     kind = _kind(predictor, answer)
+    voice = model.task if isinstance(model.task, Speaks) and predictor.runner is None else None
     return Facts(
         task=model.task.name(), modality=model.modality.name(), reads=model.modality.reads, answers=kind, labels=model.task.classes,
         example=as_json(example), width=pooling_of(model).width,
         answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
         explains=explains(predictor), generates=writes(model), chats=chats(model),
         draws=model.task.draws and predictor.runner is None,
+        speaks=voice is not None, voices=voice.voices if voice else (),
         nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
 

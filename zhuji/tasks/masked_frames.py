@@ -55,7 +55,17 @@ class MaskedFrames(Task):
         return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
-        """Raises ImpossiblePair where units are no values that follow each other."""
+        """Raises ImpossiblePair where units are no values that follow each other, or no piece of so many units belongs to each state."""
+        if not spec.stride:
+            raise ImpossiblePair(
+                first=in_language("the backbone", "骨干网络"),
+                second=in_language("task 'masked_frames'", "任务「masked_frames」"),
+                rule=in_language(
+                    "the other hides one piece of units for each state, and the one keeps a number of states that depends on the row",
+                    "后者为每个状态遮住一段单元，而前者保留的状态数取决于该行",
+                ),
+                advice=in_language("choose another --set backbone.name", "请换用其他 --set backbone.name"),
+            )
         if spec.grid_ndim != 1 or spec.num_ids or not spec.num_values:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),

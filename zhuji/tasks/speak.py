@@ -98,6 +98,10 @@ class Speak(Task, Speaks):
     def voices(self) -> tuple[str, ...]:
         return self.speakers
 
+    def voice_of(self, record: Record) -> str | None:
+        told = self._speaker(record)
+        return told if told in self._numbers else None
+
     # ---------------------------------------------------------------------------------------------------- learning
 
     def fit(self, records: Sequence[Record]) -> Self:

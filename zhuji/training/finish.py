@@ -21,6 +21,7 @@ from zhuji.core.contracts import Columns, Prediction
 from zhuji.core.files import read_json, write_json, write_text
 from zhuji.core.log import in_language, say
 from zhuji.core.records import Box, Picture, Record, Sound
+from zhuji.core.voices import Speaks
 from zhuji.data.cells import joined
 from zhuji.metrics.intervals import bootstrap_all
 from zhuji.model import bundle, parity
@@ -83,7 +84,7 @@ def finish(job: Job) -> Result:
     """Take the best weights, judge them on the test split, and write down everything; `results.json` comes last."""
     model, rows, draws = best_model(job), job.material.rows, job.run.evaluate.bootstrap
     test, valid = judged(job, model, rows["test"], draws, answers=True), judged(job, model, rows["valid"], draws)
-    write_answers(job.folder, model, rows["test"].records, _answers(job, model, rows["test"], test))
+    write_answers(job.folder, predictor(job, model), rows["test"].records, _answers(job, model, rows["test"], test))
     facts = _facts(job, model, test, valid)
     golden = (rows["test"].records, test.columns) if test.rows else (rows["valid"].records, valid.columns)
     # A bundle may stand there already if the run was killed between here and the last line.
@@ -214,7 +215,7 @@ def rehearse_end(job: Job, model: Model, scratch: Path) -> None:
     trained, model = model, merged(model)
     rows = encode(job.material.modality, job.material.task, job.material.rows["train"].records[:8])
     scores = judged(job, model, rows, resamples=2, answers=True)
-    write_answers(scratch, model, rows.records, _answers(job, model, rows, scores))
+    write_answers(scratch, predictor(job, model), rows.records, _answers(job, model, rows, scores))
     facts: Facts = {"name": job.run.name, "test": scores.as_dict(), "model": about_model(model)}
     save_bundle(job, (trained, model), (rows.records, scores.columns), facts, scratch / places.BUNDLE)
 
@@ -284,15 +285,19 @@ def _rescored(job: Job, columns: Columns) -> dict[str, dict[str, float | None]]:
     return {name: interval.as_dict() for name, interval in found.items()}
 
 
-def write_answers(folder: Path, model: Model, records: Sequence[Record], answers: Iterable[Prediction]) -> None:
-    """`predictions.csv`, and of pictures and sounds, or of a model that draws, the gallery that a report shows."""
+def write_answers(folder: Path, predictor: Predictor, records: Sequence[Record], answers: Iterable[Prediction]) -> None:
+    """`predictions.csv`, and of pictures and sounds, or of a model that draws or speaks, the gallery that a report shows."""
     # A gallery may stand there already if the run was killed between here and its last line.
     shutil.rmtree(folder / places.GALLERY, ignore_errors=True)
-    if model.task.draws:
-        gallery.write_drawn(folder / places.GALLERY, model)
+    task, place = predictor.model.task, folder / places.GALLERY
+    if task.draws:
+        gallery.write_drawn(place, predictor.model)
+    elif isinstance(task, Speaks):
+        answers = list(answers)
+        gallery.write_said(place, predictor, records, answers)
     elif records and isinstance(records[0].input, Picture | Sound):
         answers = list(answers)
-        gallery.write(folder / places.GALLERY, records, answers, model.task)
+        gallery.write(place, records, answers, task)
     write_predictions(folder / "predictions.csv", records, answers)
 
 

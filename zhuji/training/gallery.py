@@ -1,7 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # Pillow is typed in part only.
 """Pictures and sounds that a report shows: the surest mistakes on the test split, pictures with their objects and sounds with their transcripts from the worst
-answered to the best, or what a model drew. They are kept beside the run, for its data may be gone when somebody looks."""
+answered to the best, or what a model drew or said. They are kept beside the run, for its data may be gone when somebody looks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from zhuji.core.answers import Waves
 from zhuji.core.contracts import Prediction, Task
 from zhuji.core.files import atomic_folder, write_json
 from zhuji.core.records import Box, Picture, Record, Sound, named
-from zhuji.core.unreadable import MediumError, PictureError
+from zhuji.core.unreadable import MediumError, PictureError, Unsayable
+from zhuji.core.voices import Speaks
 from zhuji.data import sounds
 from zhuji.data.pictures import opened, quietly
 from zhuji.metrics import detection, enhancement
 from zhuji.model.assembly import Model
 from zhuji.model.draw import DrawSettings, drawn
+from zhuji.model.predictor import Predictor
+from zhuji.model.speak import SpeakSettings, readable, spoken
 from zhuji.nn.sounds.mel import filters, log_mel
 from zhuji.nn.sounds.spectra import stft
 
@@ -36,11 +39,12 @@ MOST_BOXED, BOXED_SIDE = 6, 480
 """The same of pictures with objects, which must be seen to be judged."""
 MOST_KINDS, OF_EACH = 10, 4
 """Classes that a model draws for its gallery, and pictures of each; of as many in all where it knows none."""
-MOST_HEARD, SECONDS, MOST_CLEANED = 12, 10.0, 5
-"""Sounds that are kept, how much of each, and of how many that were cleaned."""
+MOST_HEARD, SECONDS, MOST_CLEANED, MOST_SAID = 12, 10.0, 5, 4
+"""Sounds that are kept, how much of each, of how many that were cleaned, and of how many that were said."""
 PARTS = ("given", "sound", "wanted")
-_RATE, _BANDS, _DEPTH, _WIDTH = 16_000, 80, 9.0, 480
-"""Of the picture of a sound: samples a second, mel bands, by how much the softest that is seen is below the loudest (natural logarithm of powers, so 39 dB), and
+SAID = ("recorded", "said")
+_RATE, _BANDS, _DEPTH, _WIDTH = 16_000, 80, 12.0, 480
+"""Of the picture of a sound: samples a second, mel bands, by how much the softest that is seen is below the loudest (natural logarithm of powers, so 52 dB), and
 pixels across."""
 _LOSSLESS = 64
 """Longer side up to which a thumbnail is a PNG: the marks of JPEG would be as large as what there is to see."""
@@ -53,7 +57,8 @@ class Kept:
     `label` and `answer`: as the row has them, boxes in pixels of the picture. `score`: how sure the answer is, of numbers how far it is off. `counts`:
     of objects how many were found, missed, and given without being there. `drawn`: a model made it, of the class that is its label. `sound`: the file of a
     sound, or of its beginning; `file` is a picture of it then, of the power in mel bands over time. `edits`: of a transcript, the characters to be changed.
-    `part`: of a sound that was cleaned, which of three this is (`given`, `sound`, `wanted`), and `score` its SI-SDR in decibels."""
+    `part`: of a sound that was cleaned, which of three this is (`given`, `sound`, `wanted`), and `score` its SI-SDR in decibels; of a text that is its
+    `label`, whether it was `recorded` or `said`, and `score` the seconds."""
 
     id: str
     file: str | None
@@ -82,6 +87,53 @@ def write_drawn(folder: Path, model: Model) -> None:
             rows.append(Kept(f"{number + 1}", _saved(image, partial, number, SIDE), size, label, None, None, drawn=True))
         # Classes came in turn: those of one class stand together.
         write_json(partial / INDEX, [asdict(row) for row in sorted(rows, key=lambda row: row.label or "")])
+
+
+def write_said(folder: Path, predictor: Predictor, records: Sequence[Record], answers: Sequence[Prediction]) -> None:
+    """Writes the folder, whole or not at all, of texts as they were recorded and as the model says them, each by the speaker who recorded it: from the
+    one whose length was foreseen worst to the one foreseen best, in even steps. Texts that last longer than `SECONDS` are left out, so that work and
+    size are bounded; none where nothing is left."""
+    off = [_off(record, answer) for record, answer in zip(records, answers, strict=True)]
+    known = [place for place, far in enumerate(off) if far is not None and _sayable(predictor, records[place])]
+    order = sorted(known, key=lambda place: -(off[place] or 0.0))
+    if not order:
+        return
+    with atomic_folder(folder) as partial:
+        chosen = [records[order[step]] for step in _steps(len(order), MOST_SAID).tolist()]
+        write_json(
+            partial / INDEX,
+            [asdict(row) for number, one in enumerate(chosen) for row in _said(predictor, one, partial, number)],
+        )
+
+
+def _off(record: Record, answer: Prediction) -> float | None:
+    """By which share of the recording its length was foreseen wrongly; None where either is too long to be kept, or the recording is gone."""
+    sound = Sound.of(record.target)
+    try:
+        lasting = sound.seconds or sound.length or sounds.header(sound).seconds
+    except MediumError:
+        return None
+    return abs(answer.answer - lasting) / lasting if 0 < lasting <= SECONDS and answer.answer <= SECONDS else None
+
+
+def _sayable(predictor: Predictor, record: Record) -> bool:
+    try:
+        readable(predictor, record.input)
+    except Unsayable:
+        # Test rows may have signs that training never met: there is nothing to hear of them.
+        return False
+    return True
+
+
+def _said(predictor: Predictor, record: Record, folder: Path, number: int) -> Iterator[Kept]:
+    task = predictor.model.task
+    assert isinstance(task, Speaks)
+    (one,) = spoken(predictor, [record.input], SpeakSettings(speaker=task.voice_of(record)))
+    both = Sound.of(record.target), Sound(data=sounds.as_wav(one.samples, one.rate))
+    for place, (part, sound) in enumerate(zip(SAID, both, strict=True)):
+        file, kept = _clip(sound, folder, 2 * number + place)
+        seconds = None if kept is None else sound.seconds or sounds.header(sound).seconds
+        yield Kept(record.id, file, None, record.input, None, seconds, sound=kept, part=part)
 
 
 def write(folder: Path, records: Sequence[Record], answers: Iterable[Prediction], task: Task) -> None:

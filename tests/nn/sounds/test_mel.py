@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zhuji.nn.sounds.mel import FLOOR, cepstra, cosines, filters, from_mel, log_mel, to_mel
+from zhuji.nn.sounds.mel import FLOOR, WHISPER, cepstra, cosines, filters, from_mel, log_mel, to_mel, whisper_log_mel
 from zhuji.nn.sounds.spectra import stft
 
 SCALES = ["slaney", "htk"]
@@ -53,3 +53,18 @@ def test_silence_is_the_floor_and_nothing_is_infinite() -> None:
 
 def test_cosines_are_orthonormal() -> None:
     torch.testing.assert_close(cosines(40, 40).T @ cosines(40, 40), torch.eye(40), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("length", [1, 160, 161, 8_000, 15_900, 16_000])
+def test_whispers_log_mel_is_written_out(length: int) -> None:
+    """Against torch's own short-time spectrum of the sound filled up to its whole length. transformers' is compared in tests/parity."""
+    whole, bank = 16_000, filters(16_000, 400, 12, (0.0, 8_000.0), "slaney")
+    samples = torch.from_numpy(np.resize(sound(), length))
+    filled = torch.nn.functional.pad(samples, (0, whole - length))
+    power = torch.stft(filled, 400, 160, window=torch.hann_window(400), return_complex=True).abs()[:, :-1].square().T @ bank
+    logs = power.clamp_min(1e-10).log10()
+    expected = (logs.maximum(logs.max() - 8) + 4) / 4
+    found = whisper_log_mel(samples, bank, 400, 160, whole)
+    mean, deviation = WHISPER
+    assert len(found) == -(-length // 160)
+    torch.testing.assert_close((found - mean) / deviation, expected[: len(found)], rtol=0, atol=1e-5)

@@ -53,3 +53,10 @@ def test_frames_of_padding_do_not_count_on_the_way_back() -> None:
     real = torch.arange(12)[None] < 9
     torch.testing.assert_close(istft(more, 32, 8, 64, real), samples, atol=1e-6, rtol=0)
     assert (istft(more, 32, 8, 64) - samples).abs().max() > 0.01
+
+
+def test_at_its_edges_a_sound_may_be_turned_round() -> None:
+    samples = torch.randn(2, 100, generator=torch.Generator().manual_seed(0))
+    found = stft(samples, 16, 5, 16, "reflect")
+    theirs = torch.stft(samples, 16, 5, window=torch.hann_window(16), return_complex=True, pad_mode="reflect").mT
+    torch.testing.assert_close(found, theirs, rtol=0, atol=1e-5)

@@ -4,7 +4,7 @@ import torch
 
 from zhuji.core.units import Units
 from zhuji.nn.sounds.spectra import stft
-from zhuji.nn.sounds.waves import FLOOR, SpectrumStem, log_power, samples_of
+from zhuji.nn.sounds.waves import FLOOR, SpectrumStem, log_power, samples_of, standard
 
 
 def units() -> Units:
@@ -35,3 +35,9 @@ def test_the_stem_is_normalised_and_silent_where_nothing_is() -> None:
     seen = (log_power(samples_of(units()), 32, 8, 32) - 1) / 2
     torch.testing.assert_close(features.states[0], stem.map(seen)[0])
     assert not features.states[1, 3:].any() and {"mean", "deviation"} <= set(stem.state_dict())
+
+
+def test_a_sound_at_mean_0_and_deviation_1() -> None:
+    found = standard(torch.randn(1_000, generator=torch.Generator().manual_seed(0)) * 0.01 + 5)
+    assert abs(found.mean()) < 1e-5 and abs(found.std(correction=0) - 1) < 1e-3 and found.dtype == torch.float32
+    assert not standard(torch.full((5,), 0.3)).any()

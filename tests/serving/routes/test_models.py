@@ -23,6 +23,8 @@ def test_models_say_what_they_are(tmp_path):
         "generates",
         "chats",
         "draws",
+        "speaks",
+        "voices",
         "nearest",
     }
     assert (first["name"], first["answers"], first["generates"]) == ("model", "class", False)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import browser, pictured
+from tests import browser, pictured, voiced
 from tests.serving import made
 from tests.training.test_gallery import CLASSES, TASK, cleaned, found, picture, record, tone
 from zhuji.core.contracts import Prediction
@@ -24,7 +24,7 @@ from zhuji.tasks.transcribe import Transcribe
 from zhuji.tools.pages.found import read
 from zhuji.tools.pages.gallery import gallery
 from zhuji.tools.report import write_report
-from zhuji.training.gallery import write, write_drawn
+from zhuji.training.gallery import write, write_drawn, write_said
 
 EVIL = '"><script>alert(1)</script>'
 
@@ -150,3 +150,43 @@ def test_before_and_after_stand_beside_each_other(run: Path) -> None:
     assert told is not None and told.threes and told.heard
     assert [one.text.partition(",")[0] for one in told.pictures] == ["in noise", "cleaned", "as recorded"]
     assert write_report(run).page.read_text(encoding="utf-8").count("<audio controls") == 3
+
+
+def with_a_voice(run: Path) -> Path:
+    write_said(run / "gallery", voiced.untaught(), voiced.records(2), [Prediction(1.0), Prediction(1.0)])
+    return run
+
+
+def test_recordings_stand_beside_what_was_said(run: Path) -> None:
+    pytest.importorskip("soundfile")
+    told = gallery(read(with_a_voice(run)))
+    assert told is not None and told.pairs and told.heard and f"zhuji speak {run}" in told.note
+    assert [one.text.partition(",")[0] for one in told.pictures] == ["recorded", "said"] * 2
+    assert {one.title for one in told.pictures} == {f"{one.id}: {one.input}" for one in voiced.records(2)}
+    rows = read_json(run / "gallery/rows.json")
+    write_json(run / "gallery/rows.json", [{**row, "label": EVIL} for row in rows])
+    page = write_report(run).page.read_text(encoding="utf-8")
+    assert EVIL not in page and page.count("<audio controls") == page.count("<img ") == 4 and "spectrogram" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "width", "beside"), [("light", 1000, True), ("dark", 360, False)])
+def test_they_are_heard_and_seen_on_a_desk_and_on_a_phone(run: Path, theme: Any, width: int, beside: bool) -> None:
+    pytest.importorskip("soundfile")
+    page = write_report(with_a_voice(run)).page
+    with browser.opened(viewport={"width": width, "height": 700}, color_scheme=theme, bypass_csp=True) as (view, asked, wrong):
+        view.context.set_offline(True)
+        view.goto(page.as_uri())
+        players = view.locator(".gallery audio")
+        for _ in range(100):
+            if all(players.evaluate_all("all => all.map(one => one.readyState >= 1)")):
+                break
+            view.wait_for_timeout(50)
+        assert all(players.evaluate_all("all => all.map(one => one.duration > 0.1)")) and not wrong
+        places = players.evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())")
+        assert (places[0]["top"] == places[1]["top"]) == beside
+        # A player that is narrower than this has no button to play.
+        assert min(place["width"] for place in places) > 200
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        assert all(address.startswith(("data:", page.as_uri())) for address in asked)
+        assert not browser.violations(view)

@@ -8,23 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 
-from zhuji.core.contracts import Backbone, Task
-from zhuji.core.errors import DamagedBundle, UnreadableModel
+from zhuji.core.contracts import Task
+from zhuji.core.errors import UnreadableModel
 from zhuji.core.files import atomic_folder
-from zhuji.core.log import in_language
 from zhuji.core.lookup import build
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.modalities.image import Image
-from zhuji.model.assembly import Model, assemble
+from zhuji.model.assembly import Model
 from zhuji.model.huggingface import files, heads, processor, timm
+from zhuji.model.huggingface.encoders import Found, architecture_of, filled, names_of
 from zhuji.model.huggingface.family import Head, Tensors, translated, unwritable
 from zhuji.model.huggingface.options import Options
 from zhuji.model.huggingface.picture_family import PictureFamily
 from zhuji.model.huggingface.resnet import Resnet
-from zhuji.model.huggingface.tensors import fitting, refuse_rest
 from zhuji.model.huggingface.vit import Vit
 from zhuji.model.predictor import Predictor
 
@@ -45,43 +43,17 @@ def read(folder: Path) -> Predictor | None:
 
 
 def _opened(folder: Path, options: Options, family: PictureFamily, *, timm: bool = False) -> Predictor:
-    architecture = _timm_purpose(options) if timm else _architecture(options, family)
-    head = family.heads[architecture]
+    found = Found(folder, options, family, _timm_purpose(options) if timm else architecture_of(options, family))
     backbone, told = family.read(options)
     if timm:
         image = processor.read_timm(options, told)
     else:
         image = processor.read(files.read_object(folder, processor.PROCESSOR), folder / processor.PROCESSOR, told)
-    task = _task(family, head, options, timm=timm)
+    task = _task(family, found.head, options, timm=timm)
     options.tell_rest()
-    headers = files.declared(folder)
-    _refuse_deep(backbone, sum(map(len, headers.values())), options.path)
-    with torch.device("meta"):
-        shapes = {name: tensor.shape for name, tensor in assemble(image, backbone, task).state_dict().items()}
-    theirs: Tensors = {}
-    for file in headers:
-        theirs |= {name.removeprefix(family.prefix): tensor for name, tensor in files.tensors(folder, file)}
-    theirs = family.loosen(theirs, backbone, image.plain())
-    names = _names(family, backbone, head)
-    ours: Tensors = {}
-    for name, shape in shapes.items():
-        if (wanted := translated(name, names)) is not None:
-            ours[name] = fitting(theirs.pop(wanted, None), shape, wanted, folder)
-    refuse_rest(theirs, family.ignored, architecture, folder)
-    model = assemble(image, backbone, task)
-    model.load_state_dict({**model.state_dict(), **ours})
-    made = {"from": "timm" if timm else "huggingface", "architecture": architecture}
-    return Predictor(model.eval(), CleanSettings(), Roles(text=(), image=COLUMN), run=made)
-
-
-def _architecture(options: Options, family: PictureFamily) -> str:
-    named = options.get("architectures") or [list(family.heads)[-1]]
-    architecture = named[0] if isinstance(named, list) else named
-    if not isinstance(architecture, str) or architecture not in family.heads:
-        names = ", ".join(family.heads)
-        why = in_language(f"the architecture must be one of: {names}", f"architectures 必须是以下之一：{names}")
-        raise UnreadableModel(file=options.path, why=why, value=architecture)
-    return architecture
+    model = filled(found, image, backbone, task)
+    made = {"from": "timm" if timm else "huggingface", "architecture": found.architecture}
+    return Predictor(model, CleanSettings(), Roles(text=(), image=COLUMN), run=made)
 
 
 def _timm_purpose(options: Options) -> str:
@@ -107,21 +79,6 @@ def _task(family: PictureFamily, head: Head, options: Options, *, timm: bool) ->
         return build(Task, settings)  # type: ignore[type-abstract]
     except ValueError as error:
         raise UnreadableModel(file=options.path, why=" ".join(str(error).split())[:200]) from None
-
-
-def _refuse_deep(backbone: Backbone, tensors: int, path: Path) -> None:
-    """No more blocks are built than there are tensors."""
-    settings = backbone.plain()
-    blocks = settings["layers"] if "layers" in settings else sum(settings["blocks"])
-    if blocks > tensors:
-        why = in_language(
-            f"it asks for {blocks} blocks and holds {tensors} tensors", f"它要求 {blocks} 层，却只有 {tensors} 个张量"
-        )
-        raise DamagedBundle(file=path, why=why)
-
-
-def _names(family: PictureFamily, backbone: Backbone, head: Head) -> dict[str, str]:
-    return {**family.names(backbone), **{f"head.{ours}": theirs for ours, theirs in head.names.items()}}
 
 
 def write(model: Model, image: Image, folder: Path) -> str:
@@ -161,7 +118,7 @@ def _described(task: Task, family: PictureFamily, head: Head) -> dict[str, Any]:
 
 
 def _weights(model: Model, family: PictureFamily, head: Head, image: Image) -> Tensors:
-    names = _names(family, model.backbone, head)
+    names = names_of(family, model.backbone, head)
     loose: Tensors = {}
     for name, tensor in model.state_dict().items():
         theirs = translated(name, names)

@@ -14,7 +14,7 @@ from zhuji.core.log import in_language, say
 from zhuji.data.settings import CleanSettings
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
-from zhuji.model.huggingface import chat, families, files, pictures, sentence, tokenizer
+from zhuji.model.huggingface import chat, families, files, pictures, sentence, sounds, tokenizer
 from zhuji.model.huggingface.family import Family, Head, Tensors, translated
 from zhuji.model.huggingface.heads import task_of
 from zhuji.model.huggingface.options import Options
@@ -53,7 +53,7 @@ def looks_like(path: Path | str) -> bool:
 def read(path: Path | str) -> Predictor:
     """The model in a folder of `transformers`, `sentence-transformers` or `timm`, in fp32 on the CPU.
 
-    A bare encoder becomes a model of embeddings, by the mean of its states or by its class token.
+    A bare encoder, and any over speech, becomes a model of embeddings, by the mean of its states or by its class token.
 
     Raises:
         NotABundle: no such model is there.
@@ -62,8 +62,9 @@ def read(path: Path | str) -> Predictor:
         DamagedBundle: its files do not fit together.
     """
     folder = Path(path)
-    if (seen := pictures.read(folder)) is not None:
-        return seen
+    for others in (pictures, sounds):
+        if (seen := others.read(folder)) is not None:
+            return seen
     found = sentence.read(folder) if folder.is_dir() else None
     source = _source(folder if found is None else found.encoder)
     text = _text(source, found)

@@ -10,9 +10,10 @@ import torch
 from zhuji.backbones.resnet import Resnet as Body
 from zhuji.core.contracts import Backbone
 from zhuji.core.errors import UnreadableModel
+from zhuji.model.huggingface.encoders import Names
 from zhuji.model.huggingface.family import Head, Tensors, unwritable
 from zhuji.model.huggingface.options import Options
-from zhuji.model.huggingface.picture_family import Names, PictureFamily
+from zhuji.model.huggingface.picture_family import PictureFamily
 
 _LAYER = {"conv": "convolution", "norm": "normalization"}
 

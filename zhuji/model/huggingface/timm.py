@@ -10,9 +10,10 @@ from zhuji.backbones.resnet import Resnet as ResnetBody
 from zhuji.backbones.vit import Vit as VitBody
 from zhuji.core.contracts import Backbone
 from zhuji.model.huggingface import resnet, vit
+from zhuji.model.huggingface.encoders import Names
 from zhuji.model.huggingface.family import Head, Tensors, unwritable
 from zhuji.model.huggingface.options import Options
-from zhuji.model.huggingface.picture_family import Names, PictureFamily
+from zhuji.model.huggingface.picture_family import PictureFamily
 
 _VITS = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
 """Width, layers, heads."""
@@ -80,7 +81,7 @@ class TimmVit(_Timm):
             **{f"encoder.body.blocks.{n}.{ours}": f"blocks.{n}.{theirs}" for n in blocks for ours, theirs in _BLOCK.items()},
         }  # fmt: skip
 
-    def loosen(self, tensors: Tensors, backbone: Backbone, image: Mapping[str, Any]) -> Tensors:
+    def loosen(self, tensors: Tensors, backbone: Backbone, told: Mapping[str, Any]) -> Tensors:
         loose: Tensors = {}
         for name, tensor in tensors.items():
             if (fused := _FUSED.fullmatch(name)) and tensor.shape[0] % 3 == 0:

@@ -14,9 +14,10 @@ from torch import Tensor
 from zhuji.backbones.vit import Vit as Body
 from zhuji.core.contracts import Backbone
 from zhuji.core.errors import UnreadableModel
+from zhuji.model.huggingface.encoders import Names
 from zhuji.model.huggingface.family import Head, Tensors, unwritable
 from zhuji.model.huggingface.options import Options
-from zhuji.model.huggingface.picture_family import Names, PictureFamily, laid
+from zhuji.model.huggingface.picture_family import PictureFamily, laid
 
 TOKEN, PLACES, PATCHES = "embeddings.cls_token", "embeddings.position_embeddings", "embeddings.patch_embeddings.projection"
 _BLOCK = {
@@ -83,7 +84,7 @@ class Vit(PictureFamily):
             },
         }  # fmt: skip
 
-    def loosen(self, tensors: Tensors, backbone: Backbone, image: Mapping[str, Any]) -> Tensors:
+    def loosen(self, tensors: Tensors, backbone: Backbone, told: Mapping[str, Any]) -> Tensors:
         return {**tensors, **entered(tensors, cast(Body, backbone), (TOKEN, PLACES, f"{PATCHES}.weight"))}
 
     def fasten(self, tensors: Tensors, backbone: Backbone, image: Mapping[str, Any]) -> Tensors:

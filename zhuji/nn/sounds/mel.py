@@ -10,7 +10,10 @@ from functools import lru_cache
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from zhuji.nn.sounds.spectra import stft
 
 Scale = Literal["slaney", "htk"]
 
@@ -57,6 +60,22 @@ def log_mel(spectra: Tensor, bank: Tensor) -> Tensor:
     """Natural logarithms of the power in each band: complex `(B, T, F)` -> `(B, T, M)`, nowhere below that of FLOOR."""
     power = spectra.real**2 + spectra.imag**2
     return (power @ bank.to(power)).clamp_min(FLOOR).log()
+
+
+WHISPER = (-4 * math.log(10), 4 * math.log(10))
+"""Mean and deviation by which Whisper's numbers are those of `whisper_log_mel`: (log10 of the power + 4) / 4."""
+_WHISPER_SPAN = 8 * math.log(10)
+
+
+def whisper_log_mel(samples: Tensor, bank: Tensor, span: int, hop: int, whole: int) -> Tensor:
+    """Log-mel as Whisper hears it (Radford et al. 2023, section 2.2, and its published code): `samples (S,)` -> `(ceil(S / hop), M)` natural logarithms,
+    nowhere more than 80 decibels below the loudest. The Fourier transform has as many points as the window (`span`), and before its beginning the sound is
+    turned round. Silence follows up to `whole` samples, behind which a sound that is as long is turned round too; frames of silence alone are left out."""
+    count = max(1, -(-len(samples) // hop))
+    silence = max(0, min(span, whole - len(samples)))
+    spectra = stft(F.pad(samples, (0, silence))[None], span, hop, span, "reflect")[:, :-1]
+    logs = log_mel(spectra, bank)[0]
+    return logs.clamp_min(float(logs.max()) - _WHISPER_SPAN)[:count]
 
 
 @lru_cache(maxsize=8)

@@ -7,9 +7,13 @@ frame of its own.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Edges = Literal["constant", "reflect"]
 
 
 def frames_of(samples: int | Tensor, hop: int) -> int | Tensor:
@@ -23,9 +27,10 @@ def window(length: int, fft: int) -> Tensor:
     return F.pad(torch.hann_window(length), (before, fft - length - before))
 
 
-def stft(samples: Tensor, length: int, hop: int, fft: int) -> Tensor:
-    """`samples (B, S)` -> complex `(B, T, F)`; windows of `length` samples, one every `hop`, each transformed at `fft` points."""
-    padded = F.pad(samples, (fft // 2, fft - fft // 2))
+def stft(samples: Tensor, length: int, hop: int, fft: int, edges: Edges = "constant") -> Tensor:
+    """`samples (B, S)` -> complex `(B, T, F)`; windows of `length` samples, one every `hop`, each transformed at `fft` points. `edges`: what stands
+    before the beginning and behind the end: silence, or the sound turned round (only of one longer than half a window)."""
+    padded = F.pad(samples, (fft // 2, fft - fft // 2), edges)
     cut = padded.unfold(-1, fft, hop)[:, : int(frames_of(samples.shape[-1], hop))]
     return torch.fft.rfft(cut * window(length, fft).to(samples))
 

@@ -16,12 +16,20 @@ from zhuji.nn.sounds.spectra import stft
 
 FLOOR = 1e-6
 """Power that counts as silence: that of noise 80 decibels below full scale."""
+_QUIET = 1e-7
+"""Added to a variance."""
 
 
 def samples_of(units: Units) -> Tensor:
     """`(B, T * H)`: the units' samples one behind the other, silence where nothing is real."""
     assert units.values is not None
     return zeroed(units.values, units.mask).flatten(1)
+
+
+def standard(samples: Tensor) -> Tensor:
+    """`(S,)` -> `(S,)`: at mean 0 and deviation 1, as wav2vec 2.0 is given sounds (Baevski et al. 2020, section 2); silence stays silent."""
+    wide = samples.double()
+    return ((wide - wide.mean()) / (wide.var(correction=0) + _QUIET).sqrt()).to(samples.dtype)
 
 
 def log_power(samples: Tensor, span: int, hop: int, points: int) -> Tensor:

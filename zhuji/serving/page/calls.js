@@ -9,7 +9,7 @@ const KEY = "ZHUJI_KEY";
 const KINDS = { csv: "text/csv", tsv: "text/tab-separated-values", jsonl: "application/jsonl" };
 
 /** Draws into `place`, and shows its card, what does the same as a request: `path` and `body`, or `file` (its name) and `model`;
- * `single`: what JSON calls the file, which is then one input, such as a picture, and no rows. */
+ * `single`: what JSON calls the file, which is then one input, such as a picture, and no rows. `save`: the file that the answer is. */
 export function calls(place, request) {
   place.closest("section").hidden = false;
   const code = make("code");
@@ -34,7 +34,7 @@ const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 /** For the value of a curl form field, in which only these have a meaning. */
 const field = (text) => `"${text.replace(/["\\]/g, "\\$&")}"`;
 
-export function curl({ path, body, file, model }) {
+export function curl({ path, body, file, model, save }) {
   const lines = [`curl ${quoted(new URL(path, home).href)}`];
   // In double quotes, so that the shell puts the key in.
   if (hasKey()) lines.push(`-H "Authorization: Bearer $${KEY}"`);
@@ -44,10 +44,11 @@ export function curl({ path, body, file, model }) {
     if (body.stream) lines.push("-N");
     lines.push("-H 'Content-Type: application/json'", `--data-raw ${quoted(JSON.stringify(body))}`);
   }
+  if (save) lines.push(`-o ${quoted(save)}`);
   return lines.join(" \\\n  ");
 }
 
-export function python({ path, body, file, model, single }) {
+export function python({ path, body, file, model, single, save }) {
   const address = new URL(path, home);
   if (file && !single) address.searchParams.set("model", model);
   const key = hasKey() ? [`"Authorization": "Bearer " + os.environ["${KEY}"]`] : [];
@@ -58,7 +59,9 @@ export function python({ path, body, file, model, single }) {
     : file
     ? `with open(${literal(file)}, "rb") as file:\n    body = file.read()`
     : `body = json.dumps(${literal(body)}).encode()`;
-  const read = body?.stream ? "    for line in answer:\n        print(line.decode().rstrip())" : "    print(json.load(answer))";
+  const read = save
+    ? `    with open(${literal(save)}, "wb") as file:\n        file.write(answer.read())`
+    : body?.stream ? "    for line in answer:\n        print(line.decode().rstrip())" : "    print(json.load(answer))";
   return `${single ? "import base64\n" : ""}import json
 ${hasKey() ? "import os\n" : ""}import urllib.request
 

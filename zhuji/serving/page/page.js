@@ -11,6 +11,7 @@ import { asked, look, remember } from "./look.js";
 import { nearest } from "./nearest.js";
 import { draw as drawPast, note } from "./past.js";
 import { data, useKey } from "./server.js";
+import * as speaking from "./speak.js";
 import { tell } from "./trouble.js";
 import { hush, load, say, spoken } from "./words.js";
 
@@ -26,7 +27,7 @@ let asking = null;
 /** The part of the form for files; it stands once the words are there. */
 let files = null;
 /** How a model is used that makes something of its own, rather than to answer. */
-const makerOf = (model) => (model.generates ? generation : model.draws ? drawing : null);
+const makerOf = (model) => (model.generates ? generation : model.draws ? drawing : model.speaks ? speaking : null);
 const maker = () => (now?.maker && chosen(find("mode")) === "make" ? now.maker : null);
 
 async function begin() {

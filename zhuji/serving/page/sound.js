@@ -28,15 +28,17 @@ function mean(decoded) {
   return { samples, rate: decoded.sampleRate, seconds: decoded.duration };
 }
 
-/** A canvas with the course of a sound: of each column the highest and the lowest sample, the loudest as high as the canvas. */
-export function course({ samples }) {
+/** How far the loudest sample is from silence. */
+export const peak = ({ samples }) => samples.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-4);
+
+/** A canvas with the course of a sound: of each column the highest and the lowest sample; one of `loudest` is as high as the canvas. */
+export function course(sound, loudest = peak(sound)) {
+  const { samples } = sound;
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
   const context = canvas.getContext("2d");
   const middle = HEIGHT / 2;
-  let loudest = 1e-4;
-  for (const value of samples) loudest = Math.max(loudest, Math.abs(value));
   context.fillStyle = INK;
   for (let column = 0; column < WIDTH; column += 1) {
     const first = Math.floor((column * samples.length) / WIDTH);
@@ -71,12 +73,19 @@ export function shade(canvas, parts, seconds) {
   context.globalCompositeOperation = "source-over";
 }
 
-/** A course with a player below it and what it is. `told`: `{name, seconds}`. */
-export function heard(canvas, address, told) {
+/** What is said of a sound of that name. */
+export const toldOf = ({ seconds }, name) => ({ name, seconds: Math.round(seconds * 100) / 100 });
+
+/** The course of a sound with a player below it and what it is. `loudest` as of `course`; `between` stands above the player, `after` behind
+ * what the sound is. */
+export function heard(sound, address, name, { loudest, between = null, after = null } = {}) {
+  const told = toldOf(sound, name);
+  const canvas = course(sound, loudest);
   canvas.setAttribute("role", "img");
   label(canvas, { "aria-label": "sound_course" }, told);
   const player = label(make("audio", { controls: true, src: address }), { "aria-label": "sound_play" }, told);
-  return make("figure", { class: "heard" }, canvas, player, spoken("figcaption", "sound_is", told, { class: "quiet" }));
+  const caption = make("figcaption", { class: "row between" }, spoken("span", "sound_is", told, { class: "quiet" }), after);
+  return make("figure", { class: "heard" }, canvas, between, player, caption);
 }
 
 /** What a recorder gave as a WAV file of 16 bits and one channel, which every server reads; null where it cannot be decoded. */

@@ -22,6 +22,7 @@ from zhuji.tools.painting.canvas import as_bytes
 MOST_BYTES = 1 << 20
 """Bytes of a thumbnail from which it is not read: none that a run wrote is nearly as large."""
 _KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_SAID = ("recorded", "said")
 _SOUNDS = {b"RIFF": "audio/wav", b"fLaC": "audio/flac", b"OggS": "audio/ogg", b"ID3": "audio/mpeg", b"\xff": "audio/mpeg"}
 
 
@@ -78,6 +79,8 @@ def gallery(found: Found) -> Gallery | None:
             tuple(_drawn(folder, row) for row in rows),
             drawn=True,
         )
+    if rows and rows[0].get("part") in _SAID:
+        return Gallery(*_said_note(found), tuple(_said(folder, row) for row in rows), pairs=True, heard=True)
     if rows and rows[0].get("part") is not None:
         note = say_in(
             "From the test recording that gained least to the one that gained most, in even steps: in noise, cleaned, and as it was recorded, with the SI-SDR in "
@@ -134,6 +137,26 @@ def _part(folder: Path, row: dict[str, Any]) -> Seen:
     text = name if row["score"] is None else f"{name}, {row['score']:.1f} dB"
     sound = _address(_bytes(folder, row.get("sound")), _SOUNDS)
     return Seen(_address(_bytes(folder, row["file"])), f"{row['id']}: {text}", row["id"], text, sound=sound)
+
+
+def _said_note(found: Found) -> tuple[str, str]:
+    note = say_in(
+        "Test sentences of at most ten seconds, from the one whose length is furthest off to the one that is nearest, in even steps: the "
+        f"recording, and what the model makes of its text. More of them: zhuji speak {found.folder} TEXT.",
+        "不超过十秒的测试句子，按时长误差从大到小等距选取：录音，以及模型据其文本的朗读。"
+        f"更多：zhuji speak {found.folder} 文本。",
+    )  # fmt: skip
+    return say_in("Recorded and said", "录音与朗读"), note
+
+
+def _said(folder: Path, row: dict[str, Any]) -> Seen:
+    name = {"recorded": say_in("recorded", "录音"), "said": say_in("said", "朗读")}[str(row["part"])]
+    text = name if row["score"] is None else say_in("{}, {:.1f} s", "{}，{:.1f} 秒").format(name, row["score"])
+    sound = _address(_bytes(folder, row.get("sound")), _SOUNDS)
+    said = _text(row["label"])
+    return Seen(
+        _address(_bytes(folder, row["file"])), f"{row['id']}, {text}: {said}", f"{row['id']}: {said}", text, sound=sound
+    )
 
 
 def _transcribed(folder: Path, row: dict[str, Any]) -> Seen:

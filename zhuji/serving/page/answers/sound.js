@@ -1,19 +1,14 @@
 // A sound that was cleaned, beside the one that was given.
 
 import { fileOf } from "../bytes.js";
-import { make } from "../dom.js";
-import { course, heard, soundOf } from "../sound.js";
-import { spoken } from "../words.js";
+import { fill, make } from "../dom.js";
+import { listen } from "../listen.js";
 
-export function show({ answer, sound }) {
-  const file = fileOf(sound, [], "wav");
-  const place = make("div", { class: "preview", data: { answer: JSON.stringify(answer) } });
-  const told = { name: "cleaned.wav" };
-  soundOf(file).then((found) => {
-    const address = URL.createObjectURL(file);
-    place.append(heard(course(found), address, { ...told, seconds: Math.round(found.seconds * 100) / 100 }),
-      spoken("a", "sound_save", {}, { href: address, download: told.name }));
-  });
+export function show({ answer, sound }, { input }) {
+  const cleaned = new File([fileOf(sound, [], "wav")], "cleaned.wav", { type: "audio/wav" });
+  const place = make("div", { class: "stack", data: { answer: JSON.stringify(answer) } });
+  listen([{ file: input.file, title: "before" }, { file: cleaned, title: "after", save: true }])
+    .then(({ elements }) => fill(place, elements));
   return [place];
 }
 

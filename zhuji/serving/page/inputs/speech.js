@@ -38,7 +38,7 @@ export function input() {
     const sound = await soundOf(mine.file);
     // Another one was chosen while this one was read.
     if (mine !== value) return;
-    fill(place, sound ? shown(sound, mine.file.name, address) : spoken("p", "sound_unheard", { name: mine.file.name }));
+    fill(place, sound ? heard(sound, address, mine.file.name) : spoken("p", "sound_unheard", { name: mine.file.name }));
   };
   const write = (given) => {
     value = given?.sound ? { file: fileOf(given.sound, BEGINNINGS, "wav") } : given?.file ? given : null;
@@ -54,9 +54,6 @@ export function input() {
     rename: () => {},
   };
 }
-
-const shown = (sound, name, address) =>
-  heard(course(sound), address, { name, seconds: Math.round(sound.seconds * 100) / 100 });
 
 /** A value in one line. */
 export const name = ({ file }) => file.name;
