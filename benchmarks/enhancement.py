@@ -359,7 +359,7 @@ def main() -> None:
     )  # fmt: skip
     notes = f"Brackets: 95 % intervals from 1,000 resamples of the rows; the last two columns are paired. {enhancement.note('pesq')}; {enhancement.note('stoi')}."
     record(
-        "enhancement",
+        "enhancement_further" if given.start else "enhancement",
         "Speech in noise made clean",
         "\n\n".join([about, verdict, notes, *parts]),
         "python " + " ".join(sys.argv),
