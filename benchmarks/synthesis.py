@@ -1,15 +1,16 @@
-"""Text to speech: the recipe `speak` on sentences that training never met: how far its sound is from the recordings, and what a recogniser understands of it.
+"""Text to speech: the recipe `speak`, or any voice, on sentences that training never met: how far their sound is from the recordings, and what a recogniser understands of it.
 
-    python benchmarks/synthesis.py --data prompts_en --work FOLDER [--run RUN] --recogniser RECOGNISE_RUN
+    python benchmarks/synthesis.py --data prompts_en --work FOLDER [--run RUN …] --recogniser RECOGNISE_RUN
 
 The data are a folder with `metadata.csv` (file_name, transcript, split), split by sentence. Without `--run` a voice is trained first, as `zhuji train DATA --model
-speak` does. Every test sentence of the run (those nearly the same as a training sentence were moved to training) is said, written as a WAV file and read again. Beside it stand the real recording; the recording on the way over mel bands and
-Griffin-Lim, which is the most that any model of these frames can reach with this vocoder; and, as what little a distance can mean, another recording of the voice.
+speak` does; the runs must have one seed and one framing. Every test sentence of the runs (those nearly the same as a training sentence were moved to training) is said, written as a WAV file
+and read again. Beside it stand the real recording; the recording on the way over mel bands and Griffin-Lim, which is the most that any model of these frames can reach with this
+vocoder; and, as what little a distance can mean, another recording of the voice.
 
 Mel cepstral distortion: coefficients 1 to 24 of the mel bands, along the cheapest way through both (`zhuji.metrics.distortion`). CER and WER: those of the recogniser,
-which learned from recordings of the same voice, on texts written as it scores them. Skipped and repeated words: units that got no frame (there can be none), and in the
-recogniser's transcript words that are missing, or that stand right behind themselves though the text has them once, on 100 sentences: the validation and test sentences, and
-pairs of them up to that number. `--sphinx` has PocketSphinx listen as well.
+which learned from recordings of the same voice, on texts written as it scores them. Units that are skipped, or said again after later ones: by the durations or the attention path
+(`zhuji.nn.alignment.visited`). Words that are: in the recogniser's transcript those that are missing, or that stand right behind themselves though the text has them once. Both on 100
+sentences: the validation and test sentences, and pairs of them up to that number. `--sphinx` has PocketSphinx listen as well.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,13 +41,13 @@ from zhuji.metrics import transcription
 from zhuji.metrics.distortion import mel_cepstral
 from zhuji.metrics.intervals import bootstrap
 from zhuji.metrics.units import ratio_of
-from zhuji.model.predictor import Predictor
-from zhuji.model.speak import speaker_of, spoken
+from zhuji.model.speak import Spoken, speaker_of, spoken
 from zhuji.nn.sounds import framed
 from zhuji.nn.sounds.mel import cepstra
 from zhuji.tasks.transcribe import Transcribe
 from zhuji.tools._own_rows import own_rows
 
+RECIPE = "speak"
 COEFFICIENTS = 24
 SENTENCES = 100
 WRITE = Transcribe()
@@ -60,17 +62,24 @@ def read(run: Path) -> tuple[list[Record], list[Record]]:
     return prepared.split("test"), [*prepared.split("valid"), *prepared.split("test")]
 
 
-def trained(asked: argparse.Namespace) -> tuple[Path, str]:
-    """The run, and the CPU minutes that it took, where it was trained here."""
-    run, told = asked.run or asked.work / "voice", asked.work / "voice.cpu"
-    if asked.run is None and not (run / "results.json").exists():
+def trained(asked: argparse.Namespace) -> dict[str, tuple[Path, str]]:
+    """Each voice's run, and the CPU minutes that it took."""
+    if asked.run:
+        minutes = [*asked.minutes, *["–"] * len(asked.run)]
+        return dict(zip([run.name for run in asked.run], zip(asked.run, minutes, strict=False), strict=True))
+    return {RECIPE: _trained(asked, RECIPE)}
+
+
+def _trained(asked: argparse.Namespace, recipe: str) -> tuple[Path, str]:
+    run, told = asked.work / recipe, asked.work / f"{recipe}.cpu"
+    if not (run / "results.json").exists():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         sets = [word for pair in asked.sets for word in ("--set", pair)]
-        command = ["train", str(asked.data), "--model", "speak", "--run-dir", str(run), *sets]
+        command = ["train", str(asked.data), "--model", recipe, "--run-dir", str(run), *sets]
         subprocess.run([sys.executable, "-m", "zhuji", *command], check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         told.write_text(f"{(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60:.1f}", encoding="utf-8")
-    return run, told.read_text(encoding="utf-8") if asked.run is None else asked.minutes
+    return run, told.read_text(encoding="utf-8")
 
 
 def heard(path: Path, framing: Framing) -> torch.Tensor:
@@ -86,23 +95,43 @@ def distance(one: Path, other: Path, framing: Framing) -> float:
     return mel_cepstral(*(each * np.log(10) / 10 for each in told), framing.bands)
 
 
-def written(
-    asked: argparse.Namespace, predictor: Predictor, rows: Sequence[Record]
-) -> tuple[dict[str, list[Path]], list[int], float]:
-    """Files of each way for the sentences of `rows`; how many units of each got no frame; and seconds of work for a second of sound."""
-    framing = speaker_of(predictor).framing
-    begun, lasting, empty = time.process_time(), 0.0, list[int]()
-    ways: dict[str, list[Path]] = {"recordings": [Path(row.target.path) for row in rows], "synthesis": [], "vocoder": []}
-    for number, one in enumerate(spoken(predictor, [row.input for row in rows])):
-        ways["synthesis"].append(_file(asked.work / "synthesis" / f"{number:03d}.wav", one.samples, one.rate))
-        empty.append(int((one.durations < 1).sum()))
-        lasting += one.seconds
-    cost = (time.process_time() - begun) / lasting
+@dataclass(frozen=True)
+class Voice:
+    """A run, and what it made of the test sentences and of a hundred: files; units that were skipped and that came again; `cost`: seconds of work a second of sound."""
+
+    minutes: str
+    facts: dict[str, Any]
+    test: list[Path]
+    many: list[Path]
+    skipped: int
+    again: int
+    cost: float
+
+
+def voiced(asked: argparse.Namespace, recipe: str, run: tuple[Path, str], texts: Sequence[Sequence[str]]) -> Voice:
+    predictor, files, found = zhuji.load(run[0]).predictor, list[list[Path]](), list[Spoken]()
+    begun, folder = time.process_time(), asked.work / recipe / "said"
+    for name, some in zip(("test", "hundred"), texts, strict=True):
+        told = spoken(predictor, some)
+        files.append([_file(folder / name / f"{number:03d}.wav", one.samples, one.rate) for number, one in enumerate(told)])
+        found += told
+    cost = (time.process_time() - begun) / sum(one.seconds for one in found)
+    many = found[len(texts[0]) :]
+    skipped, again = (
+        sum(int(each.sum()) for each in some) for some in ([one.durations < 1 for one in many], [one.again > 0 for one in many])
+    )
+    facts = json.loads((run[0] / "results.json").read_text(encoding="utf-8"))
+    return Voice(run[1], facts, *files, skipped, again, cost)
+
+
+def recorded(asked: argparse.Namespace, rows: Sequence[Record], framing: Framing) -> dict[str, list[Path]]:
+    """The recordings, and what the vocoder makes of their frames."""
+    ways: dict[str, list[Path]] = {"recordings": [Path(row.target.path) for row in rows], "vocoder": []}
     for number, path in enumerate(ways["recordings"]):
         frames = framed.frames(torch.from_numpy(sounds.samples(Sound(str(path)), framing.rate).samples), framing)
         samples = framed.samples(frames, framing).numpy()
         ways["vocoder"].append(_file(asked.work / "vocoder" / f"{number:03d}.wav", samples, framing.rate))
-    return ways, empty, cost
+    return ways
 
 
 def _file(path: Path, samples: np.ndarray, rate: int) -> Path:
@@ -190,27 +219,24 @@ def distorted(ways: dict[str, list[Path]], framing: Framing) -> dict[str, Any]:
     return found
 
 
-def main() -> None:
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="to train on; not needed with --run")
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--run", type=Path, help="of the recipe speak")
-    parser.add_argument("--minutes", default="–", help="CPU minutes that the run took")
+    parser.add_argument("--run", type=Path, nargs="+", help="voices that are trained already, of different names")
+    parser.add_argument("--minutes", nargs="+", default=[], help="CPU minutes that each run took")
     parser.add_argument("--recogniser", type=Path)
     parser.add_argument("--sphinx", action="store_true")
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
-    run, minutes = trained(asked)
-    test, rows = read(run)
-    predictor = zhuji.load(run).predictor
-    framing, texts = speaker_of(predictor).framing, [row.input for row in test]
-    ways, empty, cost = written(asked, predictor, test)
-    listeners = {
-        **({"recognise": by_ours(asked.recogniser)} if asked.recogniser else {}),
-        **({"PocketSphinx": by_sphinx()} if asked.sphinx else {}),
-    }
-    far = distorted(ways, framing)
+    return asked
+
+
+def heard(
+    ways: dict[str, Any], listeners: dict[str, Listener], texts: Sequence[str], far: dict[str, Any]
+) -> tuple[list[list[Any]], dict[str, Any]]:
+    """A line of scores for each way in which the texts are heard, and what each listener heard."""
     lines, answers = list[list[Any]](), dict[str, Any]()
     for name, files in {**ways, "another recording": None}.items():
         told: list[Any] = [name, shown(far[name], 1.0) if name in far else "0"]
@@ -222,30 +248,58 @@ def main() -> None:
             scores = understood(answers[f"{listener}, {name}"], texts)
             told += [shown(scores["cer"]), shown(scores["wer"])]
         lines.append(told)
-    many = hundred(rows)
-    more = [
-        (_file(asked.work / "hundred" / f"{number:03d}.wav", one.samples, one.rate), int((one.durations < 1).sum()))
-        for number, one in enumerate(spoken(predictor, many))
-    ]
+    return lines, answers
+
+
+def main() -> None:
+    asked = options()
+    runs = trained(asked)
+    first = next(iter(runs.values()))[0]
+    test, rows = read(first)
+    framing, texts, many = speaker_of(zhuji.load(first).predictor).framing, [row.input for row in test], hundred(rows)
+    voices = {recipe: voiced(asked, recipe, run, (texts, many)) for recipe, run in runs.items()}
+    real = recorded(asked, test, framing)
+    ways = {
+        "recordings": real["recordings"],
+        **{recipe: voice.test for recipe, voice in voices.items()},
+        "vocoder": real["vocoder"],
+    }
+    listeners = {
+        **({"recognise": by_ours(asked.recogniser)} if asked.recogniser else {}),
+        **({"PocketSphinx": by_sphinx()} if asked.sphinx else {}),
+    }
+    lines, answers = heard(ways, listeners, texts, distorted(ways, framing))
     words = [
-        [f"{listener}, 100 sentences said", *lost(listen([path for path, _ in more]), many), sum(count for _, count in more)]
+        [f"{listener}, 100 sentences of {recipe}", *lost(listen(voice.many), many)]
+        for recipe, voice in voices.items()
         for listener, listen in listeners.items()
     ]
     # What a listener leaves out of real speech it may leave out of ours.
-    words += [[f"{name}, test sentences", *lost(heard_as, texts), "–"] for name, heard_as in answers.items()]
+    words += [[f"{name}, test sentences", *lost(heard_as, texts)] for name, heard_as in answers.items()]
     (asked.work / "answers.json").write_text(
         json.dumps({"said": texts, **answers}, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     header = ["what is heard", "MCD dB"] + [f"{name} {metric} %" for name in listeners for metric in ("CER", "WER")]
-    facts = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    about = [
+        [recipe, one.minutes, one.facts["steps"], one.facts["best_step"], f"{one.cost:.2f}", one.skipped, one.again]
+        for recipe, one in voices.items()
+    ]
+    columns = [
+        "voice",
+        "CPU minutes",
+        "steps",
+        "best step",
+        "seconds of work a second of sound",
+        "units skipped",
+        "units again",
+    ]
     body = "\n\n".join((
         table(header, lines),
-        table(["heard by", "words", "skipped", "repeated", "units without a frame"], words),
-        f"{len(test)} test sentences, {sum(len(plain(text).split()) for text in texts)} words; training took {minutes} CPU minutes, "
-        f"{facts['steps']} steps, and the weights of step {facts['best_step']} were best in validation; {cost:.2f} seconds of work a second of sound, Griffin-Lim included. 95 % intervals from "
-        f"resampled sentences. {sum(empty)} units of the test sentences got no frame.",
+        table(["heard by", "words", "skipped", "repeated"], words),
+        table(columns, about),
+        f"{len(test)} test sentences, {sum(len(plain(text).split()) for text in texts)} words; 95 % intervals from resampled sentences. Work is counted with Griffin-Lim; units are those of 100 sentences.",
     ))  # fmt: skip
-    how = f"--run {asked.run.name}" if asked.run else f"--data {asked.data.name}"
+    how = f"--run {' '.join(run.name for run in asked.run)}" if asked.run else f"--data {asked.data.name}"
     sphinx = " --sphinx" if asked.sphinx else ""
     command = f"python benchmarks/synthesis.py {how} --work FOLDER --recogniser RECOGNISE_RUN{sphinx}"
     record("synthesis", "Text to speech", body, command)

@@ -63,19 +63,29 @@ def recordings(place: Path, count: int = 24) -> Path:
 
 
 @cache
-def untaught() -> Predictor:
+def untaught(kind: str = "durations") -> Predictor:
     """Ready to speak, without having learned how."""
     rows = records(8)
     modality = Text(tokenizer="characters", wrap="both", max_units=40).fit([*(row.input for row in rows), "abcd"])
-    task = Speak(frames=FRAMING, layers=1, heads=2, width=16, window=3, dropout=0.0).fit(rows)
+    settings = {
+        "kind": kind,
+        "frames": FRAMING.plain(),
+        "layers": 1,
+        "heads": 2,
+        "width": 16,
+        "window": 3,
+        "dropout": 0.0,
+        "prenet": 8,
+    }
+    task = Speak.parse(settings).fit(rows)
     model = assemble(modality, Conformer(width=16, layers=1, heads=2, window=3, subsample=1, dropout=0.0), task)
     return Predictor(model.eval())
 
 
 @cache
-def voice() -> Path:
+def voice(kind: str = "durations") -> Path:
     """The same as a bundle."""
-    predictor, place = untaught(), folder() / "voice"
+    predictor, place = untaught(kind), folder() / f"voice-{kind}"
     golden = told(predictor, ["ab cd", "cab"])
     bundle.save(
         predictor.model, place, clean=CleanSettings(), roles=Roles(text=("transcript",), recording="file_name"), golden=golden

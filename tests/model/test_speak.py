@@ -15,22 +15,28 @@ from zhuji.model.speak import SpeakSettings, readable, speaker_of, spoken
 QUICK = SpeakSettings(steps=2)
 
 
-def test_one_sound_a_text_in_order_and_the_same_alone() -> None:
+KINDS = ["durations", "attention"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_sound_a_text_in_order_and_the_same_alone(kind: str) -> None:
     texts = ["ab cd", "cab", "dddd abcd"]
-    together = spoken(voiced.untaught(), texts, QUICK)
+    together = spoken(voiced.untaught(kind), texts, QUICK)
     assert [one.text for one in together] == texts
     for text, one in zip(texts, together, strict=True):
-        (alone,) = spoken(voiced.untaught(), [text], QUICK)
+        (alone,) = spoken(voiced.untaught(kind), [text], QUICK)
         assert np.array_equal(one.durations, alone.durations)
         # Padding lets kernels add in another order; Griffin-Lim makes a little more of it.
         np.testing.assert_allclose(one.frames, alone.frames, atol=1e-4)
         assert one.frames.shape == (one.durations.sum(), 12) and len(one.durations) == len(text) + 2
+        assert not one.again.any() and len(one.again) == len(one.durations)
         assert one.rate == voiced.RATE and one.seconds == pytest.approx((len(one.frames) - 1) * voiced.FRAMING.seconds)
         assert np.abs(one.samples).max() <= 1
 
 
-def test_half_as_fast_takes_twice_as_long() -> None:
-    plain, slow = (spoken(voiced.untaught(), ["ab cd ab"], SpeakSettings(steps=1, speed=speed))[0] for speed in (1.0, 0.5))
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_as_fast_takes_twice_as_long(kind: str) -> None:
+    plain, slow = (spoken(voiced.untaught(kind), ["ab cd ab"], SpeakSettings(steps=1, speed=speed))[0] for speed in (1.0, 0.5))
     assert 1.8 < slow.seconds / plain.seconds < 2.2
 
 

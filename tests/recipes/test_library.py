@@ -134,7 +134,7 @@ def test_recognition_is_whole() -> None:
 
 def test_what_hears_without_transcripts_is_the_encoder_of_what_recognises() -> None:
     first, second = (compose(recipes.layer(name), {"data": {"path": "x"}}) for name in ("best-rq", "recognise"))
-    assert first.backbone == second.backbone
+    assert {**first.backbone, "dropout": 0} == {**second.backbone, "dropout": 0}
     free = {"variation"}
     assert {k: v for k, v in first.modality.items() if k not in free} == {
         k: v for k, v in second.modality.items() if k not in free

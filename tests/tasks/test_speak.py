@@ -7,17 +7,22 @@ import pytest
 import torch
 
 from tests import voiced
+from tests.contracts import properties
+from zhuji.backbones.recurrent import Recurrent
 from zhuji.core.errors import BadSetting, ImpossiblePair, UnknownName
 from zhuji.core.records import Record, Sound
 from zhuji.core.units import UnitSpec
 from zhuji.core.voices import Voice
 from zhuji.data.sounds import as_wav
+from zhuji.modalities.text import Text
 from zhuji.model.assembly import Model, collate
 from zhuji.tasks.speak import Speak
 
+KINDS = ["durations", "attention"]
 
-def model() -> Model:
-    return voiced.untaught().model
+
+def model(kind: str = "durations") -> Model:
+    return voiced.untaught(kind).model
 
 
 def batch_of(rows: list[Record]):
@@ -36,30 +41,41 @@ def test_targets_are_normalised_frames_and_who_speaks() -> None:
     assert all(int(one["spoken"]) == len(one["frames"]) for one in found)
 
 
-def test_a_recording_that_is_too_short_or_too_long_teaches_nothing_and_is_told() -> None:
+@pytest.mark.parametrize("promise", properties.EVERY, ids=lambda promise: promise.__name__)
+def test_who_attends_keeps_every_promise(promise) -> None:
+    example = Speak.example()
+    task = Speak.parse({**example.task.plain(), "kind": "attention", "prenet": 5})
+    promise(properties.Cell.of(Text.example(), Recurrent.example(), replace(example, task=task)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recording_that_is_too_short_or_too_long_teaches_nothing_and_is_told(kind: str) -> None:
     rows = voiced.records(3)
     short = replace(rows[1], target=Sound(data=as_wav(np.zeros(64), voiced.RATE)))
     long = replace(rows[2], target=Sound(data=as_wav(np.zeros(voiced.RATE * 21), voiced.RATE)))
     whole, alone = batch_of([rows[0], short, long]), batch_of(rows[:1])
     with torch.no_grad():
-        ours, wanted = model().loss(whole), model().loss(alone)
+        ours, wanted = model(kind).loss(whole), model(kind).loss(alone)
     assert float(ours.total) == pytest.approx(float(wanted.total), rel=1e-5) and float(ours.count) == float(wanted.count)
-    columns = model().task.evidence(model().outputs(whole), whole)
+    columns = model(kind).task.evidence(model(kind).outputs(whole), whole)
     assert columns["unfit"].tolist() == [0, 1, 1] and columns["terms"][1:].tolist() == [0, 0]
-    assert model().task.warnings({"unfit": 0.5}) and not model().task.warnings({"unfit": 0.0})
+    assert model(kind).task.warnings({"unfit": 0.5}) and not model(kind).task.warnings({"unfit": 0.0})
 
 
-def test_loss_and_evidence_are_what_the_parts_say() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_loss_and_evidence_are_what_the_parts_say(kind: str) -> None:
     batch = batch_of(voiced.records(4))
     with torch.no_grad():
-        task, outputs = model().task, model().outputs(batch)
+        task, outputs = model(kind).task, model(kind).outputs(batch)
     assert isinstance(task, Speak)
-    total = outputs["wrong"] + task.alignment * outputs["apart"] + task.timing * outputs["mistimed"]
+    total = outputs["error"] + task.alignment * outputs["apart"] + task.timing * outputs["timing"]
     loss = task.loss(outputs, batch)
     assert float(loss.total) == pytest.approx(float(total.sum())) and float(loss.count) == float(batch.targets["spoken"].sum())
     columns = task.evidence(outputs, batch)
     assert task.metrics()["frame_error"](columns) == pytest.approx(float(outputs["wrong"].sum() / loss.count))
     assert columns["lasting"] == pytest.approx(batch.targets["spoken"].numpy() * voiced.FRAMING.seconds)
+    assert set(columns) >= {name for metric in task.metrics().values() for name in metric.columns}
+    assert task.notes().keys() <= task.metrics().keys() and task.loops == (kind == "attention")
 
 
 def test_every_unit_is_said_once_and_in_order() -> None:
@@ -71,12 +87,13 @@ def test_every_unit_is_said_once_and_in_order() -> None:
     assert found.frames.shape == (*found.real.shape, 12)
 
 
-def test_speed_scales_durations_and_the_speaker_changes_what_is_heard() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_speed_scales_durations_and_the_speaker_changes_what_is_heard(kind: str) -> None:
     units = batch_of(voiced.records(4)).units
 
     def frames(**voice):
         with torch.no_grad():
-            return model().task.said(model().encoder, model().head, units, Voice(**voice))
+            return model(kind).task.said(model(kind).encoder, model(kind).head, units, Voice(**voice))
 
     plain, slow = frames(), frames(speed=0.5)
     ratio = slow.durations.sum() / plain.durations.sum()
@@ -86,6 +103,15 @@ def test_speed_scales_durations_and_the_speaker_changes_what_is_heard() -> None:
     assert other.frames.shape != plain.frames.shape or not torch.allclose(other.frames, plain.frames)
     with pytest.raises(UnknownName, match="high, low"):
         frames(speaker="nobody")
+
+
+def test_who_attends_goes_through_the_text_in_order_and_stops() -> None:
+    units = batch_of(voiced.records(4)).units
+    with torch.no_grad():
+        found = model("attention").task.said(model("attention").encoder, model("attention").head, units, Voice())
+    assert not found.again.any() and not found.durations[~units.mask].any()
+    assert found.real.sum(1).tolist() == found.durations.sum(1).tolist()
+    assert (found.real.sum(1) <= 24 * units.mask.sum(1)).all() and found.frames.shape == (*found.real.shape, 12)
 
 
 def test_what_cannot_be_built_is_refused() -> None:

@@ -15,14 +15,15 @@ from zhuji.tools.speak import speak
 QUICK = SpeakSettings(steps=2)
 
 
-def test_a_file_for_each_text_and_a_note(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["durations", "attention"])
+def test_a_file_for_each_text_and_a_note(kind: str, tmp_path: Path) -> None:
     texts = ["ab  cd", "cab"]
-    found = speak(voiced.untaught(), texts, QUICK, tmp_path / "out")
+    found = speak(voiced.untaught(kind), texts, QUICK, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0001-ab_cd.wav", "0002-cab.wav", "spoken.json"]
     note = json.loads((tmp_path / "out" / "spoken.json").read_text())
     assert [one["text"] for one in note["files"]] == ["ab cd", "cab"] and note["rate"] == voiced.RATE
     assert note["model"] == found.model and note["settings"]["steps"] == 2
-    for one, whole in zip(found.files, spoken(voiced.untaught(), texts, QUICK), strict=True):
+    for one, whole in zip(found.files, spoken(voiced.untaught(kind), texts, QUICK), strict=True):
         heard = sounds.samples(Sound(str(tmp_path / "out" / one["file"])), voiced.RATE)
         assert len(heard.samples) == len(whole.samples)
         assert abs(heard.samples - whole.samples).max() < 1e-4  # 16 bits

@@ -1,7 +1,7 @@
-"""Speaking: a text as frames of sound, all of them at once, by how long each of its units is said (Ren et al. 2019 and 2021, FastSpeech).
+"""Speaking: a text as frames of sound, all of them at once or one group after the other.
 
-Nobody tells how long that is: units and frames are aligned while the voice is learned (Badlani et al. 2021), so that each unit has one run of frames, in
-order. Nothing can be skipped or said twice. Shapes: B rows, N units, T frames, M mel bands, D width of a state.
+Nobody tells in which frames a unit is said: units and frames are aligned while the voice is learned (Badlani et al. 2021).
+Shapes: B rows, N units, T frames, M mel bands, D width of a state.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -23,20 +23,15 @@ from zhuji.core.records import Record, Sound
 from zhuji.core.units import Batch, Ratio, Units, UnitSpec
 from zhuji.core.voices import Framing, Said, Speaks, Voice
 from zhuji.data import sounds
+from zhuji.data.moments import Moments
 from zhuji.metrics.units import ratio_of
-from zhuji.nn.acoustic import Aligner, Durations, Sounding, deviance
-from zhuji.nn.alignment import best_path, forward_sum, spread
-from zhuji.nn.layers import embedding
 from zhuji.nn.sounds.framed import frames as frames_of
+from zhuji.nn.speakers import ByAttention, ByDurations, Speaker
 
 MEASURED = 10_000
 """Recordings on which mean and deviation of the bands are measured, the first ones."""
 _LEAST = 0.05
 """Deviation of bands that hardly change."""
-_MOST = 200
-"""Frames of one unit at most, before the speed is changed."""
-_ROOM = 24
-"""Frames for each unit, on average over a text, for which there is room in a graph that is written for another program."""
 _UNFIT = 0.05
 """Share of rows that teach nothing from which a person is told."""
 
@@ -44,31 +39,44 @@ Outputs = Mapping[str, Tensor]
 
 
 class Speak(Task, Speaks):
-    """Frames are log-mel, normalised band by band by the training recordings. The loss of a row is the sum over its frames of the mean absolute error of the
-    bands, `alignment` times minus the log of the sum over all alignments, and `timing` times the deviance of the units' durations
-    (`nn.acoustic.deviance`).
+    """durations: all frames at once, by how long each unit is said (Ren et al. 2019 and 2021, FastSpeech). Each unit has one run of frames, in order, so nothing can be
+    skipped or said twice.
 
-    A recording that is longer than `longest`, or that has fewer frames than its text has units, teaches nothing and is told (`unfit`).
+    attention: one group of frames after the other, attending to the text (Wang et al. 2017, Tacotron; Shen et al. 2018, Tacotron 2) by a forward attention (Zhang et al. 2018).
+
+    Frames are log-mel, normalised band by band by the training recordings. The loss of a row is the sum over its frames of the mean absolute error of the bands (attention:
+    also before the post-net), `alignment` times minus the log of the sum over all alignments, and `timing` times the deviance of the units' durations
+    (`nn.acoustic.deviance`; attention: minus the log of the chance to stop where the recording does).
+
+    A recording that is longer than `longest`, or that has fewer frames (attention: groups of them) than its text has units, teaches nothing and is told (`unfit`).
     """
 
     needs: ClassVar[Needs] = "recording"
     per_unit: ClassVar[bool] = True
 
+    kind: Literal["durations", "attention"] = "durations"
     frames: Framing = Framing()
     layers: int = Field(default=4, gt=0, le=64)
     """Of the network over frames."""
     width: int | None = Field(default=None, gt=0, le=65_536)
     """Of a frame's state; None: that of the backbone."""
     heads: int = Field(default=4, gt=0)
+    """durations: of a block."""
     hidden: int | None = Field(default=None, gt=0)
-    """Width between the two layers of a feedforward part; defaults to 2 x width."""
+    """durations: width between the two layers of a feedforward part; defaults to 2 x width."""
     window: int = Field(default=9, gt=0)
-    """Frames that the convolution of a block sees."""
+    """durations: frames that the convolution of a block sees; attention: units around each whose last weights it sees."""
+    group: int = Field(default=2, gt=0, le=16)
+    """attention: frames of a step."""
+    prenet: int = Field(default=128, gt=0, le=65_536)
+    """attention: width of the network that reads the last frame."""
+    forget: float = Field(default=0.5, ge=0, lt=1)
+    """attention: dropout of that network while it learns."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     alignment: float = Field(default=0.1, gt=0)
     """Weight of the alignment's loss."""
     timing: float = Field(default=0.5, gt=0)
-    """Weight of the durations' loss."""
+    """Weight of the loss of durations, or of where to stop."""
     longest: float = Field(default=20.0, gt=0, le=600)
     """Seconds of a recording; longer ones teach nothing."""
     speaker: str | None = "speaker"
@@ -91,6 +99,10 @@ class Speak(Task, Speaks):
         return self
 
     @property
+    def loops(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.kind == "attention"
+
+    @property
     def framing(self) -> Framing:
         return self.frames
 
@@ -106,15 +118,12 @@ class Speak(Task, Speaks):
 
     def fit(self, records: Sequence[Record]) -> Self:
         """Measures the bands and learns who speaks."""
-        total, squares, count = np.zeros(self.frames.bands), np.zeros(self.frames.bands), 0
+        moments = Moments(self.frames.bands)
         for record in records[:MEASURED]:
-            heard = self._heard(record).double().numpy()
-            total, squares, count = total + heard.sum(0), squares + (heard**2).sum(0), count + len(heard)
-        mean = total / max(count, 1)
-        deviation = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0)).clip(_LEAST)
+            moments.add(self._heard(record).numpy())
         found = Counter(filter(None, map(self._speaker, records)))
         learned = {
-            "mean": tuple(round(float(value), 6) for value in mean), "deviation": tuple(round(float(value), 6) for value in deviation),
+            "mean": moments.mean, "deviation": moments.deviation(_LEAST),
             "speakers": tuple(sorted(found, key=lambda name: (-found[name], name))),
         }  # fmt: skip
         return type(self).parse({**self.plain(), **learned})
@@ -159,10 +168,14 @@ class Speak(Task, Speaks):
                 advice=in_language("choose --set modality.name=text", "请选用 --set modality.name=text"),
             )
         width = self.width or dim
+        given = (dim, len(self.speakers), self._scale, self.frames.seconds)
+        shared = {"width": width, "layers": self.layers, "window": self.window, "dropout": self.dropout}
+        if self.kind == "attention":
+            return ByAttention(*given, **shared, group=self.group, prenet=self.prenet, forget=self.forget)
         if width % self.heads or width // self.heads % 2:
             rule = in_language(f"must divide the width {width} into even parts", f"必须把宽度 {width} 分成偶数宽的部分")
             raise BadSetting(key="task.heads", rule=rule, value=self.heads)
-        return Speaker(self, dim, width)
+        return ByDurations(*given, **shared, heads=self.heads, hidden=self.hidden or 2 * width)
 
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """What `answers` gives; with recordings instead by row what `loss` and `evidence` add up, and `seconds (B,)`."""
@@ -173,7 +186,7 @@ class Speak(Task, Speaks):
         return head.learned(states, batch.units.mask, batch.targets["frames"], batch.targets["spoken"])
 
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
-        """`seconds (B,)` float64 before durations are rounded; `frames (B, T, M)`, `real (B, T)` and `durations (B, N)` as in `Said`; the first speaker's."""
+        """`seconds (B,)` float64 before durations are rounded; `frames (B, T, M)`, `real (B, T)`, `durations` and `again (B, N)` as in `Said`; the first speaker's."""
         assert isinstance(head, Speaker)
         features = encoder(units)
         states = head.voiced(features.states, units.mask, torch.zeros_like(units.mask[:, 0], dtype=torch.int64))
@@ -188,32 +201,48 @@ class Speak(Task, Speaks):
         number = self._numbers.get(voice.speaker or "", 0)
         states = head.voiced(encoder(units).states, units.mask, torch.full_like(units.mask[:, 0], number, dtype=torch.int64))
         found = head.said(states, units.mask, voice.speed)
-        return Said(found["frames"], found["real"], found["durations"])
+        return Said(found["frames"], found["real"], found["durations"], found["again"])
 
     def loss(self, outputs: Outputs, batch: Batch) -> Ratio:
         """Over frames of the rows that teach."""
-        total = outputs["wrong"] + self.alignment * outputs["apart"] + self.timing * outputs["mistimed"]
+        total = outputs["error"] + self.alignment * outputs["apart"] + self.timing * outputs["timing"]
         return Ratio(total.sum().float(), outputs["terms"].sum())
 
     def evidence(self, outputs: Outputs, batch: Batch) -> Columns:
-        """By row: `wrong`, summed over `terms` frames; `late` seconds out of `lasting`; and whether it is `unfit`."""
-        names = ("wrong", "apart", "terms", "late", "lasting", "unfit")
+        """By row: `wrong`, summed over `terms` frames; `late` seconds out of `lasting`; whether it is `unfit`; attention: how many `units` it has, are `skipped` and `repeated`."""
+        names = (
+            "wrong",
+            "apart",
+            "terms",
+            "late",
+            "lasting",
+            "unfit",
+            *(("skipped", "repeated", "units") if self.loops else ()),
+        )
         columns = {name: outputs[name].detach().double().cpu().numpy() for name in names}
         return {**columns, "rows": np.ones_like(columns["unfit"])}
 
     def metrics(self) -> Mapping[str, Metric]:
-        return {
+        told = {
             "frame_error": ratio_of("wrong", "terms", higher_is_better=False),
             "duration_error": ratio_of("late", "lasting", higher_is_better=False),
             "alignment": ratio_of("apart", "terms", higher_is_better=False),
             "unfit": ratio_of("unfit", "rows", higher_is_better=False),
         }
+        lost = {name: ratio_of(name, "units", higher_is_better=False) for name in ("skipped", "repeated") if self.loops}
+        return {**told, **lost}
 
     def notes(self) -> Mapping[str, str]:
         return {
-            "frame_error": "mean absolute error of normalised log-mel bands, units as long as they are in the recording",
+            "frame_error": "mean absolute error of normalised log-mel bands, "
+            + ("after the recording's own frames" if self.loops else "units as long as they are in the recording"),
             "duration_error": "seconds by which whole texts are said too fast or too slowly, over seconds of the recordings",
             "alignment": "nats per frame, up to a constant: minus the log of the sum over all alignments",
+            **(
+                {"skipped": "units that were never attended to most", "repeated": "units that were, after later ones"}
+                if self.loops
+                else {}
+            ),
         }
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
@@ -241,69 +270,3 @@ class Speak(Task, Speaks):
         ]  # fmt: skip
         task = cls(frames=framing, layers=1, width=8, heads=2, window=3, dropout=0.0)
         return Example(task.fit(records), records)
-
-
-class Speaker(nn.Module):
-    """The head."""
-
-    def __init__(self, task: Speak, dim: int, width: int) -> None:
-        super().__init__()
-        self.seconds = task.frames.seconds
-        self.speaker = embedding(len(task.speakers), dim) if len(task.speakers) > 1 else None
-        self.aligner = Aligner(dim, task.frames.bands)
-        self.durations = Durations(dim, width, task.dropout)
-        self.sounding = Sounding(
-            dim, width, task.frames.bands,
-            layers=task.layers, heads=task.heads, window=task.window, hidden=task.hidden or 2 * width, dropout=task.dropout,
-        )  # fmt: skip
-        mean, deviation = task._scale
-        self.register_buffer("mean", mean.clone(), persistent=False)
-        self.register_buffer("deviation", deviation.clone(), persistent=False)
-
-    mean: Tensor
-    deviation: Tensor
-
-    def voiced(self, states: Tensor, mask: Tensor, speaker: Tensor) -> Tensor:
-        """The states `(B, N, D)` of units as `speaker (B,)` says them."""
-        if self.speaker is None:
-            return states
-        return (states + self.speaker(speaker)[:, None]).masked_fill(mask.logical_not()[..., None], 0.0)
-
-    def learned(self, states: Tensor, mask: Tensor, frames: Tensor, spoken: Tensor) -> dict[str, Tensor]:
-        """Sums by row, float64: see `Speak.outputs`."""
-        units = mask.sum(1)
-        fits = (spoken >= units) & (spoken > 0)
-        # What does not fit is computed as if it had a frame for each unit, so that nothing infinite touches a slope.
-        lasting = torch.where(fits, spoken, units)
-        frames = frames[:, : int(lasting.max())]
-        frames = nn.functional.pad(frames, (0, 0, 0, int(lasting.max()) - frames.shape[1]))
-        real = torch.arange(frames.shape[1], device=frames.device)[None] < lasting[:, None]
-        frames = frames.masked_fill(real.logical_not()[..., None], 0.0)
-        log_p = self.aligner(states, mask, frames, real)
-        durations = best_path(log_p, lasting, units)
-        spread_out, place, _ = spread(states, durations, frames.shape[1])
-        heard = self.sounding(spread_out, place, real)
-        logs = self.durations(states, mask)
-        wrong = (heard - frames).abs().mean(2).double().masked_fill(real.logical_not(), 0.0).sum(1)
-        mistimed = deviance(logs, durations).masked_fill(mask.logical_not(), 0.0).sum(1)
-        seconds = self._lasting(logs, mask).sum(1) * self.seconds
-        kept = {
-            "wrong": wrong, "apart": forward_sum(log_p, lasting, units), "mistimed": mistimed, "terms": lasting.double(),
-            "late": (seconds.detach() - lasting * self.seconds).abs(), "lasting": lasting * self.seconds,
-        }  # fmt: skip
-        told = {name: torch.where(fits, value, 0.0) for name, value in kept.items()}
-        return {**told, "unfit": fits.logical_not().double(), "seconds": seconds}
-
-    def said(self, states: Tensor, mask: Tensor, speed: float) -> dict[str, Tensor]:
-        """See `Speak.answers`."""
-        lasting = self._lasting(self.durations(states, mask), mask) / speed
-        durations = lasting.round().long().clamp_min(1).masked_fill(mask.logical_not(), 0)
-        # A graph must know how many frames it makes before it knows how long a text takes.
-        longest = durations.shape[1] * _ROOM if torch.compiler.is_exporting() else int(durations.sum(1).max())
-        spread_out, place, real = spread(states, durations, longest)
-        heard = self.sounding(spread_out, place, real) * self.deviation + self.mean
-        return {"seconds": lasting.sum(1) * self.seconds, "frames": heard, "real": real, "durations": durations}
-
-    def _lasting(self, logs: Tensor, mask: Tensor) -> Tensor:
-        """Frames of each unit, `(B, N)` float64, not rounded."""
-        return logs.double().exp().clamp_max(_MOST).masked_fill(mask.logical_not(), 0.0)

@@ -11,7 +11,7 @@ import soundfile
 
 from tests import voiced
 from tests.serving import live
-from tests.serving.house import settings
+from tests.serving.house import post, settings
 from zhuji.model.bundle import open_bundle
 from zhuji.model.speak import SpeakSettings, spoken
 from zhuji.serving.app import create
@@ -72,6 +72,12 @@ def test_what_cannot_be_is_refused_by_name(client, asked, error, param):
 def test_a_refusal_names_the_voices(client):
     with pytest.raises(openai.BadRequestError, match="default, high, low"):
         ask(client, voice="alloy")
+
+
+def test_a_voice_that_attends_is_served_like_another():
+    answer = post(settings(voiced.voice("attention")), "/v1/audio/speech", json={"input": "ab cd", "response_format": "pcm"})
+    (wanted,) = spoken(open_bundle(voiced.voice("attention")), ["ab cd"])
+    assert answer.status_code == 200 and len(answer.content) == 2 * len(wanted.samples) > 0
 
 
 def test_the_description_holds_a_request_that_is_answered():

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from zhuji.nn.attending import AttentiveDecoder, ForwardAttention, Heard, PostNet, PreNet, Text, spoken
+
+BANDS, GROUP = 5, 2
+UNITS = torch.tensor([4, 6, 1])
+MASK = torch.arange(6)[None] < UNITS[:, None]
+
+
+def decoder(layers: int = 2, stop: float = 0.0) -> AttentiveDecoder:
+    torch.manual_seed(0)
+    made = AttentiveDecoder(7, 8, BANDS, group=GROUP, prenet=4, dropout=0.5, layers=layers, window=3).eval()
+    torch.nn.init.constant_(made.stop.bias, stop)
+    return made
+
+
+def states(seed: int = 1) -> torch.Tensor:
+    return torch.randn(3, 6, 7, generator=torch.Generator().manual_seed(seed)) * MASK[..., None]
+
+
+@pytest.mark.parametrize("window", [1, 3, 4])
+def test_a_step_of_attention_is_what_the_papers_say(window: int) -> None:
+    """Unit by unit in float64: additive energies of query, key and the weights around; then the product with what may be reached, over its sum."""
+    random = torch.Generator().manual_seed(2)
+    attention = ForwardAttention(8, 7, 5, window)
+    query, weights = torch.randn(3, 5, generator=random), torch.rand(3, 6, generator=random) * MASK
+    weights, total = weights / weights.sum(1, keepdim=True), 3 * weights
+    text = Text(states(), attention.key(states()), MASK)
+    with torch.no_grad():
+        energies, found = attention(query, text, weights, total)
+    place, energy = (layer.weight.detach().double().numpy() for layer in (attention.place, attention.energy))
+    keys = (states().double() @ attention.key.weight.detach().double().T).numpy()
+    for row, units in enumerate(UNITS.tolist()):
+        before, every = (each[row].double().numpy() for each in (weights, total))
+        told, products = np.zeros(units), np.zeros(units)
+        for unit in range(units):
+            near = [
+                each[unit + step - window // 2] if 0 <= unit + step - window // 2 < 6 else 0.0
+                for each in (before, every)
+                for step in range(window)
+            ]
+            told[unit] = energy[0] @ np.tanh(query[row].double().numpy() + keys[row, unit] + place @ np.array(near))
+            reached = before[unit] + (before[unit - 1] if unit else 0.0)
+            products[unit] = math.exp(told[unit]) * reached * (unit >= before.argmax())
+        # Float32 against float64.
+        np.testing.assert_allclose(energies[row, :units], told, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found[row, :units], products / products.sum(), rtol=1e-5, atol=1e-6)
+        assert not found[row, units:].any() and energies[row, units:].isneginf().all()
+
+
+def test_nothing_is_leapt_over_and_nothing_is_returned_to() -> None:
+    given = torch.randn(3, 40, BANDS, generator=torch.Generator().manual_seed(3)) * 3
+    with torch.no_grad():
+        weights = decoder().taught(states(), MASK, given).weights
+    steps = torch.arange(20)[:, None]
+    assert (weights[:, torch.arange(6)[None].expand(20, -1) > steps + 1] < 1e-6).all()
+    path = weights.argmax(2)
+    assert (path.diff(dim=1) >= 0).all() and path.amax() > 2
+    torch.testing.assert_close(weights.sum(2), torch.ones(3, 20))
+
+
+def test_step_by_step_is_all_steps_at_once_on_the_same_frames() -> None:
+    frames = torch.randn(3, 14, BANDS, generator=torch.Generator().manual_seed(4))
+    made = decoder()
+    with torch.no_grad():
+        taught = made.taught(states(), MASK, frames)
+        text, so_far = made.begin(states(), MASK)
+        steps = list[Heard]()
+        for number in range(7):
+            heard, so_far = made.step(text, so_far)
+            steps.append(heard)
+            so_far = replace(so_far, last=frames[:, number * GROUP + 1])
+    for name in ("frames", "stops", "energies", "weights"):
+        ours = torch.cat([getattr(step, name) for step in steps], 1)
+        torch.testing.assert_close(ours, getattr(taught, name), rtol=1e-5, atol=1e-5)
+
+
+def test_what_comes_later_is_not_heard_before() -> None:
+    frames = torch.randn(3, 14, BANDS, generator=torch.Generator().manual_seed(4)).requires_grad_()
+    made = decoder().taught(states(), MASK, frames).frames
+    (slope,) = torch.autograd.grad(made[:, 6:8].square().sum(), frames)
+    assert not slope[:, 6:].any() and slope[:, 5].any()
+
+
+@pytest.mark.parametrize(("chance", "steps"), [(1 - 1e-9, [1, 1, 1]), (0.2, [4, 4, 3]), (1e-9, [12, 18, 3])])
+def test_a_row_stops_at_the_median_or_at_the_bound(chance: float, steps: list[int]) -> None:
+    """Going on by 0.8 each time, it has stopped with more than one half after four steps: 0.8^3 is 0.51; the last row has one unit,
+    and room for three steps."""
+    made = decoder(stop=math.log(chance / (1 - chance)))
+    torch.nn.init.zeros_(made.stop.weight)
+    frames, lasting, weights = spoken(made, states(), MASK, 3)
+    assert lasting.tolist() == [GROUP * step for step in steps]
+    assert frames.shape == (3, int(lasting.max()), BANDS) and weights.shape == (3, max(steps), 6)
+
+
+def test_a_padded_batch_speaks_as_each_row_alone() -> None:
+    made = decoder(stop=-2.0)
+    torch.nn.init.normal_(made.stop.weight, std=2.0)
+    frames, lasting, weights = spoken(made, states(), MASK, 5)
+    assert len(set(lasting.tolist())) > 1, "rows that all stop together show nothing"
+    for row, units in enumerate(UNITS.tolist()):
+        alone = spoken(made, states()[row : row + 1, :units], MASK[row : row + 1, :units], 5)
+        size = int(lasting[row])
+        assert alone[1].tolist() == [size]
+        torch.testing.assert_close(alone[0][0], frames[row, :size], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(alone[2][0], weights[row, : size // GROUP, :units], rtol=1e-5, atol=1e-5)
+
+
+def test_dropout_of_the_prenet_is_for_learning() -> None:
+    net, frames = PreNet(BANDS, 64, 0.5), torch.ones(1, BANDS)
+    torch.manual_seed(0)
+    assert not torch.equal(net(frames), net(frames))
+    assert torch.equal(net.eval()(frames), net(frames))
+
+
+def test_the_postnet_does_not_see_padding() -> None:
+    torch.manual_seed(0)
+    net, frames = PostNet(BANDS, 6, 3, 0.5).eval(), torch.randn(2, 9, BANDS)
+    real = torch.arange(9)[None] < torch.tensor([9, 4])[:, None]
+    with torch.no_grad():
+        found, alone = net(frames, real), net(frames[1:, :4], real[1:, :4])
+    torch.testing.assert_close(found[1:, :4], alone, rtol=1e-5, atol=1e-6)
+    assert not found[1, 4:].any()
