@@ -121,6 +121,13 @@ def test_enhancement_is_whole() -> None:
     assert size == 257 and f"{model.parameter_count / 1e6:.1f} M parameters" in recipes.read("enhance").facts["cost"]
 
 
+def test_enhancement_goes_on_with_its_own_mask() -> None:
+    run = compose(recipes.layer("enhance-further"), {"data": {"path": "x"}, "start": {"path": "r"}})
+    first = build(Task, compose(recipes.layer("enhance"), {"data": {"path": "x"}}).task)
+    assert run.start is not None and run.start.head == "kept"
+    assert build(Task, {**first.described(), **run.task}).plain()["mask"] == first.plain()["mask"]
+
+
 def test_recognition_is_whole() -> None:
     run = compose(recipes.layer("recognise"), {"data": {"path": "x"}})
     task = build(Task, run.task).fit([Record("0", "", target="abcdefghijklmnopqrstuvwxyz'")])
