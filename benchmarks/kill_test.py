@@ -64,6 +64,16 @@ def playing(data: Path, steps: int, rows: int = 60, optim: str = "adamw") -> lis
     ]  # fmt: skip
 
 
+def vocoding(data: Path, steps: int) -> list[str]:
+    """Critics of sounds and what makes them of frames."""
+    return [
+        f"data.path={data}", "modality={name: speech, rate: 4000, window: 0.032, hop: 0.016, bands: 12, floor: -16}",
+        "backbone={name: convnext_1d, width: 8, layers: 1}", "task={name: vocode, rate: 4000, piece: 0.2, channels: 2}",
+        "train.optim={name: adamw, lr: 0.002}", "train.batch_rows=8", "train.evaluate_every=2", "evaluate.bootstrap=10",
+        "evaluate.baselines=false", *_common(steps),
+    ]  # fmt: skip
+
+
 def _common(steps: int) -> list[str]:
     return [
         f"train.steps={steps}", "train.average=0.99", "train.checkpoint_seconds=0", "train.precision=fp32", "train.threads=1",

@@ -121,7 +121,7 @@ def voiced(asked: argparse.Namespace, recipe: str, run: tuple[Path, str], texts:
         sum(int(each.sum()) for each in some) for some in ([one.durations < 1 for one in many], [one.again > 0 for one in many])
     )
     facts = json.loads((run[0] / "results.json").read_text(encoding="utf-8"))
-    return Voice(run[1], facts, *files, skipped, again, cost)
+    return Voice(run[1], facts, files[0], files[1], skipped, again, cost)
 
 
 def recorded(asked: argparse.Namespace, rows: Sequence[Record], framing: Framing) -> dict[str, list[Path]]:
@@ -233,7 +233,7 @@ def options() -> argparse.Namespace:
     return asked
 
 
-def heard(
+def listened(
     ways: dict[str, Any], listeners: dict[str, Listener], texts: Sequence[str], far: dict[str, Any]
 ) -> tuple[list[list[Any]], dict[str, Any]]:
     """A line of scores for each way in which the texts are heard, and what each listener heard."""
@@ -268,7 +268,7 @@ def main() -> None:
         **({"recognise": by_ours(asked.recogniser)} if asked.recogniser else {}),
         **({"PocketSphinx": by_sphinx()} if asked.sphinx else {}),
     }
-    lines, answers = heard(ways, listeners, texts, distorted(ways, framing))
+    lines, answers = listened(ways, listeners, texts, distorted(ways, framing))
     words = [
         [f"{listener}, 100 sentences of {recipe}", *lost(listen(voice.many), many)]
         for recipe, voice in voices.items()

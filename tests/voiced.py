@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.trained import folder
 from zhuji.backbones.conformer import Conformer
+from zhuji.core.framing import Framing
 from zhuji.core.records import Record, Sound
-from zhuji.core.voices import Framing
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.data.sounds import as_wav

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import voiced
+from tests import vocoder, voiced
 from zhuji.cli.app import main
 
 Out = pytest.CaptureFixture[str]
@@ -48,3 +48,20 @@ def test_a_file_that_is_no_text(capsys: Out, tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_bytes(b"\xff\xfe\xfa")
     assert main(["speak", str(voiced.voice()), "--file", str(tmp_path / "lines.txt"), "--out", str(tmp_path / "x")]) == 3
     assert "UTF-8" in capsys.readouterr().err
+
+
+def test_a_trained_vocoder_is_used_and_told_of(capsys: Out, tmp_path: Path) -> None:
+    words = ["speak", str(voiced.voice()), "ab cd", "--out", str(tmp_path / "a"), "--vocoder", str(vocoder.bundled()), "--json"]
+    assert main(words) == 0
+    found, note = json.loads(capsys.readouterr().out), json.loads((tmp_path / "a" / "spoken.json").read_text())
+    assert found["vocoder"] == note["vocoder"] is not None and found["vocoder"] != found["model"]
+    assert main(["speak", str(voiced.voice()), "ab cd", "--out", str(tmp_path / "b"), "--json", *QUICK]) == 0
+    assert json.loads(capsys.readouterr().out)["vocoder"] is None
+    ours, old = ((tmp_path / place / "0001-ab_cd.wav").read_bytes() for place in "ab")
+    assert len(ours) == len(old) and ours != old
+
+
+def test_what_is_no_vocoder_is_refused_before_anything_is_written(capsys: Out, tmp_path: Path) -> None:
+    words = ["speak", str(voiced.voice()), "ab", "--out", str(tmp_path / "x"), "--vocoder", str(voiced.voice())]
+    assert main(words) == 2 and "--model vocoder" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()

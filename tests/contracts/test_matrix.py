@@ -15,6 +15,7 @@ from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import ImpossiblePair
 from zhuji.tasks.enhance import Enhance
 from zhuji.tasks.masked_frames import MaskedFrames
+from zhuji.tasks.vocode import Vocode
 
 MODALITIES = [*(lookup.find(Modality, name) for name in lookup.names(Modality)), doubles.Picture, doubles.Cells]
 BACKBONES = [*(lookup.find(Backbone, name) for name in lookup.names(Backbone)), doubles.Halving, doubles.Everywhere]
@@ -31,6 +32,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
     flat = task.needs == "boxes" and spec.grid_ndim != 2
     timeless = task.needs in ("transcript", "recording") and spec.grid_ndim != 1
     soundless = kind is Enhance and not spec.rate
+    unframed = kind is Vocode and spec.frames is None
     codeless = kind is MaskedFrames and (spec.grid_ndim != 1 or spec.num_ids > 0 or not backbone.example().stride)
     return (
         spec.grid_ndim not in backbone.grids
@@ -39,6 +41,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
         or flat
         or timeless
         or soundless
+        or unframed
         or codeless
         or undrawn
         or unheard

@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from zhuji.core.errors import BadSetting
-from zhuji.core.voices import Framing
+from tests import voiced
+from zhuji.core.voices import Speaks, Voice
 
 
-def test_sizes_are_whole_samples() -> None:
-    framing = Framing(rate=8_000, window=0.032, hop=0.0101)
-    assert (framing.span, framing.step, framing.points, framing.top) == (256, 81, 256, 4_000)
-    assert framing.seconds == 81 / 8_000
+def test_a_voice_is_as_it_was_learned_unless_asked_otherwise() -> None:
+    assert (Voice().speed, Voice().speaker) == (1.0, None)
+    task = voiced.untaught().model.task
+    assert isinstance(task, Speaks) and task.framing.differs(voiced.FRAMING) == () and task.voices == ("high", "low")
 
 
-@pytest.mark.parametrize("wrong", [{"low": 9_000}, {"high": 9_000}, {"hop": 1e-5}, {"rate": 1_000, "window": 0.001}])
-def test_what_cannot_be_framed_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(BadSetting):
-        Framing.parse({"rate": 16_000, **wrong}, "task.frames")
+def test_what_speaks_says_how_its_frames_are_made() -> None:
+    with pytest.raises(TypeError, match="framing"):
+        type("Mute", (Speaks,), {})()

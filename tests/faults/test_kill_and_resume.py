@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import made_up, pictured
+from tests import made_up, pictured, voiced
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_test.py"
 
@@ -49,3 +49,15 @@ def test_a_kill_changes_no_game(kill_test, tmp_path):
     _unchanged(kill_test.run(tmp_path, kill_test.playing(pictures, steps=30), kills=1), 1)
     state = kill_test.essence(tmp_path / "killed")["the last state"]
     assert all(f"optimiser/{name}".encode() in state for name in ("encoder.body.", "head.score.", "head.maker."))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+def test_a_kill_changes_no_vocoder(kill_test, tmp_path):
+    recordings = voiced.recordings(tmp_path / "recordings")
+    # Without transcripts and speakers: every recording is a group of its own.
+    clips = sorted(path.name for path in (recordings / "clips").iterdir())
+    (recordings / "metadata.csv").write_text("file_name\n" + "".join(f"clips/{name}\n" for name in clips))
+    _unchanged(kill_test.run(tmp_path, kill_test.vocoding(recordings, steps=30), kills=1), 1)
+    state = kill_test.essence(tmp_path / "killed")["the last state"]
+    assert all(f"optimiser/{name}".encode() in state for name in ("encoder.body.", "head.critics.", "head.spectrum."))

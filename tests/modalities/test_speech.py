@@ -216,6 +216,26 @@ def test_what_is_no_sound_is_told() -> None:
         Speech(**SMALL).encode([Sound(data=b"no sound at all")])
 
 
+def test_below_the_floor_all_is_silence_and_frames_say_how_they_were_made() -> None:
+    plain, inputs = Speech.example()
+    deep, cut = plain.encode(inputs[:1])[0], plain.model_copy(update={"floor": -3.0}).encode(inputs[:1])[0]
+    assert deep.values is not None and cut.values is not None
+    assert deep.values.min() < -3 and np.array_equal(cut.values, deep.values.clip(-3))
+    frames = plain.spec.frames
+    assert frames is not None and frames.mean == plain.measured.mean and frames.deviation == plain.measured.deviation
+    assert (frames.framing.rate, frames.framing.step, frames.framing.span) == (plain.rate, plain.step, plain.span)
+    changed = (
+        {"trim": 30.0},
+        {"loudness": -20.0},
+        {"plane": True},
+        {"features": "samples"},
+        {"features": "mfcc", "coefficients": 4},
+    )
+    for settings in changed:
+        assert Speech.parse({"bands": 6, **settings}).spec.frames is None
+    assert Speech(bands=6).spec.frames is not None
+
+
 def test_raw_samples_are_units() -> None:
     given = sounds(0.2, 0.1)
     speech = Speech(rate=RATE, features="raw")

@@ -7,8 +7,8 @@ import torch
 from tests import voiced
 from tests.painter import painter
 from zhuji.core.errors import BadSetting, ImpossiblePair, NoWeights, UnknownName
+from zhuji.core.framing import Framing
 from zhuji.core.unreadable import Unsayable
-from zhuji.core.voices import Framing
 from zhuji.model.predictor import Predictor
 from zhuji.model.speak import SpeakSettings, readable, speaker_of, spoken
 

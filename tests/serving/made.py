@@ -23,7 +23,7 @@ from zhuji.model.predictor import Predictor
 TASKS = lookup.names(Task)
 NO_TEXTS = {
     "detect": ("image", "resnet"), "generate": ("image", "strided"), "masked_patches": ("image", "vit"), "masked_frames": ("speech", "conformer"),
-    "enhance": ("waveform", "recurrent"),
+    "enhance": ("waveform", "recurrent"), "vocode": ("speech", "convnext_1d"),
 }  # fmt: skip
 """Tasks that are not over texts, and a modality and a backbone for each."""
 TEXTS = ["the cat sat", "筑基：从头 开始", "a b c a b", "x"]

@@ -17,7 +17,7 @@ KINDS = {
     "classify": "class", "regress": "number", "tag": "tags", "translate": "text", "contrast": "vector", "triplet": "vector",
     "imitate": "vector", "distill_self": "vector", "masked_units": "units", "next_unit": "number", "replaced_unit": "number",
     "detect": "boxes", "generate": "vector", "masked_patches": "vector", "masked_frames": "vector", "transcribe": "text", "enhance": "sound",
-    "speak": "number",
+    "speak": "number", "vocode": "number",
 }  # fmt: skip
 
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import voiced
+from tests import vocoder, voiced
+from zhuji.core.errors import ImpossiblePair
+from zhuji.core.framing import Framing
 from zhuji.core.records import Sound
 from zhuji.core.unreadable import NotEmpty, Unsayable
 from zhuji.data import sounds
 from zhuji.model.speak import SpeakSettings, spoken
+from zhuji.model.vocode import TrainedVocoder
 from zhuji.tools.speak import speak
 
 QUICK = SpeakSettings(steps=2)
@@ -46,3 +49,13 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no more room"):
         speak(voiced.untaught(), ["ab", "cd"], QUICK, tmp_path / "out", broken)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_vocoder_of_other_frames_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = TrainedVocoder(vocoder.untaught())
+    monkeypatch.setattr(trained, "framing", Framing.parse({**voiced.FRAMING.plain(), "hop": 0.008}, "frames"))
+    with pytest.raises(ImpossiblePair, match="hop"):
+        speak(voiced.untaught(), ["ab"], QUICK, tmp_path / "out", trained)
+    assert not (tmp_path / "out").exists()

@@ -20,15 +20,18 @@ def speak(
     *,
     speed: float = 1.0,
     speaker: str | None = None,
+    vocoder: str | Path | None = None,
     sets: Sequence[str] = (),
 ) -> Said:
     """Say a text, or each of several, into WAV files in the folder `out`, which must be new or empty. `speed`: times as fast as the voice was learned;
-    `speaker`: one of those whom training met; `sets` lays `speak.KEY=VALUE` on the settings (`steps` of Griffin-Lim).
+    `speaker`: one of those whom training met; `vocoder`: a run or bundle of a vocoder that learned from the same frames, None: Griffin-Lim; `sets` lays `speak.KEY=VALUE` on the settings (`steps` of Griffin-Lim).
 
-    Raises NotEmpty, Unsayable, ImpossiblePair for a model that does not speak, UnknownName, BadSetting, and what opening raises."""
+    Raises NotEmpty, Unsayable, ImpossiblePair for a model that does not speak and for a vocoder of other frames, UnknownName, BadSetting, and what opening raises."""
     from zhuji.model.speak import SpeakSettings
+    from zhuji.model.vocode import TrainedVocoder
     from zhuji.tools.speak import speak as work
 
     given: dict[str, Any] = {"speed": speed, "speaker": speaker}
     settings = SpeakSettings.parse(overlay(given, assignments(sets).get("speak", {})), "speak")
-    return work(opened(model), [texts] if isinstance(texts, str) else list(texts), settings, Path(out))
+    trained = None if vocoder is None else TrainedVocoder(opened(vocoder), settings.refine)
+    return work(opened(model), [texts] if isinstance(texts, str) else list(texts), settings, Path(out), trained)

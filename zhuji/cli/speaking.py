@@ -32,6 +32,12 @@ def speak(  # noqa: PLR0917 - the options of a verb
     speaker: Annotated[
         str | None, typer.Option("--speaker", metavar="NAME", help="Who speaks, of a model that learned several voices.")
     ] = None,
+    vocoder: Annotated[
+        Path | None,
+        typer.Option(
+            "--vocoder", metavar="RUN|BUNDLE", help="A vocoder that learned from the same frames, instead of Griffin-Lim."
+        ),
+    ] = None,
     as_json: Json = False,
     seed: Unmoved = 0,
     sets: Sets = None,
@@ -41,7 +47,7 @@ def speak(  # noqa: PLR0917 - the options of a verb
 
     asked = [*terminal.texts(texts or ([] if file else ["-"])), *_lines(file)]
     with terminal.speaking(as_json) as answer:
-        found = api.speak(model, asked, out, speed=speed, speaker=speaker, sets=sets or ())
+        found = api.speak(model, asked, out, speed=speed, speaker=speaker, vocoder=vocoder, sets=sets or ())
         answer({"run": str(model), **found.as_dict()}, _show)
 
 

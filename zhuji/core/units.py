@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zhuji.core.framing import Frames
+
 
 @dataclass(frozen=True)
 class UnitSpec:
@@ -24,6 +26,7 @@ class UnitSpec:
     `grid`: that of every row, None where rows differ, `stride`: of how many units of a row the backbone keeps one, 0 where that depends on the row; the
     assembly fills these in for the task's head.
     `rate`: samples a second, of units whose values are samples of a sound, one behind the other from unit to unit; 0: values are something else.
+    `frames`: of units that are log-mel frames of a sound as it is, how they were made; None: they are something else.
     """
 
     grid_ndim: int
@@ -37,6 +40,7 @@ class UnitSpec:
     grid: tuple[int, ...] | None = None
     stride: int = 1
     rate: int = 0
+    frames: Frames | None = None
 
 
 @dataclass(frozen=True)

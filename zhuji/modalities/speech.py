@@ -20,6 +20,7 @@ from torch import Generator, Tensor, nn
 
 from zhuji.core.contracts import Encoded, Modality, Reads, Shown
 from zhuji.core.errors import MissingFile
+from zhuji.core.framing import Frames, Framing
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.core.units import Batch, Units, UnitSpec
@@ -74,6 +75,8 @@ class Speech(Modality):
     """Hertz where the highest one ends; None: half the rate."""
     scale: Scale = "slaney"
     """Of the mel bands."""
+    floor: float = Field(default=-24.0, ge=-24, le=0)
+    """Logarithm of the power in a band below which all is silence; no band lies below that of 1e-10, -23.03."""
     coefficients: int = Field(default=13, gt=1, le=512)
     """Cepstral numbers of MFCC."""
     levels: int = Field(default=256, ge=2, le=65_536)
@@ -147,7 +150,18 @@ class Speech(Modality):
     def spec(self) -> UnitSpec:
         if self.features == "samples":
             return UnitSpec(grid_ndim=1, num_ids=self.levels)
-        return UnitSpec(grid_ndim=2, num_values=1) if self.plane else UnitSpec(grid_ndim=1, num_values=self.channels)
+        if self.plane:
+            return UnitSpec(grid_ndim=2, num_values=1)
+        return UnitSpec(grid_ndim=1, num_values=self.channels, frames=self._frames)
+
+    @property
+    def _frames(self) -> Frames | None:
+        """None where a sound is not heard as it is."""
+        if self.features != "log_mel" or self.trim is not None or self.loudness is not None or not self.variation.off:
+            return None
+        names = ("rate", "window", "hop", "bands", "low", "high", "scale", "floor")
+        framing, known = Framing(**{name: getattr(self, name) for name in names}), self._measured
+        return Frames(framing) if known is None else Frames(framing, known.mean, known.deviation)
 
     @property
     def unit_seconds(self) -> float:
@@ -231,6 +245,7 @@ class Speech(Modality):
             return whisper_log_mel(sound, bank, self.span, self.step, round(self.longest * self.rate))
         spectra = stft(sound[None], self.span, self.step, self.points)
         logs = log_mel(spectra, filters(self.rate, self.points, self.bands, (self.low, self.top), self.scale))
+        logs = logs.clamp_min(self.floor)
         return (cepstra(logs, self.coefficients) if self.features == "mfcc" else logs)[0]
 
     def samples_of(self, ids: Sequence[int]) -> np.ndarray:

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from zhuji.core.config import Settings
 from zhuji.core.errors import ImpossiblePair, NoWeights, UnknownName
+from zhuji.core.framing import Framing
 from zhuji.core.log import in_language
 from zhuji.core.unreadable import Unsayable
-from zhuji.core.voices import Framing, Speaks, Voice
+from zhuji.core.voices import Speaks, Voice
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import collate
 from zhuji.model.predictor import Predictor, Ready, resting
@@ -38,6 +39,8 @@ class SpeakSettings(Settings):
     """One of those whom training met; None: who was recorded most."""
     steps: int = Field(default=framed.STEPS, gt=0, le=1000)
     """Of Griffin-Lim."""
+    refine: int = Field(default=0, ge=0, le=1000)
+    """Steps of Griffin-Lim after a trained vocoder, from its magnitudes and phases on."""
     batch: int = Field(default=8, gt=0, le=256)
     """Texts that are said at once."""
 

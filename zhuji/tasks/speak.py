@@ -18,10 +18,11 @@ from torch import Tensor, nn
 
 from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
 from zhuji.core.errors import BadSetting, ImpossiblePair, UnknownName
+from zhuji.core.framing import Framing
 from zhuji.core.log import in_language
 from zhuji.core.records import Record, Sound
 from zhuji.core.units import Batch, Ratio, Units, UnitSpec
-from zhuji.core.voices import Framing, Said, Speaks, Voice
+from zhuji.core.voices import Said, Speaks, Voice
 from zhuji.data import sounds
 from zhuji.data.moments import Moments
 from zhuji.metrics.units import ratio_of

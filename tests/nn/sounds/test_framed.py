@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zhuji.core.voices import Framing
+from zhuji.core.framing import Framing
 from zhuji.nn.sounds import framed
 
 FRAMING = Framing(rate=8_000, window=0.032, hop=0.008, bands=40)

@@ -39,3 +39,10 @@ def test_a_tone_survives_the_way_over_mel_bands() -> None:
     found = griffin_lim(magnitudes_of(log_mel(spectra, bank), bank), 256, 64, 4_000)
     peak = stft(found, 256, 64, 256).abs().mean(1).argmax()
     assert abs(int(peak) - 440 * 256 / 8_000) <= 1
+
+
+def test_phases_that_are_right_stay_so() -> None:
+    samples = torch.randn(1, 2_000, generator=torch.Generator().manual_seed(0))
+    spectra = stft(samples, 256, 64, 256)
+    found = griffin_lim(spectra.abs(), 256, 64, 2_000, steps=3, phases=spectra.angle())
+    torch.testing.assert_close(found, samples, atol=1e-3, rtol=0)

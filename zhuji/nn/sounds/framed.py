@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zhuji.core.voices import Framing
+from zhuji.core.framing import Framing
 from zhuji.nn.sounds.griffin_lim import griffin_lim, magnitudes_of
 from zhuji.nn.sounds.mel import filters, log_mel
 from zhuji.nn.sounds.spectra import stft
@@ -24,8 +24,13 @@ def bank_of(framing: Framing) -> Tensor:
 
 def frames(samples: Tensor, framing: Framing) -> Tensor:
     """`samples (S,)` at `framing.rate` -> `(1 + S // step, M)` float32, nowhere below `framing.floor`."""
-    spectra = stft(samples[None].float(), framing.span, framing.step, framing.points)
-    return log_mel(spectra, bank_of(framing))[0].clamp_min(framing.floor)
+    return frames_of_rows(samples[None], framing)[0]
+
+
+def frames_of_rows(samples: Tensor, framing: Framing) -> Tensor:
+    """As `frames`, of each row: `(B, S)` -> `(B, 1 + S // step, M)`."""
+    spectra = stft(samples.float(), framing.span, framing.step, framing.points)
+    return log_mel(spectra, bank_of(framing)).clamp_min(framing.floor)
 
 
 def samples(frames: Tensor, framing: Framing, steps: int = STEPS) -> Tensor:

@@ -17,13 +17,14 @@ MOMENTUM = 0.99
 
 
 def griffin_lim(
-    magnitudes: Tensor, length: int, hop: int, samples: int, *, steps: int = 32, chance: torch.Generator | None = None
-) -> Tensor:
+    magnitudes: Tensor, length: int, hop: int, samples: int, *, steps: int = 32, chance: torch.Generator | None = None,
+    phases: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """`magnitudes (B, T, F)` -> `(B, samples)`. Griffin and Lim 1984, with the momentum of Perraudin, Balazs and Sondergaard 2013 (algorithm 2).
-    `chance`: phases begin at random; None: at zero."""
+    `phases (B, T, F)`: where they begin; None: at random by `chance`, or else at zero."""
     fft = 2 * (magnitudes.shape[-1] - 1)
-    angles = torch.ones_like(magnitudes, dtype=torch.complex64)
-    if chance is not None:
+    angles = torch.polar(torch.ones_like(magnitudes), torch.zeros_like(magnitudes) if phases is None else phases)
+    if phases is None and chance is not None:
         drawn = torch.rand(magnitudes.shape, generator=chance, device=chance.device).to(magnitudes)
         angles = torch.exp(2j * math.pi * drawn)
     before = torch.zeros_like(angles)

@@ -1,0 +1,89 @@
+"""Frames of sound: how they are made of samples.
+
+Shapes: T frames, M mel bands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from zhuji.core.config import Settings
+from zhuji.core.log import in_language
+
+
+class Framing(Settings):
+    """How frames are made of samples: logarithms of the power in mel bands, one frame every `hop` seconds."""
+
+    rate: int = Field(default=16_000, ge=1_000, le=192_000)
+    """Samples a second."""
+    window: float = Field(default=0.05, gt=0, le=1)
+    """Seconds that a frame looks at."""
+    hop: float = Field(default=0.0125, gt=0, le=1)
+    """Seconds from frame to frame."""
+    bands: int = Field(default=80, gt=1, le=512)
+    """Mel bands."""
+    low: float = Field(default=0.0, ge=0)
+    """Hertz where the lowest band begins."""
+    high: float | None = Field(default=None, gt=0)
+    """Hertz where the highest one ends; None: half the rate."""
+    scale: Literal["slaney", "htk"] = "slaney"
+    """Of the mel bands."""
+    floor: float = Field(default=-16.0, ge=-24, le=0)
+    """Logarithm of the power in a band below which all is silence: what lies deeper is not learned."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if not self.low < self.top <= self.rate / 2 or self.step < 1 or self.span < 2:
+            raise ValueError(
+                in_language(
+                    "must have low < high <= rate / 2, and a window and a hop of whole samples",
+                    "须 low < high ≤ rate / 2，且 window 与 hop 至少一个采样",
+                )
+            )
+        return self
+
+    @property
+    def step(self) -> int:
+        """Samples from frame to frame."""
+        return round(self.hop * self.rate)
+
+    @property
+    def span(self) -> int:
+        """Samples of a window."""
+        return round(self.window * self.rate)
+
+    @property
+    def points(self) -> int:
+        """Of the Fourier transform: a power of two."""
+        return 1 << max(1, (self.span - 1).bit_length())
+
+    @property
+    def top(self) -> float:
+        """Hertz where the highest band ends."""
+        return self.rate / 2 if self.high is None else self.high
+
+    @property
+    def seconds(self) -> float:
+        """From frame to frame, as it came out in whole samples."""
+        return self.step / self.rate
+
+    def differs(self, other: Framing) -> tuple[str, ...]:
+        """Names of the settings by which the frames `(T, M)` of the two are others; none where they are the same."""
+        same = {
+            "rate": self.rate == other.rate, "window": self.span == other.span, "hop": self.step == other.step, "bands": self.bands == other.bands,
+            "low": self.low == other.low, "high": self.top == other.top, "scale": self.scale == other.scale, "floor": self.floor == other.floor,
+        }  # fmt: skip
+        return tuple(name for name, agrees in same.items() if not agrees)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Of units that are such frames of a whole sound: from each band its `mean` was taken, and the rest divided by its `deviation`, `(M,)`; empty of what
+    has measured nothing yet."""
+
+    framing: Framing
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
