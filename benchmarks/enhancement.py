@@ -1,11 +1,14 @@
 """Speech in noise made clean: SI-SDR, PESQ and STOI of the mixtures, of a Wiener filter and of the recipe `enhance`, at five levels of noise.
 
-    python benchmarks/enhancement.py --speech SPEECH --work FOLDER
+    python benchmarks/enhancement.py --speech SPEECH --work FIRST
+    python benchmarks/enhancement.py --speech SPEECH --more MORE --from FIRST/run --work FOLDER --beside first --beside variational --rooms
 
 SPEECH holds `prompts_en`, `digits_en` and `noise`, each with `metadata.csv`. Training hears the training sentences of the prompts, rows of six digits by all
 speakers but one, and the training recordings of noise. The test: the prompts' published test sentences, rows of digits by the speaker held out, and noise
-recordings of the published test split; each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
-their own 8 kHz (PESQ wb and nb). SNR is that of the whole row.
+recordings of the published test split; MORE is a folder of clean speech by other voices, of which 200 rows of each voice that has as many are heard in
+training. Each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
+their own 8 kHz (PESQ wb and nb). SNR is that of the whole row. `--beside`: runs of WORK that were trained on WORK/speech by other settings, measured as well;
+`--rooms`: the prompts in made-up rooms, too.
 """
 
 from __future__ import annotations
@@ -32,14 +35,19 @@ from zhuji.data import sounds
 from zhuji.metrics import enhancement
 from zhuji.metrics.intervals import Interval, bootstrap, paired_bootstrap
 from zhuji.modalities.waveform import Waveform
-from zhuji.nn.sounds.mixing import mixed, stretch
+from zhuji.nn.sounds.mixing import echoed, mixed, room, stretch
 from zhuji.nn.sounds.wiener import wiener
+from zhuji.tasks.enhance import Enhance
 from zhuji.tools.enhance import network
 
 LEVELS = (-5, 0, 5, 10, 15)
+IN_ROOMS = (10, 60)
+"""The second: hardly any noise, so that echoes are what is heard."""
 HELD_OUT = "theo"
 DIGITS, GAP = 6, 0.1
 """Digits of a row, and seconds of silence between two."""
+MORE = 200
+"""Rows of each further voice."""
 ROWS = 30
 """Of digits that are tested with."""
 MEASURES = ("si_sdr", "pesq", "stoi")
@@ -50,12 +58,13 @@ Rows = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Set:
-    """Clean rows `(S,)` at `rate`, and a stretch of noise as long for each."""
+    """Clean rows `(S,)` at `rate`, a stretch of noise as long for each, and what is laid over it: the clean rows, or these in a room."""
 
     name: str
     rate: int
     clean: Sequence[np.ndarray]
     noise: Sequence[np.ndarray]
+    said: Sequence[np.ndarray] | None = None
 
 
 def listed(folder: Path) -> Rows:
@@ -80,8 +89,22 @@ def digit_rows(speech: Path, speakers: Sequence[str], split: str | None, name: s
     return found
 
 
-def training_data(speech: Path, place: Path) -> Path:
-    """Prompts of training and validation, and rows of digits by all but one speaker, every twentieth of them for validation."""
+def more_rows(folder: Path) -> list[Path]:
+    """Files of a further folder, the same number of each voice that has as many."""
+    by_voice: dict[str, list[Path]] = {}
+    for row in listed(folder):
+        if row["split"] == "train":
+            by_voice.setdefault(row["voice"], []).append(Path(row["path"]))
+    chosen = {
+        voice: stream(0, "more", voice).permutation(len(of))[:MORE].tolist()
+        for voice, of in by_voice.items()
+        if len(of) >= MORE
+    }
+    return [by_voice[voice][place] for voice in sorted(chosen) for place in chosen[voice]]
+
+
+def training_data(speech: Path, more: Path | None, place: Path) -> Path:
+    """Prompts of training and validation, and rows of digits by all but one speaker, every twentieth of them for validation; and what is in `more`."""
     if place.exists():
         return place
     (place / "clips").mkdir(parents=True)
@@ -93,6 +116,9 @@ def training_data(speech: Path, place: Path) -> Path:
     for number, samples in enumerate(digit_rows(speech, speakers, "train", "train")):
         (place / "clips" / f"d{number}.wav").write_bytes(sounds.as_wav(samples, 8_000))
         lines.append(f"clips/d{number}.wav,{'train' if number % 20 else 'valid'}")
+    for number, path in enumerate(more_rows(more) if more else ()):
+        (place / "clips" / f"m{number}{path.suffix}").write_bytes(path.read_bytes())
+        lines.append(f"clips/m{number}{path.suffix},train")
     # What is tested with is measured below; a run wants a test split all the same.
     for number, row in enumerate(row for row in listed(speech / "prompts_en") if row["split"] == "test"):
         (place / "clips" / f"t{number}.flac").write_bytes(Path(row["path"]).read_bytes())
@@ -131,16 +157,26 @@ def tests(speech: Path) -> list[Set]:
     return found
 
 
-def trained(data: Path, noise: Path, run: Path, sets: Sequence[str]) -> float:
-    """CPU seconds of the training command."""
+def in_rooms(one: Set) -> Set:
+    """Each row in a room of its own, drawn as the task draws them."""
+    task = Enhance()
+    chance, said = stream(0, "rooms", one.name), list[np.ndarray]()
+    for row in one.clean:
+        seconds, direct = (float(chance.uniform(*of)) for of in (task.echo, task.direct))
+        answer = room(seconds, direct, one.rate, torch.Generator().manual_seed(int(chance.integers(2**31))))
+        said.append(echoed(torch.from_numpy(row), answer).numpy())
+    return Set("rooms", one.rate, one.clean, one.noise, said)
+
+
+def trained(data: Path, noise: Path, run: Path, sets: Sequence[str], start: Path | None) -> float:
+    """CPU seconds of the training command, which goes on from the run `start` where there is one."""
     told = run.with_suffix(".cpu")
     if not (run / "results.json").exists():
         given = [f"task.noise_folder={noise}", "train.threads=1", "train.rehearse=false", *sets]
         words = [
             "train",
             str(data),
-            "--model",
-            "enhance",
+            *(("--model", "enhance-further", "--from", str(start)) if start else ("--model", "enhance")),
             "--run-dir",
             str(run),
             *(word for one in given for word in ("--set", one)),
@@ -167,6 +203,10 @@ class Ours:
         assert isinstance(predictor.model.modality, Waveform)
         self.rate, self.clean = predictor.model.modality.rate, network(predictor, predictor.model.modality)
         self.parameters = predictor.model.parameter_count
+        usual = Enhance().plain()
+        self.task = {
+            key: value for key, value in predictor.model.task.plain().items() if value != usual[key] and key != "noise_folder"
+        }
 
     def __call__(self, samples: np.ndarray, rate: int) -> np.ndarray:
         given = samples if rate == self.rate else soxr.resample(samples, rate, self.rate)
@@ -189,7 +229,7 @@ def measured(one: Set, level: int, system: Callable[[np.ndarray, int], np.ndarra
     """All measures of a system's answers; `kept`: where they lie once they were measured."""
     if not kept.exists():
         snr = torch.tensor([float(level)])
-        rows = [torch.from_numpy(np.stack(pair)) for pair in zip(one.clean, one.noise, strict=True)]
+        rows = [torch.from_numpy(np.stack(pair)) for pair in zip(one.said or one.clean, one.noise, strict=True)]
         answers = [system(mixed(pair[:1], pair[1:], snr)[0].numpy(), one.rate) for pair in rows]
         kept.parent.mkdir(exist_ok=True)
         np.savez(kept, **enhancement.judged(answers, one.clean, one.rate, MEASURES))
@@ -197,7 +237,7 @@ def measured(one: Set, level: int, system: Callable[[np.ndarray, int], np.ndarra
         return dict(found)
 
 
-def baselines(one: Set, work: Path) -> dict[int, dict[str, Columns]]:
+def baselines(one: Set, work: Path, levels: Sequence[int] = LEVELS) -> dict[int, dict[str, Columns]]:
     """By level, of the mixture and of the Wiener filter."""
     systems: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {"noisy": lambda samples, rate: samples, "wiener": filtered}
     return {
@@ -205,7 +245,7 @@ def baselines(one: Set, work: Path) -> dict[int, dict[str, Columns]]:
             name: measured(one, level, system, work / "measured" / f"{one.name}_{level}_{name}.npz")
             for name, system in systems.items()
         }
-        for level in LEVELS
+        for level in levels
     }
 
 
@@ -241,18 +281,63 @@ def tabled(one: Set, found: Mapping[int, Mapping[str, Columns]]) -> tuple[str, l
     return table(header, rows), worse
 
 
+def compared(one: Set, found: Mapping[int, Mapping[str, Columns]]) -> str:
+    """A table of all systems by measure and level."""
+    rows: list[list[object]] = []
+    for measure in MEASURES:
+        for level, of in found.items():
+            scores = {name: bootstrap(enhancement.mean_of(measure), columns) for name, columns in of.items()}
+            best = max(scores, key=lambda name: scores[name].value)
+            rows.append([SHOWN[measure], level, *(shown(score, name == best, measure) for name, score in scores.items())])
+    return table(["measure", "SNR dB", *next(iter(found.values()))], rows)
+
+
+def others(given: argparse.Namespace, sets: Sequence[Set], ours: Ours) -> list[str]:
+    """What other runs of WORK say of the same mixtures, and all of them of rooms."""
+    runs = {name: (given.work / name, Ours(given.work / name)) for name in given.beside}
+    runs = {"ours": (given.work / given.run, ours), **runs}
+    found: list[str] = []
+    for one, levels in [
+        *((one, LEVELS) for one in sets if given.beside),
+        *((in_rooms(one), IN_ROOMS) for one in sets[:1] if given.rooms),
+    ]:
+        plain = baselines(one, given.work, levels)
+        columns = {
+            level: {
+                **plain[level],
+                **{
+                    name: measured(one, level, of, run / "measured" / f"{one.name}_{level}.npz")
+                    for name, (run, of) in runs.items()
+                },
+            }
+            for level in levels
+        }
+        title = "prompts in made-up rooms, against the dry recording" if one.said else f"{one.name}, other settings beside it"
+        found.append(f"## {title}\n\n{compared(one, columns)}")
+    about = [f"{name}: {of.parameters:,} parameters; task {of.task}" for name, (_, of) in runs.items() if name != "ours"]
+    return [*found, *about]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--run", default="run", help="name of the run in WORK")
     parser.add_argument("--set", dest="sets", action="append", default=[], help="further settings of the training")
+    parser.add_argument(
+        "--more",
+        type=Path,
+        help="a folder of clean speech with `metadata.csv` (file_name, voice, split), to train with as well",
+    )
+    parser.add_argument("--from", dest="start", type=Path, help="a run of `enhance` that the training goes on from")
+    parser.add_argument("--beside", action="append", default=[], help="names of further runs in WORK")
+    parser.add_argument("--rooms", action="store_true", help="measure in made-up rooms, too")
     given = parser.parse_args()
     torch.set_num_threads(1)
     sets = tests(given.speech)
     known = [baselines(one, given.work) for one in sets]
-    data, run = training_data(given.speech, given.work / "speech"), given.work / given.run
-    cpu = trained(data, training_noise(given.speech, given.work / "noise"), run, given.sets)
+    data, run = training_data(given.speech, given.more, given.work / "speech"), given.work / given.run
+    cpu = trained(data, training_noise(given.speech, given.work / "noise"), run, given.sets, given.start)
     ours, parts, worse = Ours(run), list[str](), list[str]()
     for one, of in zip(sets, known, strict=True):
         found = {
@@ -263,6 +348,7 @@ def main() -> None:
         seconds = sum(map(len, one.clean)) / one.rate
         parts.append(f"## {one.name}: {len(one.clean)} rows, {seconds:.0f} s, {one.rate // 1000} kHz\n\n{text}")
         worse += here
+    parts += others(given, sets, ours)
     factors = ", ".join(f"{ours.factor(one):.4f} ({one.name})" for one in sets)
     about = (
         f"{ours.parameters:,} parameters; {cpu:.0f} CPU seconds for the whole training command on one thread; seconds of one core's work for a second of "
@@ -273,7 +359,7 @@ def main() -> None:
     )  # fmt: skip
     notes = f"Brackets: 95 % intervals from 1,000 resamples of the rows; the last two columns are paired. {enhancement.note('pesq')}; {enhancement.note('stoi')}."
     record(
-        "enhancement",
+        "enhancement_further" if given.start else "enhancement",
         "Speech in noise made clean",
         "\n\n".join([about, verdict, notes, *parts]),
         "python " + " ".join(sys.argv),

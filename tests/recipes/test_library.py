@@ -28,7 +28,7 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq", "enhance", "speak")
+OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq", "enhance", "enhance-further", "speak")
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
@@ -48,7 +48,7 @@ def test_every_header_is_whole(name: str) -> None:
     assert set(facts) == set(FACTS) and all(facts.values())
     assert facts["command"] in (
         f"zhuji train DATA --model {name}", f"zhuji train PAIRS --model {name}", f"zhuji pretrain CORPUS --model {name}",
-        "zhuji train DATA --from RUN",
+        f"zhuji train DATA --model {name} --from RUN", "zhuji train DATA --from RUN",
     )  # fmt: skip
 
 
@@ -119,6 +119,13 @@ def test_enhancement_is_whole() -> None:
     with torch.device("meta"):
         model = assemble(modality, build(Backbone, run.backbone), build(Task, run.task))
     assert size == 257 and f"{model.parameter_count / 1e6:.1f} M parameters" in recipes.read("enhance").facts["cost"]
+
+
+def test_enhancement_goes_on_with_its_own_mask() -> None:
+    run = compose(recipes.layer("enhance-further"), {"data": {"path": "x"}, "start": {"path": "r"}})
+    first = build(Task, compose(recipes.layer("enhance"), {"data": {"path": "x"}}).task)
+    assert run.start is not None and run.start.head == "kept"
+    assert build(Task, {**first.described(), **run.task}).plain()["mask"] == first.plain()["mask"]
 
 
 def test_recognition_is_whole() -> None:

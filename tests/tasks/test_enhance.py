@@ -20,7 +20,9 @@ from zhuji.metrics import enhancement
 from zhuji.modalities.speech import Speech
 from zhuji.modalities.waveform import Waveform
 from zhuji.model.assembly import Model, assemble, collate
+from zhuji.nn.heads import PerUnitHead
 from zhuji.nn.sounds import masks
+from zhuji.nn.sounds.powers import Powers
 from zhuji.nn.sounds.spectra import stft
 from zhuji.nn.sounds.waves import samples_of
 from zhuji.tasks.enhance import Enhance, Masker
@@ -110,6 +112,75 @@ def test_noise_of_a_folder_is_kept_apart(tmp_path: Path) -> None:
         assert likeness[best] > 0.9 and any(side is other for other in allowed)
 
 
+def test_what_is_varied_in_training_is_never_judged(tmp_path: Path) -> None:
+    for number, part in enumerate(("train", "train", "valid", "test")):
+        written(tmp_path / part / f"{number}.wav", tone(500 + 300 * number, 1.0, seed=number))
+    folder = str(tmp_path)
+    plain = model(noise_folder=folder, gain=0.0)
+    data = batch(plain)
+    given, clean = posed(plain, data)
+    for changed, value in (("speed", [0.8, 1.25]), ("layered", 1.0), ("narrow", 1.0)):
+        varied = assemble(WAVES, GRU, Enhance.parse({"noise_folder": folder, "gain": 0.0, changed: value})).eval()
+        assert all(torch.equal(*pair) for pair in zip(posed(varied, data), (given, clean), strict=True)), changed
+        torch.manual_seed(0)
+        other = posed(varied.train(), data)
+        torch.manual_seed(0)
+        same = posed(plain.train(), data)
+        plain.eval()
+        assert not torch.equal(other[0], same[0])
+        # Another noise under the first is all that changes there.
+        assert torch.equal(other[1], same[1]) == (changed == "layered")
+
+
+def test_narrow_rows_have_nothing_in_their_upper_half() -> None:
+    one = model(narrow=1.0).train()
+    for of in posed(one, batch(one)):
+        power = torch.fft.rfft(of[0]).abs().square()
+        assert power[len(power) // 2 + 1 :].sum() < 1e-6 * power.sum()
+
+
+@pytest.mark.parametrize("kind", ["complex", "real"])
+def test_intelligibility_is_weighed_beside_the_rest(kind: str) -> None:
+    """A row of 0.4 s holds a segment, one of 0.2 s does not."""
+    found = []
+    for weight in (0, 10):
+        one = model(mask=kind, intelligibility=weight)
+        torch.manual_seed(0)
+        for parameter in one.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        data = batch(one)
+        outputs = one.outputs(data)
+        found.append((one.loss(data).mean().item(), outputs["understood"]))
+    assert abs(found[1][0] - found[0][0] - 10 * (1 - found[1][1]).mean().item()) < 1e-3
+    assert (found[0][1] == 1).all() and found[1][1][0] < 1 and found[1][1][2] == 1
+
+
+def test_a_variational_mask_is_learned_by_its_bound() -> None:
+    one = model(mask="variational", hidden=5)
+    data = batch(one, more=6)
+    task, head = one.task, one.head
+    assert isinstance(task, Enhance) and isinstance(head, Masker) and isinstance(head.each, Powers)
+    outputs = one.outputs(data)
+    with torch.no_grad():
+        units = replace(data.units, values=outputs["given"].unflatten(1, (-1, head.hop)))
+        told = head.each(one.encoder(units).states, None)
+        clean, given = (stft(outputs[name], head.points, head.hop, head.points)[:, :-1] for name in ("wanted", "given"))
+        total = 0.0
+        for logs, of in ((told.speech, clean), (told.noise, given - clean)):
+            ratio = (of.abs().double().square() + 1e-6) / logs.double().exp()
+            total += float((ratio - ratio.log() - 1).sum(-1)[units.mask].sum())
+        hidden = torch.distributions.Normal(told.mean, (0.5 * told.log_variance).exp())
+        nats = torch.distributions.kl_divergence(hidden, torch.distributions.Normal(0.0, 1.0)).sum(-1)[units.mask].sum()
+    # Nats of hundreds of units: float32 keeps five digits of the sum.
+    assert abs(one.loss(data).total.item() / (total + nats.item()) - 1) < 1e-4
+    assert one.loss(data).count.item() == data.units.mask.sum()
+    # Judging draws nothing, learning does.
+    assert torch.equal(one.outputs(data)["sound"], outputs["sound"])
+    torch.manual_seed(0)
+    first, second = (one.train().outputs(data)["divergence"] for _ in range(2))
+    assert not torch.equal(first, second)
+
+
 def test_in_a_room_the_dry_recording_is_wanted() -> None:
     dry, wet = model(snr=[60, 60]), model(snr=[60, 60], room=1.0, direct=[0, 0])
     assert torch.equal(posed(dry, batch(dry))[1], posed(wet, batch(wet))[1])
@@ -133,14 +204,14 @@ def test_the_ideal_mask_leaves_the_recording(overlap: int) -> None:
 def test_a_mask_of_ones_changes_nothing_but_padding() -> None:
     one = model(mask="real")
     data = batch(one, more=7)
-    assert isinstance(one.head, Masker)
+    assert isinstance(one.head, Masker) and isinstance(one.head.each, PerUnitHead)
     with torch.no_grad():
         one.head.each.out.weight.zero_()
         one.head.each.out.bias.fill_(100.0)
     torch.testing.assert_close(one.answers(data.units)["sound"], samples_of(data.units), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["real", "complex"])
+@pytest.mark.parametrize("kind", ["real", "complex", "variational"])
 @pytest.mark.parametrize("backbone", [GRU, Conformer(width=16, layers=1, heads=2, window=3, subsample=1, dropout=0.0)])
 def test_it_learns_to_leave_tones(kind: str, backbone: Backbone) -> None:
     torch.manual_seed(0)
@@ -196,6 +267,6 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         assemble(Speech(rate=RATE, bands=8).fit(SOUNDS), GRU, Enhance())
     with pytest.raises(MissingFile):
         Enhance(noise_folder=str(tmp_path / "none")).fit(RECORDS)
-    for bad in ({"snr": [5, 0]}, {"overlap": 3}, {"echo": [0, 1]}, {"direct": [1, 0]}):
+    for bad in ({"snr": [5, 0]}, {"overlap": 3}, {"echo": [0, 1]}, {"direct": [1, 0]}, {"speed": [1.2, 0.9]}, {"hidden": 0}):
         with pytest.raises(BadSetting):
             Enhance.parse(bad)

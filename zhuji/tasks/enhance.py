@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -22,19 +22,25 @@ from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Predi
 from zhuji.core.errors import ImpossiblePair, MissingFile
 from zhuji.core.log import in_language
 from zhuji.core.records import Record
-from zhuji.core.units import Batch, Ratio, Units, UnitSpec
+from zhuji.core.units import Batch, Features, Ratio, Units, UnitSpec
 from zhuji.data.noises import noises
 from zhuji.metrics import enhancement
+from zhuji.nn import chance as draws
 from zhuji.nn.chance import fingerprint
 from zhuji.nn.heads import PerUnitHead
+from zhuji.nn.latent import divergence
 from zhuji.nn.sounds import masks
-from zhuji.nn.sounds.mixing import coloured, echoed, mixed, room, stretch
+from zhuji.nn.sounds.intelligibility import understood
+from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrowed, played, room, stretch
+from zhuji.nn.sounds.powers import Powers, Told, itakura_saito
 from zhuji.nn.sounds.spectra import istft, stft
 from zhuji.nn.sounds.waves import samples_of
 from zhuji.nn.sounds.wiener import wiener
 
 _LEAST = 1e-5
 """Energy below which a row counts as silence in the loss."""
+_SOFTER = 15.0
+"""Decibels by which the second recording of noise is softer than the first at most."""
 _STRETCH = 16
 """Units whose loudness is told as one number."""
 _STEEPEST = 6.0
@@ -46,28 +52,42 @@ class Masker(nn.Module):
 
     def __init__(self, task: Enhance, spec: UnitSpec, dim: int) -> None:
         super().__init__()
-        self.kind: masks.Kind = task.mask
+        self.kind: masks.Kind = "complex" if task.mask == "complex" else "real"
         self.hop, self.rate = spec.num_values, spec.rate
         self.points = task.overlap * spec.num_values
-        size = self.points // 2 + 1
-        self.each = PerUnitHead(dim, size if self.kind == "real" else 2 * size, dropout=task.dropout)
-        with torch.no_grad():
-            self.each.out.bias[:size] = 1.0  # it begins by letting most of everything pass
+        size, self.hidden = self.points // 2 + 1, task.hidden
+        if task.mask == "variational":
+            self.each = Powers(dim, task.hidden, size, dropout=task.dropout)
+        else:
+            self.each = PerUnitHead(dim, size if self.kind == "real" else 2 * size, dropout=task.dropout)
+            with torch.no_grad():
+                self.each.out.bias[:size] = 1.0  # it begins by letting most of everything pass
+
+    def raw(self, features: Features, units: Units) -> tuple[Tensor, Told | None]:
+        """What `masks.bounded` takes, and what it was told by. Only a variational mask has the latter, and draws, in training."""
+        if isinstance(self.each, PerUnitHead):
+            return self.each(features), None
+        told = self.each(features.states, draws.noise(units.mask, fingerprint(units), self.hidden) if self.training else None)
+        return told.odds, told
 
 
 class Enhance(Task):
     """What is to be left of a mixture, frequency by frequency. In training every row is mixed anew, and what is drawn is decided by the run's seed, the row
     and the step alone; whenever the model is judged, a row's mixture is always the same, and its noise is from recordings that training never hears.
 
-    The loss of a row is minus its SI-SDR in decibels plus `spectral` times the share by which its compressed spectrum is off; all rows count alike.
+    The loss of a row is minus its SI-SDR in decibels plus `spectral` times the share by which its compressed spectrum is off plus `intelligibility` times what
+    STOI lacks; all rows count alike.
     """
 
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
     sounds: ClassVar[bool] = True
 
-    mask: masks.Kind = "complex"
-    """real: loudness is changed, frequency by frequency; complex: phases as well."""
+    mask: masks.Kind | Literal["variational"] = "complex"
+    """real: loudness is changed, frequency by frequency; complex: phases as well; variational: a Wiener filter of the powers that an autoencoder tells of
+    speech and of noise, learned by its bound in place of the loss above."""
+    hidden: int = Field(default=32, gt=0, le=4096)
+    """variational: numbers of a unit from which both powers are told."""
     overlap: int = Field(default=4, ge=2, le=64)
     """Units that a frame of the spectrum is long; even."""
     noise_folder: str | None = Field(default=None, min_length=1)
@@ -76,6 +96,12 @@ class Enhance(Task):
     """By how many decibels the recording is louder than the noise, least and most."""
     gain: float = Field(default=6.0, ge=0, le=60)
     """Louder or softer by at most so many decibels, in training."""
+    speed: tuple[float, float] = (1.0, 1.0)
+    """In training, how many times as fast recording and noise are played, each for itself: slowest and fastest (Ko et al. 2015)."""
+    layered: float = Field(default=0.0, ge=0, le=1)
+    """Probability that noise in training is that of two recordings."""
+    narrow: float = Field(default=0.0, ge=0, le=1)
+    """Probability that recording and noise in training have lost the upper half of their frequencies, as a telephone does it."""
     room: float = Field(default=0.0, ge=0, le=1)
     """Probability that the recording sounds in a made-up room, of whose echoes it is to be freed as well."""
     echo: tuple[float, float] = (0.1, 0.5)
@@ -84,6 +110,8 @@ class Enhance(Task):
     """By how many decibels the echoes are softer than the recording, least and most."""
     spectral: float = Field(default=20.0, ge=0)
     """Weight of the spectrum's error beside the SI-SDR."""
+    intelligibility: float = Field(default=0.0, ge=0)
+    """Weight of what STOI lacks beside both."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -91,6 +119,7 @@ class Enhance(Task):
         rules = [
             (self.overlap % 2 == 0, "an even overlap", "overlap 须为偶数"),
             (-60 <= self.snr[0] <= self.snr[1] <= 60, "snr of two rising numbers of -60 to 60", "snr 须为 -60 至 60 之间两个递增的数"),
+            (0.25 <= self.speed[0] <= self.speed[1] <= 4, "speed of two rising factors of 0.25 to 4", "speed 须为 0.25 至 4 之间两个递增的倍数"),
             (0.02 <= self.echo[0] <= self.echo[1] <= 5, "echo of two rising numbers of 0.02 to 5", "echo 须为 0.02 至 5 之间两个递增的数"),
             (-30 <= self.direct[0] <= self.direct[1] <= 60, "direct of two rising numbers of -30 to 60", "direct 须为 -30 至 60 之间两个递增的数"),
         ]  # fmt: skip
@@ -141,6 +170,8 @@ class Enhance(Task):
     def mixture(self, clean: Tensor, rate: int, chance: Generator, *, learning: bool) -> tuple[Tensor, Tensor]:
         """`(S,)` in noise, and alone. `learning`: at any level and with the noise of training; else as it is, with noise that judges."""
         drawn = torch.rand(8, generator=chance).tolist()
+        if learning and self.speed != (1.0, 1.0):
+            clean = fitted(played(clean, self._fast(chance)), len(clean))
         said, (low, high) = clean, self.snr
         if drawn[0] < self.room:
             seconds, direct = (
@@ -148,6 +179,8 @@ class Enhance(Task):
             )
             said = echoed(said, room(seconds, direct, rate, chance))
         noise = self._noise(len(clean), rate, chance, drawn[3:6], learning)
+        if learning and self.narrow and float(torch.rand((), generator=chance)) < self.narrow:
+            clean, said, noise = narrowed(clean), narrowed(said), narrowed(noise)
         given = mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0]
         level = 10 ** (self.gain * (2 * drawn[7] - 1) / 20) if learning else 1.0
         return given * level, clean * level
@@ -157,34 +190,64 @@ class Enhance(Task):
             return coloured(length, _STEEPEST * drawn[0], chance)
         known = noises(self.noise_folder, rate)
         recordings = known.learned if learning else known.judge
-        chosen = recordings[int(drawn[0] * len(recordings))]
-        return stretch(torch.from_numpy(chosen), length, drawn[1])
+        first = self._recording(recordings, length, drawn[:2], chance if learning else None)
+        if not learning or drawn[2] >= self.layered:
+            return first
+        place, start, softer = torch.rand(3, generator=chance).tolist()
+        second = self._recording(recordings, length, (place, start), chance)
+        return mixed(first[None], second[None], torch.tensor([_SOFTER * softer]))[0]
+
+    def _recording(
+        self, recordings: Sequence[np.ndarray], length: int, drawn: Sequence[float], chance: Generator | None
+    ) -> Tensor:
+        """A stretch of one of them, played at any speed where there is chance to draw it from."""
+        chosen = torch.from_numpy(recordings[int(drawn[0] * len(recordings))])
+        if chance is None or self.speed == (1.0, 1.0):
+            return stretch(chosen, length, drawn[1])
+        factor = self._fast(chance)
+        return fitted(played(stretch(chosen, round(length * factor), drawn[1]), factor), length)
+
+    def _fast(self, chance: Generator) -> float:
+        return self.speed[0] + (self.speed[1] - self.speed[0]) * float(torch.rand((), generator=chance))
 
     # ------------------------------------------------------------------------------------------------------ learning
 
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """What `answers` gives, with `given` and `wanted (B, S)`, the error of the spectrum `spectral (B,)` and `rate ()`."""
+        """What `answers` gives, with `given` and `wanted (B, S)`, the error of the spectrum `spectral (B,)`, how much is `understood (B,)` where that is
+        weighed, and `rate ()`; variational: with both parts of the bound."""
         assert isinstance(head, Masker)
         given, wanted = self.posed(head, batch.units)
         units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
-        left = self._left(encoder, head, units)
-        error = masks.compressed_error(left, _frames(wanted, head), _framed(units.mask))
+        left, told = self._left(encoder, head, units)
+        spectra, there = _frames(wanted, head), _framed(units.mask)
+        error = masks.compressed_error(left, spectra, there)
+        alike = (
+            understood(left, spectra, there, rate=head.rate, hop=head.hop) if self.intelligibility else torch.ones_like(error)
+        )
+        found = {} if told is None else self._bound(told, spectra, _frames(given, head) - spectra)
         return {
-            **self._sound(left, head, units), "given": given, "wanted": wanted,
-            "spectral": error, "rate": torch.tensor(head.rate, device=given.device),
+            **self._sound(left, head, units), **found, "given": given, "wanted": wanted,
+            "spectral": error, "understood": alike, "rate": torch.tensor(head.rate, device=given.device),
         }  # fmt: skip
 
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
         """`sound (B, S)`, what is left of each row, zero in padding; `real (B, T)`."""
         assert isinstance(head, Masker)
-        return self._sound(self._left(encoder, head, units), head, units)
+        return self._sound(self._left(encoder, head, units)[0], head, units)
 
-    def _left(self, encoder: Encoder, head: Masker, units: Units) -> Tensor:
-        """The spectrum `(B, T + 1, F)` that the mask leaves of a mixture. The frame at a row's end, which no unit begins with, has the mask of the one
-        before: without it the last samples would hang on the edge of a single window."""
-        raw, there = head.each(encoder(units)), F.pad(units.mask, (0, 1)).unsqueeze(-1)
+    @staticmethod
+    def _bound(told: Told, speech: Tensor, rest: Tensor) -> dict[str, Tensor]:
+        """Both `(B, T)` nats of a unit: how unlikely its `speech` and the `rest` are, spectra `(B, T + 1, F)`, and what its hidden numbers cost."""
+        unlikely = itakura_saito(speech[:, :-1], told.speech) + itakura_saito(rest[:, :-1], told.noise)
+        return {"unlikely": unlikely, "divergence": divergence(told.mean, told.log_variance)}
+
+    def _left(self, encoder: Encoder, head: Masker, units: Units) -> tuple[Tensor, Told | None]:
+        """The spectrum `(B, T + 1, F)` that the mask leaves of a mixture, and what it was told by. The frame at a row's end, which no unit begins with, has
+        the mask of the one before: without it the last samples would hang on the edge of a single window."""
+        raw, told = head.raw(encoder(units), units)
+        there = F.pad(units.mask, (0, 1)).unsqueeze(-1)
         mask = masks.bounded(torch.where(there, F.pad(raw, (0, 0, 0, 1)), F.pad(raw, (0, 0, 1, 0))), head.kind)
-        return _frames(samples_of(units), head) * mask * _framed(units.mask).unsqueeze(-1)
+        return _frames(samples_of(units), head) * mask * _framed(units.mask).unsqueeze(-1), told
 
     def _sound(self, left: Tensor, head: Masker, units: Units) -> dict[str, Tensor]:
         size = units.mask.shape[1] * head.hop
@@ -192,10 +255,14 @@ class Enhance(Task):
         return {"sound": (sound.unflatten(1, (-1, head.hop)) * units.mask.unsqueeze(-1)).flatten(1), "real": units.mask}
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> Ratio:
-        """Sum over rows, over their number."""
+        """Sum over rows, over their number; variational: of minus the bound in nats over units, over their number."""
+        if "unlikely" in outputs:
+            real = outputs["real"]
+            return Ratio((outputs["unlikely"] + outputs["divergence"]).masked_fill(~real, 0.0).sum(), real.sum())
         found = masks.si_sdr(outputs["sound"], outputs["wanted"], _LEAST).float()
         there = outputs["real"].any(1)
-        each = (self.spectral * outputs["spectral"] - found).masked_fill(~there, 0.0)
+        apart = self.spectral * outputs["spectral"] + self.intelligibility * (1 - outputs["understood"])
+        each = (apart - found).masked_fill(~there, 0.0)
         return Ratio(each.sum(), there.sum())
 
     def evidence(self, outputs: Mapping[str, Tensor], batch: Batch) -> Columns:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zhuji.nn.sounds.mixing import coloured, echoed, mixed, room, stretch
+from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrowed, played, room, stretch
 
 
 def drawn(seed: int) -> torch.Generator:
@@ -59,3 +59,30 @@ def test_an_echo_is_a_convolution() -> None:
     sound, answer = torch.randn(300, generator=drawn(0)), torch.randn(90, generator=drawn(1))
     direct = np.convolve(sound.numpy().astype(np.float64), answer.numpy())[:300]
     np.testing.assert_allclose(echoed(sound, answer).numpy(), direct, atol=2e-5)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
+def test_played_faster_a_tone_is_higher_and_shorter(factor: float) -> None:
+    """A period of either length is whole, so that the spectrum is one line; float32 of a thousand samples."""
+    tone = torch.sin(2 * math.pi * 50 * torch.arange(1_000).double() / 1_000).float()
+    found = played(tone, factor)
+    size = round(1_000 / factor)
+    wanted = torch.sin(2 * math.pi * 50 * torch.arange(size).double() / size).float()
+    assert len(found) == size
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
+
+
+def test_what_played_faster_lies_above_half_the_rate_is_gone() -> None:
+    high = torch.sin(2 * math.pi * 450 * torch.arange(1_000).double() / 1_000).float()
+    assert played(high, 1.25).abs().max() < 1e-4 < played(high, 1.0).abs().max()
+    assert played(torch.ones(1), 4.0).shape == (1,)
+
+
+@pytest.mark.parametrize("size", [1_000, 1_001])
+def test_a_narrowed_sound_has_lost_its_upper_half(size: int) -> None:
+    low, high = (torch.sin(2 * math.pi * cycles * torch.arange(size).double() / size).float() for cycles in (200, 300))
+    torch.testing.assert_close(narrowed(low + high), low, atol=1e-4, rtol=0)
+
+
+def test_fitted_is_cut_or_filled_up() -> None:
+    assert fitted(torch.arange(3), 2).tolist() == [0, 1] and fitted(torch.arange(3), 5).tolist() == [0, 1, 2, 0, 0]

@@ -32,6 +32,27 @@ def stretch(recording: Tensor, length: int, start: float) -> Tensor:
     return recording[(torch.arange(length, device=recording.device) + first) % size]
 
 
+def played(sound: Tensor, factor: float) -> Tensor:
+    """`(S,)` played `factor` times as fast, pitch and all: `(round(S / factor),)`, whose spectrum is the old one, cut off or with nothing above."""
+    size = max(1, round(len(sound) / factor))
+    spectrum = torch.fft.rfft(sound)
+    wanted = size // 2 + 1
+    kept = F.pad(spectrum[:wanted], (0, max(0, wanted - len(spectrum))))
+    return torch.fft.irfft(kept, n=size) * (size / len(sound))
+
+
+def narrowed(sound: Tensor) -> Tensor:
+    """`(S,)` without its upper half of frequencies, as if it had come through a channel of half the rate."""
+    spectrum = torch.fft.rfft(sound)
+    spectrum[len(spectrum) // 2 :] = 0
+    return torch.fft.irfft(spectrum, n=len(sound))
+
+
+def fitted(sound: Tensor, length: int) -> Tensor:
+    """`(length,)`: the beginning of it, and silence behind."""
+    return F.pad(sound, (0, max(0, length - len(sound))))[:length]
+
+
 def coloured(length: int, slope: float, chance: Generator) -> Tensor:
     """`(length,)` of noise whose power falls by `slope` decibels an octave: 0 is white, 3 pink, 6 brown."""
     spectrum = torch.fft.rfft(torch.randn(length, generator=chance))

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from zhuji.metrics import enhancement
+from zhuji.nn.sounds.intelligibility import bands, understood
+from zhuji.nn.sounds.spectra import stft
+
+RATE = 10_000
+
+
+def said(seed: int, size: int = 20_000) -> torch.Tensor:
+    """Noise that comes and goes as syllables do."""
+    chance = torch.Generator().manual_seed(seed)
+    time = torch.arange(size) / RATE
+    return torch.randn(size, generator=chance) * (1.05 + torch.sin(2 * math.pi * (3 + seed) * time)) * 0.1
+
+
+def spectra(samples: torch.Tensor, hop: int = 128) -> torch.Tensor:
+    return stft(samples[None], 2 * hop, hop, 512)
+
+
+def all_of(frames: torch.Tensor) -> torch.Tensor:
+    return torch.ones(frames.shape[:2], dtype=torch.bool)
+
+
+def test_bands_are_thirds_of_octaves() -> None:
+    """Each frequency in no more than one; those of pystoi up to the frequency at which a band begins, which there is the nearest one."""
+    found = bands(RATE, 257)
+    assert found.shape == (257, 15) and found.sum(1).max() == 1 and (found.sum(0) >= 1).all()
+    utils = pytest.importorskip("pystoi.utils")
+    assert abs(found.numpy().T - utils.thirdoct(RATE, 512, 15, 150)[0]).sum(1).max() <= 2
+    # At a lower rate there are fewer; where a band is narrower than the frequencies lie apart it is left out.
+    assert bands(4_000, 129).shape[1] == 11 and bands(RATE, 17).shape[1] < 15 and bands(RATE, 17).sum(0).min() >= 1
+
+
+def by_hand(found: np.ndarray, wanted: np.ndarray, bank: np.ndarray, count: int) -> float:
+    """Taal et al. 2011, one number after the other, of frames of which none is silent."""
+    ours, theirs = (np.sqrt(np.abs(of) ** 2 @ bank) for of in (found, wanted))
+    scores = []
+    for start in range(len(ours) - count + 1):
+        for band in range(bank.shape[1]):
+            x, y = theirs[start : start + count, band], ours[start : start + count, band]
+            y = np.minimum(y * np.sqrt((x**2).sum() / (y**2).sum()), x * (1 + 10 ** (15 / 20)))
+            scores.append(np.corrcoef(x, y)[0, 1])
+    return float(np.mean(scores))
+
+
+def test_it_is_the_mean_correlation_of_envelopes() -> None:
+    wanted, given = said(0), said(0) + 0.5 * said(1)
+    theirs, ours = spectra(wanted)[:, 2:60], spectra(given)[:, 2:60]
+    found = understood(ours, theirs, all_of(ours), rate=RATE, hop=128)
+    # Float32 sums of a few hundred products; 1e-8 is added to powers.
+    assert abs(found.item() - by_hand(ours[0].numpy(), theirs[0].numpy(), bands(RATE, 257).numpy(), 30)) < 1e-4
+
+
+@pytest.mark.parametrize("loudness", [0.1, 1.0])
+def test_it_lies_near_the_published_measure(loudness: float) -> None:
+    """Which cuts frames anew once silence is gone, has another window, and brings bands to whole frequencies otherwise."""
+    pytest.importorskip("pystoi")
+    wanted, given = said(0), said(0) + loudness * said(1)
+    found = understood(spectra(given), spectra(wanted), all_of(spectra(wanted)), rate=RATE, hop=128)
+    assert abs(found.item() - enhancement.stoi(given.numpy(), wanted.numpy(), RATE)) < 0.02
+
+
+def test_silence_and_padding_do_not_count() -> None:
+    wanted, given = said(0), said(0) + 0.7 * said(1)
+    theirs, ours = spectra(wanted)[:, 2:100], spectra(given)[:, 2:100]
+    alone = understood(ours, theirs, all_of(ours), rate=RATE, hop=128)
+    quiet = torch.zeros_like(ours)
+    later = [torch.cat((of[:, :50], 1e-4 * quiet, of[:, 50:], quiet), 1) for of in (ours, theirs)]
+    later[0][:, 50:148] = 5.0  # what is said while nothing is wanted is not heard by this measure
+    later[1][:, 196:] = 9.0
+    real = torch.cat((torch.ones(1, 196), torch.zeros(1, 98)), 1).bool()
+    torch.testing.assert_close(understood(later[0], later[1], real, rate=RATE, hop=128), alone, atol=1e-6, rtol=0)
+
+
+def test_what_is_right_has_one_and_too_little_teaches_nothing() -> None:
+    whole = spectra(said(0))
+    assert abs(understood(whole, whole, all_of(whole), rate=RATE, hop=128).item() - 1) < 1e-4
+    assert abs(understood(3 * whole, whole, all_of(whole), rate=RATE, hop=128).item() - 1) < 1e-4
+    short = whole[:, :20].clone().requires_grad_()
+    found = understood(short, spectra(said(1))[:, :20], all_of(short), rate=RATE, hop=128)
+    found.sum().backward()
+    assert found.item() == 1 and short.grad is not None and not short.grad.any()
+    nothing = torch.zeros_like(whole).requires_grad_()
+    found = understood(nothing, nothing.detach(), all_of(whole), rate=RATE, hop=128)
+    found.sum().backward()
+    assert found.item() == 1 and nothing.grad is not None and nothing.grad.isfinite().all()
+
+
+def test_following_its_gradient_more_is_understood() -> None:
+    wanted = spectra(said(0))
+    given = spectra(said(0) + said(1))
+    gains = torch.zeros(given.shape, requires_grad=True)
+    optimiser = torch.optim.Adam([gains], 0.1)
+    scores = []
+    for _ in range(20):
+        found = understood(given * gains.sigmoid(), wanted, all_of(given), rate=RATE, hop=128)
+        optimiser.zero_grad()
+        (1 - found).sum().backward()
+        optimiser.step()
+        scores.append(found.item())
+    assert scores[-1] > scores[0] + 0.1
