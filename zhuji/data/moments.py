@@ -52,4 +52,5 @@ def drawn(items: Sequence[_T], most: int, seed: int) -> Sequence[_T]:
     """So many of them at most, by chance and in their order."""
     if len(items) <= most:
         return items
-    return [items[number] for number in np.sort(stream(seed, "measured").choice(len(items), most, replace=False)).tolist()]
+    numbers: list[int] = np.sort(stream(seed, "measured").choice(len(items), most, replace=False)).tolist()
+    return [items[number] for number in numbers]
