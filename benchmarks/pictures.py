@@ -1,7 +1,7 @@
 """Pictures by class: the recipes resnet-20, vgg-11 and vit-tiny from nothing; a ResNet-20 with nothing but mirroring and shifts beside the same in a plain torch loop (trained
 at the same time, one thread each, on the same rows for the same number of epochs); and a linear SVM on the pixels.
 
-    python benchmarks/pictures.py --train cifar10-train.parquet --test cifar10-test.parquet --work FOLDER --epochs 45
+    python benchmarks/pictures.py --train cifar10-train.parquet --test cifar10-test.parquet --work FOLDER --epochs 60 --alike 0
     python benchmarks/pictures.py --digits digits.npz --work FOLDER --epochs 15 --name pictures_digits
 
 A hundredth of the training pictures, drawn at random, is held out for validation; all of the test set is scored. Nothing is moved between splits
@@ -164,9 +164,9 @@ def main() -> None:
     parser.add_argument("--test", type=Path)
     parser.add_argument("--digits", type=Path)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=45)
-    parser.add_argument("--others", type=int, default=20, help="epochs of vgg-11 and vit-tiny")
-    parser.add_argument("--best", type=int, default=60, help="epochs of the recipe resnet-20 as it is")
+    parser.add_argument("--epochs", type=int, default=60, help="of the plain loop and of the recipe resnet-20")
+    parser.add_argument("--alike", type=int, default=45, help="epochs of ResNet-20 as the plain loop trains it; 0: none")
+    parser.add_argument("--others", type=int, default=20, help="epochs of vgg-11 and vit-tiny; 0: none")
     parser.add_argument("--turns", type=int, default=0)
     parser.add_argument("--bf16", action="store_true", help="the plain loop that is trained to its end computes in bf16")
     parser.add_argument("--name", default="pictures")
@@ -180,10 +180,18 @@ def main() -> None:
     data = written(options.work / "data", options)
     out = options.work / "plain.json"
     plain = peer(data, out, options.epochs, *more)
-    alike = ours(data, options.work / "alike", "resnet-20", options.epochs, [*LIKE_PLAIN, *options.sets])
-    runs = {f"resnet-20 as the plain loop, {options.epochs} epochs": alike} | {
-        f"{recipe}, {epochs} epochs": ours(data, options.work / recipe, recipe, epochs, options.sets)
-        for recipe, epochs in (("resnet-20", options.best), ("vgg-11", options.others), ("vit-tiny", options.others))
+    planned = (
+        ("the recipe resnet-20", "resnet-20", options.epochs, []),
+        ("resnet-20 as the plain loop", "alike", options.alike, LIKE_PLAIN),
+        ("the recipe vgg-11", "vgg-11", options.others, []),
+        ("the recipe vit-tiny", "vit-tiny", options.others, []),
+    )
+    runs = {
+        f"{name}, {epochs} epochs": ours(
+            data, options.work / place, "resnet-20" if place == "alike" else place, epochs, [*sets, *options.sets]
+        )
+        for name, place, epochs, sets in planned
+        if epochs
     }
     right, c = linear(data)
     if plain is not None and plain.wait():

@@ -1,9 +1,10 @@
-"""ResNet-20 on a few thousand of the training pictures of CIFAR-10, with several seeds: ours beside a plain torch loop over the same pictures for the same number
-of epochs, on all test pictures.
+"""ResNet-20 on some or all of the training pictures, with several seeds: ours beside a plain torch loop over the same pictures for the same number of epochs, on
+all test pictures.
 
     python benchmarks/pictures_seeds.py --data FOLDER --work FOLDER --share 3000 --epochs 20 --seeds 5
+    python benchmarks/pictures_seeds.py --data DIGITS --work FOLDER --no-flips --epochs 15 --seeds 5 --name pictures_seeds_digits
 
---data is what `pictures.py` wrote (train, valid and test as Parquet). A seed draws the pictures, the first weights and the batches; both sides compute in bf16, one thread
+--data is what `pictures.py` wrote (train, valid and test as Parquet). A seed draws the pictures where --share takes some, the first weights and the batches; both sides compute in bf16, one thread
 each. "Like the plain loop" has its variations, batches and optimiser; "the recipe" is resnet-20 as it comes. Differences are paired by seed, with Student's
 interval. What is finished in --work is not trained again.
 """
@@ -24,8 +25,10 @@ from scipy import stats
 WAYS = {"like the plain loop": LIKE_PLAIN, "the recipe": ()}
 
 
-def drawn(data: Path, folder: Path, share: int, seed: int) -> Path:
+def drawn(data: Path, folder: Path, share: int | None, seed: int) -> Path:
     """The data with so many training pictures."""
+    if share is None:
+        return data
     if not (folder / "test.parquet").exists():
         folder.mkdir(parents=True)
         train = pq.read_table(data / "train.parquet")
@@ -39,12 +42,15 @@ def scores(options: argparse.Namespace, seed: int) -> dict[str, float]:
     """Accuracy on the test set, by loop."""
     place = options.work / f"seed-{seed}"
     data = drawn(options.data, place / "data", options.share, seed)
+    place.mkdir(parents=True, exist_ok=True)
     out = place / "plain.json"
-    plain = peer(data, out, options.epochs, "--bf16", "--seed", str(seed))
-    found = {
-        way: ours(data, place / way.replace(" ", "-"), "resnet-20", options.epochs, ["train.precision=bf16", f"seed={seed}", *sets])["test"]["accuracy"]["value"]
-        for way, sets in WAYS.items()
-    }  # fmt: skip
+    still = options.no_flips
+    plain = peer(data, out, options.epochs, "--bf16", "--seed", str(seed), *(["--no-flips"] if still else []))
+    common = ["train.precision=bf16", f"seed={seed}", *(["modality.variation.flip=0"] if still else [])]
+    found: dict[str, float] = {}
+    for way, sets in WAYS.items():
+        facts = ours(data, place / way.replace(" ", "-"), "resnet-20", options.epochs, [*common, *sets])
+        found[way] = facts["test"]["accuracy"]["value"]
     if plain is not None and plain.wait():
         raise SystemExit("the plain loop failed")
     return {"the plain loop": json.loads(out.read_text(encoding="utf-8"))["accuracy"], **found}
@@ -60,9 +66,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--share", type=int, default=3000, help="training pictures")
+    parser.add_argument("--share", type=int, help="training pictures; without it all of them")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--no-flips", action="store_true", help="nothing is mirrored: digits")
+    parser.add_argument("--name", default="pictures_seeds")
     options = parser.parse_args()
     by_seed = [scores(options, seed) for seed in range(options.seeds)]
     values = {name: np.array([one[name] for one in by_seed]) for name in by_seed[0]}
@@ -72,10 +80,13 @@ def main() -> None:
         for name, each in values.items()
     ]
     header = ["loop", *(f"seed {seed}" for seed in range(options.seeds)), "mean", "points more than the plain loop"]
-    body = f"{options.share} training pictures, {options.epochs} epochs, {pq.read_metadata(options.data / 'test.parquet').num_rows} test pictures.\n\n"
-    told = f"--share {options.share} --epochs {options.epochs} --seeds {options.seeds}"
-    command = f"python benchmarks/pictures_seeds.py --data FOLDER --work FOLDER {told}"
-    record("pictures_seeds", "Pictures by class, several seeds", body + table(header, lines), command)
+    count = {part: pq.read_metadata(options.data / f"{part}.parquet").num_rows for part in ("train", "test")}
+    body = f"{options.share or count['train']} training pictures, {options.epochs} epochs, {count['test']} test pictures.\n\n"
+    told = [f"--share {options.share}"] if options.share else []
+    told += ["--no-flips"] if options.no_flips else []
+    told += [f"--epochs {options.epochs} --seeds {options.seeds} --name {options.name}"]
+    command = " ".join(["python benchmarks/pictures_seeds.py --data FOLDER --work FOLDER", *told])
+    record(options.name, "Pictures by class, several seeds", body + table(header, lines), command)
 
 
 if __name__ == "__main__":
