@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import nn
 
 from zhuji.core.contracts import Encoded, Modality, Reads, Shown
+from zhuji.core.framing import Windowed
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.core.units import Units, UnitSpec
@@ -30,53 +31,31 @@ MEASURED = 2_000
 _FILE = "waveform.json"
 
 
-class Waveform(Modality):
+class Waveform(Windowed, Modality):
     """`values (T, H)` float32: samples of one channel, at full scale 1, those of a unit beside each other; the last unit is filled up with silence.
     Nothing is lost or normalised, so that a task can answer with a sound; the first layer sees the logarithms of a short-time spectrum, of mean 0 and
     deviation 1 over the training split.
 
-    An input is a `Sound`, or the path or bytes of one.
+    An input is a `Sound`, or the path or bytes of one; every sound is brought to `rate`.
     """
 
     reads: ClassVar[Reads] = "sounds"
     cut_by: ClassVar[str] = "end cut off"
 
-    rate: int = Field(default=16_000, ge=1_000, le=192_000)
-    """Samples a second, to which every sound is brought."""
-    hop: float = Field(default=0.008, gt=0, le=1)
-    """Seconds of a unit."""
     window: float = Field(default=0.032, gt=0, le=1)
     """Seconds that the first layer looks at around the beginning of a unit."""
+    hop: float = Field(default=0.008, gt=0, le=1)
+    """Seconds of a unit."""
     longest: float = Field(default=30.0, gt=0, le=3_600)
     """Seconds that are read of a sound; what is longer is cut, and the ledger tells it."""
 
     _measured: Measured | None = PrivateAttr(None)
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.step < 1 or self.span < 2 * self.step:
-            raise ValueError(
-                in_language(
-                    "must have a window of at least two hops, of whole samples at this rate",
-                    "window 至少须为两个 hop，且在该采样率下为整数个采样",
-                )
-            )
+    def _windows_overlap(self) -> Self:
+        if self.span < 2 * self.step:
+            raise ValueError(in_language("must have a window of at least two hops", "window 至少须为两个 hop"))
         return self
-
-    @property
-    def step(self) -> int:
-        """Samples of a unit."""
-        return round(self.hop * self.rate)
-
-    @property
-    def span(self) -> int:
-        """Samples of a window."""
-        return round(self.window * self.rate)
-
-    @property
-    def points(self) -> int:
-        """Of the Fourier transform: a power of two."""
-        return 1 << (self.span - 1).bit_length()
 
     @property
     def spec(self) -> UnitSpec:
@@ -84,7 +63,7 @@ class Waveform(Modality):
 
     @property
     def unit_seconds(self) -> float:
-        return self.step / self.rate
+        return self.seconds
 
     # --------------------------------------------------------------------------------------------------- measuring
 
