@@ -119,10 +119,6 @@ class Halving(Backbone):
     def stem_width(self) -> int:
         return self.width
 
-    @property
-    def out_width(self) -> int:
-        return self.width
-
     def body(self, causal: bool) -> nn.Module:
         return HalvingBody()
 
@@ -146,10 +142,6 @@ class Everywhere(Backbone):
 
     @property
     def stem_width(self) -> int:
-        return self.width
-
-    @property
-    def out_width(self) -> int:
         return self.width
 
     def body(self, causal: bool) -> nn.Module:

@@ -203,9 +203,9 @@ class Backbone(Part, ABC):
         """D of the states it reads."""
 
     @property
-    @abstractmethod
     def out_width(self) -> int:
-        """D of the states it gives."""
+        """D of the states it gives: of those it reads, unless it says otherwise."""
+        return self.stem_width
 
     @property
     def stride(self) -> int:
