@@ -18,7 +18,6 @@ from torch import Generator, Tensor, nn
 from zhuji.core.answers import About, Prediction, Shown
 from zhuji.core.config import Part
 from zhuji.core.errors import CannotExplain
-from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Encoded, Features, Ratio, Units, UnitSpec, Wanted
 
@@ -70,8 +69,7 @@ class Encoder(Protocol):
 
 def unexplained(part: Part) -> CannotExplain:
     """That answers of this part cannot be explained."""
-    kind = in_language(part.shelf, {"task": "任务", "modality": "模态"}[part.shelf])
-    return CannotExplain(kind=kind, name=part.name())
+    return CannotExplain(kind=part.sort(), name=part.name())
 
 
 class Modality(Part, ABC):

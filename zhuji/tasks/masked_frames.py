@@ -59,7 +59,7 @@ class MaskedFrames(Task):
         if not spec.stride:
             raise ImpossiblePair(
                 first=in_language("the backbone", "骨干网络"),
-                second=in_language("task 'masked_frames'", "任务「masked_frames」"),
+                second=self.called(),
                 rule=in_language(
                     "the other hides one piece of units for each state, and the one keeps a number of states that depends on the row",
                     "后者为每个状态遮住一段单元，而前者保留的状态数取决于该行",
@@ -69,7 +69,7 @@ class MaskedFrames(Task):
         if spec.grid_ndim != 1 or spec.num_ids or not spec.num_values:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'masked_frames'", "任务「masked_frames」"),
+                second=self.called(),
                 rule=in_language(
                     "the other makes codes of values that follow each other in time", "后者对按时间先后排列的数值编码"
                 ),

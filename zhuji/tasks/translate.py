@@ -121,7 +121,7 @@ class Translate(Task):
         if not spec.num_ids or spec.grid_ndim != 1 or spec.start is None or spec.end is None:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'translate'", "任务「translate」"),
+                second=self.called(),
                 rule=in_language(
                     "the other writes ids in a row, from an id for the start to one for the end",
                     "后者从起始编号到结束编号逐个写出单元编号",

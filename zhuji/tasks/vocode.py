@@ -87,7 +87,7 @@ class Vocode(Task):
         if frames is None or frames.framing.rate != self.rate:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'vocode'", "任务「vocode」"),
+                second=self.called(),
                 rule=in_language(
                     f"the other makes samples of log-mel frames of sounds as they are, at {self.rate} samples a second (task.rate)",
                     f"后者由声音原样的 log-mel 帧生成采样，每秒 {self.rate} 个（task.rate）",
