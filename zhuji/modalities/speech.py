@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,20 +15,20 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import torch
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
-from zhuji.core.contracts import Encoded, Modality, Reads, Shown
+from zhuji.core.contracts import Encoded, Shown
 from zhuji.core.errors import MissingFile
 from zhuji.core.framing import Banded, Frames, Framing
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data import sounds
-from zhuji.data.ahead import ahead
 from zhuji.data.moments import drawn
-from zhuji.data.sounds import Heard, as_wav
+from zhuji.data.sounds import Heard
 from zhuji.modalities._measured import Measured
+from zhuji.modalities._sounds import Sounds, noises
 from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.companding import companded, expanded
 from zhuji.nn.sounds.mel import WHISPER, cepstra, corners_of, filters, log_mel, whisper_log_mel
@@ -39,12 +39,11 @@ from zhuji.nn.stems import IdStem, ValueStem
 
 MEASURED = 10_000
 """Training sounds on which mean and deviation are measured, drawn at random where there are more."""
-_FILE = "sounds.json"
 _NOISE_SECONDS = 60.0
 """Of a sound of the noise folder no more is kept."""
 
 
-class Speech(Banded, Modality):
+class Speech(Banded, Sounds):
     """`values (T, M)` float32: natural logarithms of the power in mel bands, or MFCC; with `plane` the same as `(T, M, 1)`, a grid of time and
     pitch that networks for pictures read. Or `ids (S,)`: samples by the mu law. Normalised to mean 0 and deviation 1 of the training split, channel
     by channel, when they are put in a batch.
@@ -55,8 +54,7 @@ class Speech(Banded, Modality):
     An input is a `Sound`, or the path or bytes of one; every sound is brought to `rate`.
     """
 
-    reads: ClassVar[Reads] = "sounds"
-    cut_by: ClassVar[str] = "end cut off"
+    measures: ClassVar[str] = "sounds.json"
 
     features: Literal["log_mel", "mfcc", "samples", "whisper", "raw"] = "log_mel"
     plane: bool = False
@@ -77,14 +75,10 @@ class Speech(Banded, Modality):
     """Cut off at both ends what is so many decibels softer than the loudest frame; None: nothing is."""
     loudness: float | None = Field(default=None, ge=-60, le=0)
     """Decibels below full scale to which every sound is brought on average; None: as loud as it is."""
-    longest: float = Field(default=30.0, gt=0, le=3_600)
-    """Seconds that are read of a sound; what is longer is cut, and the ledger tells it."""
     piece: float | None = Field(default=None, gt=0)
     """Of samples: seconds of a longer training sound that are learned from at a time, drawn by chance in each epoch; None: all of it."""
     variation: Variation = Variation()
     """How training sounds are varied by chance."""
-
-    _measured: Measured | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -166,18 +160,6 @@ class Speech(Banded, Modality):
         given = drawn([Sound.of(raw) for raw in inputs], MEASURED, seed)
         return self._with(Measured.of((values.numpy() for _, values in self._heard(given)), self.channels))
 
-    def _with(self, measured: Measured) -> Self:
-        fitted = self.model_copy()
-        fitted._measured = measured
-        return fitted
-
-    def files(self) -> Mapping[str, bytes]:
-        return {} if self._measured is None else {_FILE: self._measured.written()}
-
-    def with_files(self, files: Mapping[str, bytes]) -> Self:
-        """Raises ValueError where they do not hold a mean and a deviation for each channel."""
-        return self._with(Measured.read(files[_FILE], self.channels, _FILE)) if _FILE in files else self
-
     # ---------------------------------------------------------------------------------------------------- encoding
 
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
@@ -186,15 +168,7 @@ class Speech(Banded, Modality):
 
     def _heard(self, given: Sequence[Sound]) -> Iterator[tuple[Heard, Tensor]]:
         """Each sound with its features."""
-
-        def work(sound: Sound) -> tuple[Heard, Tensor]:
-            heard = sounds.samples(sound, self.rate, self.longest)
-            return heard, self.of_samples(heard.samples)
-
-        if len(given) == 1:
-            yield work(given[0])
-        else:
-            yield from (found for _, found in ahead(given, work))
+        return self._each(given, lambda heard: (heard, self.of_samples(heard.samples)))
 
     def encoded(self, samples: np.ndarray) -> Encoded:
         """Samples `(S,)` at `rate` as `encode` gives those of a sound."""
@@ -323,8 +297,7 @@ class Speech(Banded, Modality):
 
     @classmethod
     def example(cls) -> tuple[Self, list[Any]]:
-        random = np.random.default_rng(0)
-        given = [Sound(data=as_wav(0.3 * random.standard_normal(size), 8_000)) for size in (900, 400, 1_300, 80)]
+        given = noises()
         return cls(rate=8_000, bands=6).fit(given), given
 
 
