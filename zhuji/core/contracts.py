@@ -314,13 +314,14 @@ class Task(Part, ABC):
         """By what scores are told apart: class names, or what tags mark; learned in `fit`."""
         return ()
 
-    @abstractmethod
     def fit(self, records: Sequence[Record]) -> Self:
-        """A copy that knows what the training records teach (class names, scale of the target)."""
+        """A copy that knows what the training records teach (class names, scale of the target); one that has nothing to learn hands itself back."""
+        return self
 
-    @abstractmethod
     def targets(self, record: Record) -> Mapping[str, Tensor]:
-        """Targets of one row, stacked along a new first axis; where their first axes differ, shorter ones are filled with -1."""
+        """Targets of one row, stacked along a new first axis; where their first axes differ, shorter ones are filled with -1. None
+        where units are all that is learned from."""
+        return {}
 
     @abstractmethod
     def head(self, spec: UnitSpec, dim: int) -> nn.Module: ...

@@ -3,9 +3,9 @@ Self-supervised Learning with Random-projection Quantizer for Speech Recognition
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -47,12 +47,6 @@ class MaskedFrames(Task):
     """Width of these vectors, onto which values are projected."""
     seed: int = Field(default=0, ge=0)
     """From which projection and codebook are drawn; another gives other codes."""
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         """Raises ImpossiblePair where units are no values that follow each other, or no piece of so many units belongs to each state."""

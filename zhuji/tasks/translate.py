@@ -113,9 +113,6 @@ class Translate(Task):
     def fit(self, records: Sequence[Record]) -> Self:
         return type(self).parse({**self.plain(), "bleu_words": _cut_of([joined(record.target) for record in records[:1000]])})
 
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
-
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         """Raises ImpossiblePair where units have no ids to write, and BadSetting where heads do not divide the width."""
         if not spec.num_ids or spec.grid_ndim != 1 or spec.start is None or spec.end is None:

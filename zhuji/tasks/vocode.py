@@ -5,9 +5,9 @@ Shapes: B rows, T frames, P frames of a piece, M mel bands, S = (T - 1) * step s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -73,9 +73,6 @@ class Vocode(Task):
         copy = self.model_copy()
         copy._player = player
         return copy
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
 
     def targets(self, record: Record) -> Mapping[str, Tensor]:
         """`sound (S,)` float32: the recording; as many of its samples are learned as lie between its frames."""
