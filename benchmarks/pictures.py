@@ -158,6 +158,23 @@ def turns(data: Path, folder: Path, options: argparse.Namespace) -> str:
     )
 
 
+def trained(data: Path, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Ours by name, one after the other."""
+    planned = (
+        ("the recipe resnet-20", "resnet-20", options.epochs, []),
+        ("resnet-20 as the plain loop", "alike", options.alike, LIKE_PLAIN),
+        ("the recipe vgg-11", "vgg-11", options.others, []),
+        ("the recipe vit-tiny", "vit-tiny", options.others, []),
+    )
+    return {
+        f"{name}, {epochs} epochs": ours(
+            data, options.work / place, "resnet-20" if place == "alike" else place, epochs, [*sets, *options.sets]
+        )
+        for name, place, epochs, sets in planned
+        if epochs
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path)
@@ -180,19 +197,7 @@ def main() -> None:
     data = written(options.work / "data", options)
     out = options.work / "plain.json"
     plain = peer(data, out, options.epochs, *more)
-    planned = (
-        ("the recipe resnet-20", "resnet-20", options.epochs, []),
-        ("resnet-20 as the plain loop", "alike", options.alike, LIKE_PLAIN),
-        ("the recipe vgg-11", "vgg-11", options.others, []),
-        ("the recipe vit-tiny", "vit-tiny", options.others, []),
-    )
-    runs = {
-        f"{name}, {epochs} epochs": ours(
-            data, options.work / place, "resnet-20" if place == "alike" else place, epochs, [*sets, *options.sets]
-        )
-        for name, place, epochs, sets in planned
-        if epochs
-    }
+    runs = trained(data, options)
     right, c = linear(data)
     if plain is not None and plain.wait():
         raise SystemExit("the plain loop failed")
