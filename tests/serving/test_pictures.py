@@ -81,6 +81,19 @@ def test_what_is_no_picture_is_refused_with_its_place(raw):
     assert answer.json()["error"]["param"] == "inputs[1]"
 
 
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+def test_why_a_picture_cannot_be_read_is_told_in_one_language(path):
+    """Pictures are read in other threads than requests."""
+
+    async def ask(client, _):
+        given = {"input": sent(Picture(data=b"\xff\xd8\xff"))}
+        return [await client.post(path, json=given, headers={"Accept-Language": name}) for name in ("zh", "en")]
+
+    chinese, english = (answer.json()["error"]["message"] for answer in house.talk(told(), ask))
+    assert "图片不完整" in chinese and "picture" not in chinese
+    assert "truncated picture" in english and english.isascii()
+
+
 def test_no_route_opens_a_file_that_a_client_names(monkeypatch, tmp_path):
     """`opened` hears of every file that is read as a picture."""
     secret, heard = tmp_path / "secret.png", list[str]()
