@@ -48,9 +48,16 @@ def _show(screen: Console, found: Any) -> None:
     terminal.line(screen, in_language("page", "页面"), f"{url}/")
     terminal.line(screen, in_language("docs", "接口"), f"{url}/openapi.json")
     screen.print(in_language("\nnext:", "\n接下来："))
-    body = json.dumps({"input": first["example"] or "…"}, ensure_ascii=False)
-    for command in (f"curl {url}/models", f"curl {url}/predict -H 'Content-Type: application/json' -d '{_quoted(body)}'"):
+    for command in (f"curl {url}/models", f"curl {url}/predict {_input(first)}"):
         screen.print(terminal.printable(f"  {command}"), soft_wrap=True)
+
+
+def _input(model: dict[str, Any]) -> str:
+    """What curl sends. The bytes of an example would fill the screen."""
+    if (file := {"pictures": "PICTURE.jpg", "sounds": "SOUND.wav"}.get(model["reads"])) is not None:
+        return f"-F file=@{file}"
+    body = json.dumps({"input": model["example"] or "…"}, ensure_ascii=False)
+    return f"-H 'Content-Type: application/json' -d '{_quoted(body)}'"
 
 
 def _quoted(text: str) -> str:

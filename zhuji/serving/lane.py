@@ -319,5 +319,6 @@ def _translated(error: Exception, place: int) -> Exception:
         return error
     if isinstance(error, MemoryError):
         return Busy(why=in_language("its memory is full", "内存已满"), seconds=LONGEST_WAIT)
-    why = error.message() if isinstance(error, ZhujiError) else type(error).__name__
+    # What is wrong with a picture or a sound is told as it is: the rest would say once more that it cannot be read.
+    why = error.facts.get("why") or error.message() if isinstance(error, ZhujiError) else type(error).__name__
     return NotAnswerable(why=why.rstrip(".。"), param=f"inputs[{place}]")
