@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zhuji.core.errors import BadSetting
+from zhuji.modalities.image import Image
 from zhuji.nn.pictures.variation import Variation
 
 MEAN, DEVIATION = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.25, 0.3])
@@ -147,8 +148,12 @@ def test_a_picture_alone_is_mixed_with_nothing():
 
 
 def test_numbers_cannot_be_mixed():
-    with pytest.raises(BadSetting, match="mixup"):
-        Variation(mixup=1.0).applied(torch.ones(2, 4, 4, 3), {"target": torch.ones(2)}, MEAN, DEVIATION, torch.Generator())
+    for name in ("mixup", "cutmix"):
+        with pytest.raises(BadSetting) as caught:
+            Variation.parse({name: 1.0}).applied(
+                torch.ones(2, 4, 4, 3), {"target": torch.ones(2)}, MEAN, DEVIATION, torch.Generator()
+            )
+        assert caught.value.facts["key"] == f"modality.variation.{name}" and "variation" in Image.model_fields
 
 
 def test_off_until_it_is_asked_for():

@@ -138,7 +138,8 @@ class Variation(Settings):
     def _mixed(self, marked: Marked, targets: Mapping[str, Tensor], chance: Generator) -> tuple[Marked, Mapping[str, Tensor]]:
         if targets and LABEL not in targets and BOXES not in targets:
             rule = in_language("mixes pictures that have classes, boxes or nothing", "只能混合带有类别、方框或无标注的图片")
-            raise BadSetting(key="modality.varied.mixup", rule=rule, value=max(self.mixup, self.cutmix))
+            name = "mixup" if self.mixup else "cutmix"
+            raise BadSetting(key=f"modality.variation.{name}", rule=rule, value=getattr(self, name))
         rows = len(marked.values)
         cut = bool(self.cutmix) and (not self.mixup or bool(torch.rand((), generator=chance) < 0.5))
         # Each with the next one of a drawn order, so that none is mixed with itself and marked twice.
