@@ -52,7 +52,7 @@ class Variation(Settings):
     zoom: tuple[float, float] = (1.0, 1.0)
     """Share of the area that is shown at the picture's size: a random resized crop. Above 1 the picture becomes smaller."""
     stretch: float = Field(default=1.0, ge=1, le=10)
-    """With zoom: at most so much wider than high is what is shown, against the picture, or higher than wide."""
+    """At most so much wider than high is what is shown, against the picture, or higher than wide; without zoom at the picture's own area."""
     brightness: Strength = 0.0
     """Brightness, contrast and saturation times 1 - so much to 1 + so much."""
     contrast: Strength = 0.0
@@ -78,7 +78,7 @@ class Variation(Settings):
 
     @property
     def off(self) -> bool:
-        return self == type(self)(strength=self.strength, stretch=self.stretch, margin=self.margin)
+        return self == type(self)(strength=self.strength, margin=self.margin)
 
     def applied(
         self, values: Tensor, targets: Mapping[str, Tensor], mean: Tensor, deviation: Tensor, chance: Generator

@@ -42,6 +42,8 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
                 f"zhuji evaluate {folder}",
             ]
         file = {"image": "PICTURE.jpg", "speech": "SOUND.wav"}.get(str((facts.get("model") or {}).get("modality")))
+        if file and task == "next_unit":
+            return [f"zhuji generate {folder} {file} --out SOUNDS", f"zhuji evaluate {folder}", f"zhuji report {folder}"]
         return [
             f"zhuji predict {folder} {file or text}",
             f"zhuji evaluate {folder} {'FOLDER' if file else 'FILE.csv'}",
