@@ -8,7 +8,14 @@ from zhuji import api
 from zhuji.cli.app import main
 
 MODELS = [
-    {"name": "pets", "task": "classify", "answers": "class", "version": "0123456789ab", "example": "it's a cat", "reads": "texts"}
+    {
+        "name": "pets",
+        "task": "classify",
+        "answers": "class",
+        "version": "0123456789ab",
+        "example": "it's a cat",
+        "reads": "texts",
+    }
 ]
 
 

@@ -76,7 +76,10 @@ def test_what_is_wrong_is_told_in_the_clients_language(asked, chinese):
 
     async def ask(client, _):
         headers = {"Accept-Language": asked.encode("latin-1")}
-        return [await client.get("/nothing", headers=headers), await client.post("/predict", json={"inputs": [1]}, headers=headers)]
+        return [
+            await client.get("/nothing", headers=headers),
+            await client.post("/predict", json={"inputs": [1]}, headers=headers),
+        ]
 
     for response in house.talk(house.settings(), ask):
         assert chinese == any("\u4e00" <= sign <= "\u9fff" for sign in response.json()["error"]["message"])
