@@ -94,7 +94,7 @@ class Lane:
         if sum(map(_characters, inputs)) <= SHORT:
             self._queue.post(Raw(kind, inputs, asking))
         else:
-            items = await loop.run_in_executor(self._encoders, asking.context.run, self._encoded, kind, inputs)
+            items = await loop.run_in_executor(self._encoders, lambda: asking.context.run(self._encoded, kind, inputs))
             self._queue.put(kind, items, asking)
         return await self._settled(asking)
 
@@ -320,5 +320,5 @@ def _translated(error: Exception, place: int) -> Exception:
     if isinstance(error, MemoryError):
         return Busy(why=in_language("its memory is full", "内存已满"), seconds=LONGEST_WAIT)
     # What is wrong with a picture or a sound is told as it is: the rest would say once more that it cannot be read.
-    why = error.facts.get("why") or error.message() if isinstance(error, ZhujiError) else type(error).__name__
+    why = str(error.facts.get("why") or error.message()) if isinstance(error, ZhujiError) else type(error).__name__
     return NotAnswerable(why=why.rstrip(".。"), param=f"inputs[{place}]")

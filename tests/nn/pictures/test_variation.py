@@ -168,8 +168,8 @@ def test_settings_that_make_no_sense(bad):
 
 
 def test_what_is_off_changes_nothing_and_what_changes_is_not_off() -> None:
-    for given, off in (({}, True), ({"strength": 0.9, "margin": "mirror"}, True), ({"stretch": 3.0}, False)):
-        variation, values = Variation.parse(given), torch.rand(2, 9, 9, 3)
+    for asked, off in (({}, True), ({"strength": 0.9, "margin": "mirror"}, True), ({"stretch": 3.0}, False)):
+        variation, values = Variation.parse(asked), torch.rand(2, 9, 9, 3)
         assert variation.off == off
         found, _ = variation.applied(values, {}, MEAN, DEVIATION, torch.Generator().manual_seed(0))
-        assert bool(torch.equal(found, values)) == off, given
+        assert bool(torch.equal(found, values)) == off, asked
