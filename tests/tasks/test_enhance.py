@@ -213,6 +213,22 @@ def test_the_ideal_mask_leaves_the_recording(overlap: int) -> None:
     torch.testing.assert_close(one.task._sound(left, head, units)["sound"], wanted, atol=2e-5, rtol=0)
 
 
+def test_of_the_mixture_so_much_is_left_in_an_answer_alone() -> None:
+    left, none = model(leave=0.25), model()
+    left.load_state_dict(none.state_dict())
+    given = batch(none)
+    with torch.no_grad():
+        whole, kept = (one.task.answers(one.encoder, one.head, given.units)["sound"] for one in (none, left))
+        mixture = samples_of(given.units)
+        torch.testing.assert_close(kept, 0.25 * mixture + 0.75 * whole, atol=1e-5, rtol=0)
+        for one in (none, left):
+            one.train()
+        torch.manual_seed(0)
+        first = none.task.outputs(none.encoder, none.head, given)["sound"]
+        torch.manual_seed(0)
+        assert torch.equal(first, left.task.outputs(left.encoder, left.head, given)["sound"])
+
+
 def test_a_mask_of_ones_changes_nothing_but_padding() -> None:
     one = model(mask="real")
     data = batch(one, more=7)

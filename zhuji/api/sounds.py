@@ -38,16 +38,18 @@ def transcribe(
 
 def enhance(model: str | Path, source: str | Path, out: str | Path, *, sets: Sequence[str] = (), **options: Any) -> Enhanced:
     """Write the sound `source`, or all in and below a folder, freed of noise into the folder `out`, as WAV. `options` are those of `EnhanceSettings`
-    (`piece`, `overlap`); `sets` lays `enhance.KEY=VALUE` on them.
+    (`piece`, `overlap`); `sets` lays `enhance.KEY=VALUE` on them, and `decode.leave=SHARE` on how
+    much of the mixture is left.
 
     Raises ImpossiblePair for a model that does not clean sounds, MissingFile, EmptyData, BadSetting, and what opening raises."""
     from zhuji.api.pictures import opened
+    from zhuji.tools._seeking import sought
     from zhuji.tools.enhance import EnhanceSettings
     from zhuji.tools.enhance import enhance as work
 
     given = {key: value for key, value in options.items() if value is not None}
     settings = EnhanceSettings.parse(overlay(given, assignments(sets).get("enhance", {})), "enhance")
-    return work(opened(model), Path(source), Path(out), settings)
+    return work(sought(opened(model), sets), Path(source), Path(out), settings)
 
 
 def sounds(

@@ -82,6 +82,7 @@ class Enhance(Task):
     per_unit: ClassVar[bool] = True
     needs: ClassVar[Needs] = "nothing"
     sounds: ClassVar[bool] = True
+    seeks: ClassVar[tuple[str, ...]] = ("leave",)
 
     mask: masks.Kind | Literal["variational"] = "complex"
     """real: loudness is changed, frequency by frequency; complex: phases as well; variational: a Wiener filter of the powers that an autoencoder tells of
@@ -112,6 +113,8 @@ class Enhance(Task):
     """Weight of the spectrum's error beside the SI-SDR."""
     intelligibility: float = Field(default=0.0, ge=0)
     """Weight of what STOI lacks beside both."""
+    leave: float = Field(default=0.0, ge=0, le=1)
+    """Share of the mixture that is left in an answer: it hides what a mask takes away of a voice that it does not know. Nothing is left while it learns."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -250,6 +253,8 @@ class Enhance(Task):
         raw, told = head.raw(encoder(units), units)
         there = F.pad(units.mask, (0, 1)).unsqueeze(-1)
         mask = masks.bounded(torch.where(there, F.pad(raw, (0, 0, 0, 1)), F.pad(raw, (0, 0, 1, 0))), head.kind)
+        if not head.training:
+            mask = self.leave + (1 - self.leave) * mask
         return _frames(samples_of(units), head) * mask * _framed(units.mask).unsqueeze(-1), told
 
     def _sound(self, left: Tensor, head: Masker, units: Units) -> dict[str, Tensor]:
