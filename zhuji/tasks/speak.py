@@ -73,6 +73,8 @@ class Speak(Task, Speaks):
     """attention: width of the network that reads the last frame."""
     forget: float = Field(default=0.5, ge=0, lt=1)
     """attention: dropout of that network while it learns."""
+    own: float = Field(default=0.5, ge=0, le=1)
+    noise: float = Field(default=0.5, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     alignment: float = Field(default=0.1, gt=0)
     """Weight of the alignment's loss."""
@@ -172,7 +174,7 @@ class Speak(Task, Speaks):
         given = (dim, len(self.speakers), self._scale, self.frames.seconds)
         shared = {"width": width, "layers": self.layers, "window": self.window, "dropout": self.dropout}
         if self.kind == "attention":
-            return ByAttention(*given, **shared, group=self.group, prenet=self.prenet, forget=self.forget)
+            return ByAttention(*given, **shared, group=self.group, prenet=self.prenet, forget=self.forget, own=self.own, noise=self.noise)
         if width % self.heads or width // self.heads % 2:
             rule = in_language(f"must divide the width {width} into even parts", f"必须把宽度 {width} 分成偶数宽的部分")
             raise BadSetting(key="task.heads", rule=rule, value=self.heads)
