@@ -114,10 +114,10 @@ class AttentiveDecoder(nn.Module):
 
     def __init__(
         self, dim: int, width: int, bands: int, *,
-        group: int, prenet: int, dropout: float, layers: int, window: int, own: float = 0.0, noise: float = 0.0,
+        group: int, prenet: int, dropout: float, layers: int, window: int, noise: float,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.group, self.width, self.own, self.noise = group, width, own, noise
+        self.group, self.width, self.noise = group, width, noise
         self.prenet = PreNet(bands, prenet, dropout)
         self.reader = initialised(nn.GRU(prenet, width, batch_first=True))
         self.attention = ForwardAttention(width, dim, max(1, width // 4), window)
@@ -136,23 +136,13 @@ class AttentiveDecoder(nn.Module):
         return text, Spoken(first, torch.zeros_like(first), nothing, (nothing,) * len(self.makers), silence)
 
     def taught(self, states: Tensor, mask: Tensor, frames: Tensor) -> Heard:
-        """`frames (B, T, M)`: what really was said; each step reads the last frame of the group before. While it learns a share `own` of the steps reads what the decoder makes there itself after
-        real frames, which no slope goes through (Mihaylova & Martins 2019, Scheduled Sampling for Transformers, section 3; Duckworth et al. 2019, Parallel Scheduled Sampling), and all of them
-        normal noise of deviation `noise` on top: for frames of its own are never quite like those of a recording."""
+        """`frames (B, T, M)`: what really was said; each step reads the last frame of the group before, while it learns under normal noise of deviation `noise`: for frames of its own are never
+        quite those of a recording."""
         text, so_far = self.begin(states, mask)
-        given = self._before(frames, so_far)
-        if self.training and self.own:
-            with torch.no_grad():
-                drafted = self._before(self._run(given, text, so_far)[0].frames, so_far)
-            chosen = torch.rand(given.shape[:2], device=given.device) < self.own
-            given = torch.where(chosen[..., None], drafted, given)
+        before = torch.cat((so_far.last[:, None], frames[:, self.group - 1 : -1 : self.group]), 1)
         if self.training and self.noise:
-            given = given + self.noise * torch.randn_like(given)
-        return self._run(given, text, so_far)[0]
-
-    def _before(self, frames: Tensor, so_far: Spoken) -> Tensor:
-        """`(B, S, M)`: for each step the last frame of the group before."""
-        return torch.cat((so_far.last[:, None], frames[:, self.group - 1 : -1 : self.group]), 1)
+            before = before + self.noise * torch.randn_like(before)
+        return self._run(before, text, so_far)[0]
 
     def step(self, text: Text, so_far: Spoken) -> tuple[Heard, Spoken]:
         """The next group of frames, and what is remembered then."""
