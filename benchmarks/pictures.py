@@ -12,6 +12,7 @@ when nothing else runs.
 from __future__ import annotations
 
 import argparse
+import csv
 import io
 import json
 import subprocess
@@ -120,6 +121,22 @@ def interval(right: np.ndarray) -> str:
     return f"{right.mean():.4f} [{low:.4f}, {high:.4f}]"
 
 
+def rights(folder: Path) -> np.ndarray:
+    """Which test rows a run has right, in the order of the file."""
+    with open(folder / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: int(row["id"].rpartition("-")[2]))
+    return np.array([row["label"] == row["prediction"] for row in rows])
+
+
+def apart(ours_right: np.ndarray, theirs_right: np.ndarray) -> str:
+    """Points by which more of the same rows are right, with their 95 % interval by resampled rows."""
+    assert len(ours_right) == len(theirs_right), "both are scored on all test rows"
+    gaps, random = 100 * (ours_right.astype(float) - theirs_right), np.random.default_rng(0)
+    means = [gaps[random.integers(len(gaps), size=len(gaps))].mean() for _ in range(1000)]
+    low, high = np.quantile(means, (0.025, 0.975))
+    return f"{gaps.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
 def linear(data: Path) -> tuple[np.ndarray, float]:
     """Of a linear SVM on the pixels, whose C is chosen on the validation rows: which test rows it has right, and that C."""
     parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -158,6 +175,23 @@ def turns(data: Path, folder: Path, options: argparse.Namespace) -> str:
     )
 
 
+def trained(data: Path, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Ours by name, one after the other."""
+    planned = (
+        ("the recipe resnet-20", "resnet-20", options.epochs, []),
+        ("resnet-20 as the plain loop", "alike", options.alike, LIKE_PLAIN),
+        ("the recipe vgg-11", "vgg-11", options.others, []),
+        ("the recipe vit-tiny", "vit-tiny", options.others, []),
+    )
+    return {
+        f"{name}, {epochs} epochs": ours(
+            data, options.work / place, "resnet-20" if place == "alike" else place, epochs, [*sets, *options.sets]
+        )
+        for name, place, epochs, sets in planned
+        if epochs
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path)
@@ -180,19 +214,7 @@ def main() -> None:
     data = written(options.work / "data", options)
     out = options.work / "plain.json"
     plain = peer(data, out, options.epochs, *more)
-    planned = (
-        ("the recipe resnet-20", "resnet-20", options.epochs, []),
-        ("resnet-20 as the plain loop", "alike", options.alike, LIKE_PLAIN),
-        ("the recipe vgg-11", "vgg-11", options.others, []),
-        ("the recipe vit-tiny", "vit-tiny", options.others, []),
-    )
-    runs = {
-        f"{name}, {epochs} epochs": ours(
-            data, options.work / place, "resnet-20" if place == "alike" else place, epochs, [*sets, *options.sets]
-        )
-        for name, place, epochs, sets in planned
-        if epochs
-    }
+    runs = trained(data, options)
     right, c = linear(data)
     if plain is not None and plain.wait():
         raise SystemExit("the plain loop failed")
@@ -206,12 +228,14 @@ def main() -> None:
         [
             f"plain torch loop, ResNet-20, {options.epochs} epochs",
             interval(np.array(theirs["right"])),
-            "fp32",
+            theirs["precision"],
             f"{np.median(theirs['wall']):.0f}",
         ]
     )
     lines.append([f"linear SVM on pixels, C = {c}", interval(right), "", ""])
+    gap = apart(rights(options.work / "resnet-20"), np.array(theirs["right"]))
     body = table(["model", "accuracy on the test set", "precision", "seconds an epoch while others ran"], lines)
+    body += f"\n\nOf the same test pictures the recipe resnet-20 has {gap} points more right than the plain loop; one seed."
     if options.turns:
         body += f"\n\n{turns(data, options.work, options)}"
     told = ["--digits digits.npz"] if options.digits else ["--train cifar10-train.parquet", "--test cifar10-test.parquet"]

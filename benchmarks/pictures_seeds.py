@@ -48,8 +48,8 @@ def scores(options: argparse.Namespace, seed: int) -> dict[str, float]:
     plain = peer(data, out, options.epochs, "--bf16", "--seed", str(seed), *(["--no-flips"] if still else []))
     common = ["train.precision=bf16", f"seed={seed}", *(["modality.variation.flip=0"] if still else [])]
     found: dict[str, float] = {}
-    for way, sets in WAYS.items():
-        facts = ours(data, place / way.replace(" ", "-"), "resnet-20", options.epochs, [*common, *sets])
+    for way in options.ways:
+        facts = ours(data, place / way.replace(" ", "-"), "resnet-20", options.epochs, [*common, *WAYS[way]])
         found[way] = facts["test"]["accuracy"]["value"]
     if plain is not None and plain.wait():
         raise SystemExit("the plain loop failed")
@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--no-flips", action="store_true", help="nothing is mirrored: digits")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--name", default="pictures_seeds")
     options = parser.parse_args()
     by_seed = [scores(options, seed) for seed in range(options.seeds)]
@@ -84,6 +85,7 @@ def main() -> None:
     body = f"{options.share or count['train']} training pictures, {options.epochs} epochs, {count['test']} test pictures.\n\n"
     told = [f"--share {options.share}"] if options.share else []
     told += ["--no-flips"] if options.no_flips else []
+    told += ["--ways", *(f'"{way}"' for way in options.ways)] if len(options.ways) < len(WAYS) else []
     told += [f"--epochs {options.epochs} --seeds {options.seeds} --name {options.name}"]
     command = " ".join(["python benchmarks/pictures_seeds.py --data FOLDER --work FOLDER", *told])
     record(options.name, "Pictures by class, several seeds", body + table(header, lines), command)

@@ -16,6 +16,7 @@ from zhuji.data.sounds import as_wav
 from zhuji.modalities.speech import Speech
 from zhuji.model import bundle
 from zhuji.model.assembly import Model, assemble
+from zhuji.model.golden import told
 from zhuji.model.predictor import Predictor
 from zhuji.tasks.vocode import Vocode
 
@@ -31,16 +32,21 @@ def modality(framing: Framing = voiced.FRAMING, **more: object) -> Speech:
     return Speech.parse({**given, **more}).fit([record.input for record in records()])
 
 
-def model(width: int = 16, **task: object) -> Model:
+def model(width: int = 16, framing: Framing = voiced.FRAMING, **task: object) -> Model:
     settings = {"rate": voiced.RATE, "piece": 0.25, "channels": 2, **task}
-    return assemble(modality(), Convnext1d(width=width, layers=2, window=3), Vocode.parse(settings)).eval()
+    return assemble(modality(framing), Convnext1d(width=width, layers=2, window=3), Vocode.parse(settings)).eval()
 
 
 @cache
 def bundled() -> Path:
     """Untaught."""
-    place = folder() / "vocoder"
-    bundle.save(model(), place, clean=CleanSettings(), roles=Roles(text=(), sound="file_name"), golden=[])
+    return saved(folder() / "vocoder")
+
+
+def saved(place: Path, framing: Framing = voiced.FRAMING) -> Path:
+    made = model(framing=framing)
+    golden = told(Predictor(made), [record.input for record in records(2)])
+    bundle.save(made, place, clean=CleanSettings(), roles=Roles(text=(), sound="file_name"), golden=golden)
     return place
 
 

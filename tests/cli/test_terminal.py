@@ -42,3 +42,10 @@ def test_texts_hang_in_one_column_whatever_the_script(capsys: pytest.CaptureFixt
     assert [line.index("x") + wide for line, wide in zip(capsys.readouterr().out.splitlines(), (0, 2, 4), strict=True)] == [
         10
     ] * 3
+
+
+def test_commands_to_go_on_with_are_whole_however_narrow_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "zhuji predict " + "x" * 300
+    terminal.invite(terminal.console(), long, "zhuji \x1b[2J")
+    out = capsys.readouterr().out
+    assert out == f"\nnext:\n  {long}\n  zhuji �[2J\n"

@@ -119,10 +119,6 @@ class Halving(Backbone):
     def stem_width(self) -> int:
         return self.width
 
-    @property
-    def out_width(self) -> int:
-        return self.width
-
     def body(self, causal: bool) -> nn.Module:
         return HalvingBody()
 
@@ -146,10 +142,6 @@ class Everywhere(Backbone):
 
     @property
     def stem_width(self) -> int:
-        return self.width
-
-    @property
-    def out_width(self) -> int:
         return self.width
 
     def body(self, causal: bool) -> nn.Module:
@@ -181,9 +173,6 @@ class Share:
 
 class _PerUnit(Task):
     per_unit: ClassVar[bool] = True
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
 
     def metrics(self) -> Mapping[str, Metric]:
         return {"share": Share()}
@@ -227,9 +216,6 @@ class Next(_PerUnit):
     """The next unit of the flattened grid: its id or its values."""
 
     causal: ClassVar[bool] = True
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return PerUnitHead(dim, spec.num_ids + spec.num_values)
@@ -291,12 +277,6 @@ class Duel(Task):
         played = self.model_copy()
         played._player = player
         return played
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return DuelHead(self.noise, spec.stem_width, dim)

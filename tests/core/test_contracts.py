@@ -3,7 +3,9 @@ import inspect
 import numpy as np
 import pytest
 
+from tests.contracts import doubles
 from zhuji.core.contracts import Backbone, Encoded, Modality, Prediction, Task
+from zhuji.core.lookup import find
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,16 @@ def test_the_shelves_differ() -> None:
 
 def test_a_prediction_may_lack_scores() -> None:
     assert Prediction("spam") == Prediction("spam", None, None)
+
+
+@pytest.mark.parametrize("name", ["contrast", "masked_units", "vocode"])
+def test_a_task_without_labels_learns_nothing_from_records(name: str) -> None:
+    example = find(Task, name).example()
+    assert example.task.fit(example.records) is example.task
+    assert set(example.task.targets(example.records[0])) == ({"sound"} if name == "vocode" else set())
+
+
+def test_a_backbone_gives_states_as_wide_as_it_reads_unless_it_says_otherwise() -> None:
+    assert doubles.Everywhere(width=6).out_width == doubles.Everywhere(width=6).stem_width == 6
+    recurrent = find(Backbone, "recurrent").example()
+    assert recurrent.out_width != recurrent.stem_width

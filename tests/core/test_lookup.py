@@ -46,3 +46,16 @@ def test_a_description_is_left_as_it_was() -> None:
     described = {"name": "bag"}
     build(Backbone, described)
     assert described == {"name": "bag"}
+
+
+def test_a_part_is_called_by_its_shelf_and_name_in_either_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    for language, words in {
+        "en": "modality '{}'|backbone '{}'|task '{}'",
+        "zh": "模态「{}」|骨干网络「{}」|任务「{}」",
+    }.items():
+        monkeypatch.setenv("ZHUJI_LANG", language)
+        for shelf, word in zip(SHELVES, words.split("|"), strict=True):
+            name = names(shelf)[0]
+            part = find(shelf, name).example()
+            part = part[0] if isinstance(part, tuple) else getattr(part, "task", part)
+            assert part.called() == word.format(name) and word.startswith(part.sort())

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from zhuji.nn.attention import allowed
-from zhuji.nn.block import TransformerBlock
+from zhuji.nn.block import TransformerBlock, stacked
 
 
 def block(**changes) -> TransformerBlock:
@@ -35,3 +35,11 @@ def test_post_norm_is_its_formula():
     middle = layer.attention_norm(states + layer.attention(states, may_see))
     assert layer.attention_norm.eps == layer.feedforward_norm.eps == 1e-12
     torch.testing.assert_close(layer(states, may_see), layer.feedforward_norm(middle + layer.feedforward(middle)))
+
+
+def test_more_blocks_begin_with_softer_branches():
+    gains = list[float]()
+    blocks = stacked(8, lambda gain: gains.append(gain) or block(gain=gain))
+    assert len(blocks) == 8 and gains == [0.25] * 8
+    stacked(4, lambda gain: gains.append(gain) or block(), branches=4)
+    assert gains[-1] == 0.25

@@ -15,7 +15,7 @@ import pytest
 
 from tests.browser import violations
 from tests.serving import pretend
-from tests.serving.browser import browsing, choose, send, watched
+from tests.serving.browser import browsing, choose, scores, send, watched
 from zhuji.data.tags import spans
 
 pytestmark = pytest.mark.enable_socket
@@ -47,13 +47,6 @@ def view(browser, address):
 
 def shown(page, what="#result [data-answer]"):
     return page.locator(what).first.get_attribute("data-answer")
-
-
-def scores(page):
-    rows = page.locator("#result .bars tr").evaluate_all(
-        "rows => rows.map(row => [row.dataset.label, Number(row.dataset.score)])"
-    )
-    return dict(rows)
 
 
 def test_answers_of_every_kind_are_those_of_the_server(view):

@@ -14,7 +14,7 @@ import torch
 from tests import trained
 from tests.browser import violations
 from tests.serving import house
-from tests.serving.browser import browsing, choose, send, watched
+from tests.serving.browser import answering, choose, send, watched
 from tests.serving.made import NO_TEXTS
 from tests.serving.pretend import HARD
 from zhuji.core.contracts import Backbone, Modality, Task
@@ -67,24 +67,10 @@ def predictors(folders) -> dict[str, Predictor]:
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with browsing() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def address(browser, folders, tmp_path_factory):
     index = tmp_path_factory.mktemp("index") / "pets"
     nearest.index(trained.run(), trained.data(), index)
-    places = [{"name": name, "path": str(folder)} for name, folder in folders.items()]
-    told = house.settings().parse({"models": places, "index": str(index), "port": 0, "rate": 1000})
-    with house.serving(told) as (host, port, _):
-        yield f"http://{host}:{port}/"
-
-
-@pytest.fixture
-def view(browser, address):
-    with watched(browser, address) as found:
+    with answering(folders, index=str(index)) as found:
         yield found
 
 

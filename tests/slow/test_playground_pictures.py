@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import shutil
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -16,8 +13,9 @@ from PIL import Image
 
 from tests.browser import violations
 from tests.model import planted
-from tests.serving import house, made
-from tests.serving.browser import browsing, choose, watched
+from tests.serving import browser as served
+from tests.serving import made
+from tests.serving.browser import LOOKS, answering, assert_clean, choose, clear_and_bring_back, hand, ran, scores, watched
 from zhuji.core.records import Picture
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
@@ -50,22 +48,7 @@ def address(browser, tmp_path_factory):
             roles=Roles(text=(), image="image"),
             golden=golden.told(predictor, raws),
         )
-    told = house.settings().parse(
-        {"models": [{"name": name, "path": str(place / name)} for name in MODELS], "port": 0, "rate": 1000}
-    )
-    with house.serving(told) as (host, port, _):
-        yield f"http://{host}:{port}/"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsing() as found:
-        yield found
-
-
-@pytest.fixture
-def view(browser, address):
-    with watched(browser, address, viewport={"width": 1280, "height": 900}) as found:
+    with answering({name: place / name for name in MODELS}) as found:
         yield found
 
 
@@ -75,9 +58,7 @@ def raw() -> tuple[Picture, str, tuple[int, int]]:
 
 
 def give(page: Any, data: bytes, name: str = "a picture's.png") -> None:
-    page.evaluate("document.querySelector('#result').replaceChildren()")
-    page.set_input_files("#file input", {"name": name, "mimeType": "image/png", "buffer": data})
-    page.wait_for_selector("#result .times")
+    served.give(page, data, name, "image/png")
 
 
 def pixels(page: Any, which: str) -> np.ndarray:
@@ -94,10 +75,7 @@ def test_a_class_is_that_of_python(view, raw):
     give(page, raw[0].data)
     expected = next(planted.trained().predict([raw[0]]))
     assert page.locator("#result [data-answer]").first.get_attribute("data-answer") == expected.answer
-    rows = page.locator("#result .bars tr").evaluate_all(
-        "rows => rows.map(row => [row.dataset.label, Number(row.dataset.score)])"
-    )
-    assert dict(rows) == pytest.approx(dict(expected.scores), abs=1e-5)
+    assert scores(page) == pytest.approx(dict(expected.scores), abs=1e-5)
     shown = pixels(page, "#input")
     assert (shown[::20, ::20] == planted_pixels(raw[0])).all(), "enlarged pixel by pixel, twenty times"
     assert "a picture's.png, 16 × 16 pixels" in page.locator("#input canvas").get_attribute("aria-label")
@@ -114,9 +92,7 @@ def test_a_vector_of_patches_is_that_of_python_and_one_picture_is_asked_for(view
     assert page.locator("#result .strip i").count() == len(expected)
     assert not page.get_by_role("button", name="Explain").is_visible()
     (tmp_path / "a picture's.png").write_bytes(raw[0].data or b"")
-    program = [sys.executable, "-c", code(page, "Python")]
-    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
-    assert repr(told[0]) in done.stdout
+    assert repr(told[0]) in ran(page, "Python", tmp_path)
     page.click("#example")
     page.click("#send")
     page.wait_for_selector("#result .times")
@@ -177,26 +153,11 @@ def test_a_map_is_the_one_of_python_and_lies_on_the_patch(view, raw):
 
 
 def test_a_picture_can_be_dropped_and_pasted_and_comes_back(view, raw):
-    page, text = view.open("lang=en&model=patches"), base64.b64encode(raw[0].data).decode()
-    given = """([text, kind, name]) => { const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-        const data = new DataTransfer(); data.items.add(new File([bytes], name, { type: "image/png" }));
-        document.querySelector("#result").replaceChildren();
-        if (kind === "paste") document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
-        else for (const type of ["dragover", "drop"]) document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true })); }"""
-    for kind in ("drop", "paste"):
-        page.evaluate(given, [text, kind, f"{kind}.png"])
-        page.wait_for_selector("#result .times")
+    page = view.open("lang=en&model=patches")
+    for way in ("drop", "paste"):
+        hand(page, way, raw[0].data, f"{way}.png", "image/png")
         assert page.locator("#result [data-answer]").first.get_attribute("data-answer") == "red"
-    page.get_by_role("button", name="Clear").click()
-    assert "No picture yet" in page.locator("#input").inner_text()
-    page.locator("#send").click()
-    assert "Choose a picture first" in page.locator("#said").inner_text()
-    page.locator("#history-body button", has_text="drop.png").click()
-    page.wait_for_selector("#input canvas")
-    page.get_by_role("button", name="Example").click()
-    page.wait_for_selector("#input figcaption:has-text('example.png')")
-    page.keyboard.press("Control+Enter")
-    page.wait_for_selector("#result .times")
+    clear_and_bring_back(page, "drop.png", "example.png", empty="No picture yet", asked="Choose a picture first")
 
 
 def test_what_is_no_picture_is_said(view):
@@ -207,27 +168,16 @@ def test_what_is_no_picture_is_said(view):
     assert "picture" in page.locator(".trouble").inner_text()
 
 
-def code(page: Any, way: str) -> str:
-    page.locator("#calls").get_by_label(way, exact=True).check()
-    return page.locator("#calls code").inner_text()
-
-
 def test_curl_and_python_give_the_same(view, raw, tmp_path):
     page, name = view.open("lang=en&model=objects"), 'it\'s "a" $picture.png'
     give(page, raw[0].data, name)
     told = json.loads(page.locator("#result [data-answer]").get_attribute("data-answer"))
     (tmp_path / name).write_bytes(raw[0].data or b"")
-    done = subprocess.run(
-        [sys.executable, "-c", code(page, "Python")], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert repr(told[0]["box"]) in done.stdout
-    if not shutil.which("curl"):
-        pytest.skip("no curl here")
-    done = subprocess.run(["bash", "-c", code(page, "curl")], cwd=tmp_path, capture_output=True, check=True, timeout=60)
-    assert json.loads(done.stdout)["predictions"][0]["answer"] == told
+    assert repr(told[0]["box"]) in ran(page, "Python", tmp_path)
+    assert json.loads(ran(page, "curl", tmp_path))["predictions"][0]["answer"] == told
 
 
-@pytest.mark.parametrize(("language", "theme", "width"), [("en", "light", 1280), ("zh", "dark", 390), ("zh", "light", 320)])
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
 def test_it_is_clean_in_both_languages_and_themes(browser, address, raw, language, theme, width):
     with watched(browser, address, viewport={"width": width, "height": 800}) as view:
         page = view.open(f"lang={language}&theme={theme}")
@@ -239,6 +189,4 @@ def test_it_is_clean_in_both_languages_and_themes(browser, address, raw, languag
                     "#result button", has_text={"en": "Explain on the picture", "zh": "在图片上解释"}[language]
                 ).click()
                 page.wait_for_selector(".more canvas")
-            assert violations(page) == [], name
-            assert "undefined" not in page.locator("body").inner_text()
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert_clean(page, width, name)

@@ -3,11 +3,7 @@ curl and Python."""
 
 from __future__ import annotations
 
-import base64
 import json
-import shutil
-import subprocess
-import sys
 from functools import cache
 from typing import Any
 
@@ -16,8 +12,20 @@ import pytest
 import torch
 
 from tests.browser import violations
-from tests.serving import house
-from tests.serving.browser import browsing, choose, watched
+from tests.serving import browser as served
+from tests.serving.browser import (
+    LOOKS,
+    answering,
+    assert_clean,
+    browsing,
+    choose,
+    clear_and_bring_back,
+    hand,
+    ran,
+    scores,
+    until,
+    watched,
+)
 from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.lookup import find
 from zhuji.core.records import Sound
@@ -58,11 +66,8 @@ def address(browser, tmp_path_factory):
     for name in TASKS:
         told = golden.told(predictor(name), find(Modality, "speech").example()[1])
         save(predictor(name).model, place / name, clean=CleanSettings(), roles=Roles(text=(), sound="file_name"), golden=told)
-    settings = house.settings().parse(
-        {"models": [{"name": name, "path": str(place / name)} for name in TASKS], "port": 0, "rate": 1000}
-    )
-    with house.serving(settings) as (host, port, _):
-        yield f"http://{host}:{port}/"
+    with answering({name: place / name for name in TASKS}) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -72,32 +77,8 @@ def browser():
         yield found
 
 
-@pytest.fixture
-def view(browser, address):
-    with watched(browser, address, viewport={"width": 1280, "height": 900}) as found:
-        yield found
-
-
 def give(page: Any, data: bytes | None = None, name: str = "a sound's.wav") -> None:
-    page.evaluate("document.querySelector('#result').replaceChildren()")
-    page.set_input_files("#file input", {"name": name, "mimeType": "audio/wav", "buffer": data or sounds.read_bytes(sound())})
-    page.wait_for_selector("#result .times")
-
-
-def until(page: Any, true: str) -> None:
-    """The page's policy forbids what Playwright waits by."""
-    for _ in range(200):
-        if page.evaluate(true):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(true)
-
-
-def scores(page: Any) -> dict[str, float]:
-    rows = page.locator("#result .bars tr").evaluate_all(
-        "rows => rows.map(row => [row.dataset.label, Number(row.dataset.score)])"
-    )
-    return dict(rows)
+    served.give(page, data or sounds.read_bytes(sound()), name, "audio/wav")
 
 
 def shades(page: Any, which: str) -> np.ndarray:
@@ -207,24 +188,9 @@ def test_a_recording_is_answered_like_a_file(view):
 
 
 def test_a_sound_can_be_dropped_and_comes_back(view):
-    page, text = view.open("lang=en&model=kinds"), base64.b64encode(sounds.read_bytes(sound())).decode()
-    page.evaluate(
-        """text => { const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-        const data = new DataTransfer(); data.items.add(new File([bytes], "dropped.wav", { type: "audio/wav" }));
-        for (const type of ["dragover", "drop"]) document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true })); }""",
-        text,
-    )
-    page.wait_for_selector("#result .times")
-    page.get_by_role("button", name="Clear").click()
-    assert "No sound yet" in page.locator("#input").inner_text()
-    page.locator("#send").click()
-    assert "Choose or record a sound first" in page.locator("#said").inner_text()
-    page.locator("#history-body button", has_text="dropped.wav").click()
-    page.wait_for_selector("#input canvas")
-    page.get_by_role("button", name="Example").click()
-    page.wait_for_selector("#input figcaption:has-text('example.wav')")
-    page.keyboard.press("Control+Enter")
-    page.wait_for_selector("#result .times")
+    page = view.open("lang=en&model=kinds")
+    hand(page, "drop", sounds.read_bytes(sound()), "dropped.wav", "audio/wav")
+    clear_and_bring_back(page, "dropped.wav", "example.wav", empty="No sound yet", asked="Choose or record a sound first")
 
 
 def test_what_is_no_sound_is_said(view):
@@ -235,27 +201,17 @@ def test_what_is_no_sound_is_said(view):
     assert "sound" in page.locator(".trouble").inner_text()
 
 
-def code(page: Any, way: str) -> str:
-    page.locator("#calls").get_by_label(way, exact=True).check()
-    return page.locator("#calls code").inner_text()
-
-
 def test_curl_and_python_give_the_same(view, tmp_path):
     page, name = view.open("lang=en&model=kinds"), 'it\'s "a" $sound.wav'
     give(page, name=name)
     told = scores(page)
     (tmp_path / name).write_bytes(sounds.read_bytes(sound()))
-    done = subprocess.run(
-        [sys.executable, "-c", code(page, "Python")], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert all(repr(score) in done.stdout for score in told.values())
-    if not shutil.which("curl"):
-        pytest.skip("no curl here")
-    done = subprocess.run(["bash", "-c", code(page, "curl")], cwd=tmp_path, capture_output=True, check=True, timeout=60)
-    assert json.loads(done.stdout)["predictions"][0]["scores"] == pytest.approx(told)
+    printed = ran(page, "Python", tmp_path)
+    assert all(repr(score) in printed for score in told.values())
+    assert json.loads(ran(page, "curl", tmp_path))["predictions"][0]["scores"] == pytest.approx(told)
 
 
-@pytest.mark.parametrize(("language", "theme", "width"), [("en", "light", 1280), ("zh", "dark", 390), ("zh", "light", 320)])
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
 def test_it_is_clean_in_both_languages_and_themes(browser, address, language, theme, width):
     with watched(browser, address, viewport={"width": width, "height": 800}) as view:
         page = view.open(f"lang={language}&theme={theme}")
@@ -265,6 +221,4 @@ def test_it_is_clean_in_both_languages_and_themes(browser, address, language, th
             if name == "kinds":
                 page.locator("#result button", has_text={"en": "Explain on the sound", "zh": "在声音上解释"}[language]).click()
                 page.wait_for_selector(".more canvas")
-            assert violations(page) == [], name
-            assert "undefined" not in page.locator("body").inner_text()
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert_clean(page, width, name)

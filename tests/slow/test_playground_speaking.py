@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,7 @@ import torch
 from tests import voiced
 from tests.browser import violations
 from tests.serving import house, made
-from tests.serving.browser import browsing, choose, watched
+from tests.serving.browser import LOOKS, answering, assert_clean, choose, code, ran, until, watched
 from zhuji.core.records import Sound
 from zhuji.data import sounds
 from zhuji.model.bundle import open_bundle
@@ -30,22 +27,8 @@ RATE, DEPTH = 16_000, 12.0
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with browsing() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def address():
-    models = {"voice": voiced.voice(), "pets": house.bundle(), "coarse": made.of_task("speak")}
-    places = [{"name": name, "path": str(path)} for name, path in models.items()]
-    with house.serving(house.settings().parse({"models": places, "port": 0, "rate": 1000})) as (host, port, _):
-        yield f"http://{host}:{port}/"
-
-
-@pytest.fixture
-def view(browser, address):
-    with watched(browser, address, viewport={"width": 1280, "height": 900}) as found:
+    with answering({"voice": voiced.voice(), "pets": house.bundle(), "coarse": made.of_task("speak")}) as found:
         yield found
 
 
@@ -57,15 +40,6 @@ def ask(page: Any, text: str = TEXT, speaker: str | None = None, speed: str = "1
     page.locator("#settings input").fill(speed)
     page.locator("#input textarea").press("Control+Enter")
     page.wait_for_selector("#result .times")
-
-
-def until(page: Any, true: str) -> None:
-    """The page's policy forbids what Playwright waits by."""
-    for _ in range(200):
-        if page.evaluate(true):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(true)
 
 
 def saved(page: Any) -> np.ndarray:
@@ -200,34 +174,24 @@ def test_seconds_can_be_predicted_and_other_models_are_as_they_were(view):
     assert page.locator("#input textarea").input_value() == TEXT
 
 
-def code(page: Any, way: str) -> str:
-    page.locator("#calls").get_by_label(way, exact=True).check()
-    return page.locator("#calls code").inner_text()
-
-
 def test_curl_and_python_give_the_same(view, tmp_path):
     page = view.open("lang=en&model=voice")
     ask(page, speaker="low", speed="0.8")
     shown = saved(page)
-    ways = {"Python": [sys.executable, "-c"], "curl": ["bash", "-c"] if shutil.which("curl") else None}
-    for way, program in ways.items():
-        if program is None:
-            continue
-        (tmp_path / way).mkdir()
-        subprocess.run([*program, code(page, way)], cwd=tmp_path / way, capture_output=True, check=True, timeout=60)
-        assert same(sounds.samples(Sound(str(tmp_path / way / "speech.wav")), voiced.RATE).samples, shown), way
     body = json.loads(code(page, "curl").split("--data-raw '")[1].split("'")[0])
     assert (body["voice"], body["speed"], body["input"]) == ("low", 0.8, TEXT)
+    for way in ("Python", "curl"):
+        (tmp_path / way).mkdir()
+        ran(page, way, tmp_path / way)
+        assert same(sounds.samples(Sound(str(tmp_path / way / "speech.wav")), voiced.RATE).samples, shown), way
 
 
-@pytest.mark.parametrize(("language", "theme", "width"), [("en", "light", 1280), ("zh", "dark", 390), ("zh", "light", 320)])
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
 def test_it_is_clean_in_both_languages_and_themes(browser, address, language, theme, width):
     with watched(browser, address, viewport={"width": width, "height": 800}) as view:
         page = view.open(f"lang={language}&theme={theme}&model=voice")
         ask(page)
-        assert violations(page) == []
-        assert "undefined" not in page.locator("body").inner_text()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert_clean(page, width)
 
 
 def test_what_the_browser_cannot_play_is_said_and_can_be_saved(view):

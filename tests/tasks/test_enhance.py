@@ -22,6 +22,7 @@ from zhuji.modalities.waveform import Waveform
 from zhuji.model.assembly import Model, assemble, collate
 from zhuji.nn.heads import PerUnitHead
 from zhuji.nn.sounds import masks
+from zhuji.nn.sounds.mixing import narrowed
 from zhuji.nn.sounds.powers import Powers
 from zhuji.nn.sounds.spectra import stft
 from zhuji.nn.sounds.waves import samples_of
@@ -137,6 +138,17 @@ def test_narrow_rows_have_nothing_in_their_upper_half() -> None:
     for of in posed(one, batch(one)):
         power = torch.fft.rfft(of[0]).abs().square()
         assert power[len(power) // 2 + 1 :].sum() < 1e-6 * power.sum()
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_noise_has_lost_what_a_narrow_recording_has_lost(learning: bool) -> None:
+    task = Enhance(snr=(-5.0, -5.0))
+    wide = torch.from_numpy(tone(1_000, 0.4))
+    for clean, share in ((narrowed(wide), 0.0), (wide, 0.01)):
+        given, _ = task.mixture(clean, RATE, torch.Generator().manual_seed(3), learning=learning)
+        power = torch.fft.rfft(given).abs().square()
+        upper = float(power[len(power) // 2 + 1 :].sum() / power.sum())
+        assert upper > share if share else upper < 1e-6
 
 
 @pytest.mark.parametrize("kind", ["complex", "real"])

@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import nn
 
-from zhuji.core.contracts import Backbone
-from zhuji.core.rules import divides, even_heads
+from zhuji.backbones._blocks import Blocks
+from zhuji.core.rules import even_heads
 from zhuji.core.units import Features
 from zhuji.nn.attention import allowed, biases
+from zhuji.nn.block import stacked
 from zhuji.nn.conformer import ConformerBlock
 from zhuji.nn.convolution import MaskedConv1d
 from zhuji.nn.dropout import Dropout
@@ -24,7 +25,7 @@ from zhuji.nn.layers import linear, zeroed
 from zhuji.nn.positions import Rotary, positions
 
 
-class Conformer(Backbone):
+class Conformer(Blocks):
     """Speech has a hundred frames a second and some ten letters: two convolutions of stride 2 keep every fourth frame, and blocks of a conformer follow.
 
     Where the paper has sinusoids of distances (Dai et al. 2019), positions are rotary, which know distances only as well.
@@ -35,8 +36,6 @@ class Conformer(Backbone):
     width: int = Field(default=144, gt=0)
     layers: int = Field(default=8, gt=0)
     heads: int = Field(default=4, gt=0)
-    hidden: int | None = Field(default=None, gt=0)
-    """Width between the two layers of a feedforward part; defaults to 4 x width."""
     window: int = Field(default=15, gt=0)
     """Units that the convolution of a block sees."""
     subsample: Literal[1, 2, 4, 8] = 4
@@ -44,26 +43,13 @@ class Conformer(Backbone):
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        divides("heads", self.heads, "width", self.width)
+    def _heads_turn(self) -> Self:
         even_heads(self.width, self.heads)
         return self
 
     @property
     def stride(self) -> int:
         return self.subsample
-
-    @property
-    def stem_width(self) -> int:
-        return self.width
-
-    @property
-    def out_width(self) -> int:
-        return self.width
-
-    @property
-    def drops(self) -> bool:
-        return self.dropout > 0
 
     def body(self, causal: bool) -> nn.Module:
         return _Body(self, causal)
@@ -88,13 +74,9 @@ class _Body(nn.Module):
         self.enter = linear(c.width, c.width)
         self.rotary = Rotary(c.width // c.heads)
         self.dropout = Dropout(c.dropout)
-        self.blocks = nn.ModuleList(
-            ConformerBlock(
-                c.width, c.heads, c.hidden or 4 * c.width, c.window,
-                causal=causal, dropout=c.dropout, gain=(4 * c.layers) ** -0.5,
-            )
-            for _ in range(c.layers)
-        )  # fmt: skip
+        self.blocks = stacked(c.layers, lambda gain: ConformerBlock(
+            c.width, c.heads, c.hidden_width, c.window, causal=causal, dropout=c.dropout, gain=gain
+        ), branches=4)  # fmt: skip
 
     def forward(self, features: Features) -> Features:
         states, mask = features.states, features.mask

@@ -36,10 +36,6 @@ class Convnext1d(Backbone):
     def stem_width(self) -> int:
         return self.width
 
-    @property
-    def out_width(self) -> int:
-        return self.width
-
     def body(self, causal: bool) -> nn.Module:
         return _Body(self, causal)
 

@@ -43,7 +43,7 @@ class Recurrent(Backbone):
         if causal and self.directions == 2:
             raise ImpossiblePair(
                 first=in_language("the task", "任务"),
-                second=in_language("backbone 'recurrent'", "骨干网络「recurrent」"),
+                second=self.called(),
                 rule=in_language(
                     "a task that must not look ahead needs one direction, not two", "不得看到后文的任务只能用一个方向"
                 ),

@@ -8,12 +8,13 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Backbone, One
+from zhuji.backbones._blocks import Blocks
+from zhuji.core.contracts import One
 from zhuji.core.rules import divides, even_heads
 from zhuji.core.units import Features
 from zhuji.nn.asked import asked
 from zhuji.nn.attention import allowed, biases
-from zhuji.nn.block import Place, TransformerBlock
+from zhuji.nn.block import Place, TransformerBlock, stacked
 from zhuji.nn.cache import Cache, CachedBody, Seen
 from zhuji.nn.dropout import Dropout
 from zhuji.nn.feedforward import Kind
@@ -26,7 +27,7 @@ _BERT = 0.02
 """Deviation of the initial weights of a post-norm model (Devlin et al. 2019)."""
 
 
-class Transformer(Backbone):
+class Transformer(Blocks):
     """Blocks of attention and feedforward. As it stands a pre-norm model with rotary positions; its options also make it BERT, RoBERTa,
     DistilBERT, GPT-2 or Llama, number for number.
 
@@ -62,30 +63,17 @@ class Transformer(Backbone):
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        divides("heads", self.heads, "width", self.width)
+    def _heads_share(self) -> Self:
         divides("kv_heads", self.kv_heads or self.heads, "heads", self.heads)
         if self.positions == "rotary":
             even_heads(self.width, self.heads)
         return self
 
     @property
-    def stem_width(self) -> int:
-        return self.width
-
-    @property
-    def out_width(self) -> int:
-        return self.width
-
-    @property
     def hidden_width(self) -> int:
         if self.hidden is not None:
             return self.hidden
         return -(-8 * self.width // 24) * 8 if self.feedforward == "swiglu" else 4 * self.width
-
-    @property
-    def drops(self) -> bool:
-        return self.dropout > 0
 
     def body(self, causal: bool) -> nn.Module:
         return _Body(self, causal)
@@ -115,16 +103,10 @@ class _Body(CachedBody):
         self.rotary = Rotary(self.head_dim, t.rotary_base) if t.positions == "rotary" else None
         self.entry_norm = norm(t.norm, t.width, t.norm_eps) if post else None
         self.dropout = Dropout(t.dropout)
-        # What 2 x layers branches add should not outgrow what they add to (Radford et al. 2019, section 2.3).
-        gain = (2 * t.layers) ** -0.5
-        self.blocks = nn.ModuleList(
-            TransformerBlock(
-                t.width, t.heads, t.kv_heads, t.hidden_width,
-                feedforward=t.feedforward, norms=t.norm, eps=t.norm_eps, place=t.norm_place, dropout=t.dropout,
-                bias=t.bias, key_bias=t.key_bias, gain=gain, deviation=_BERT if post else None,
-            )
-            for _ in range(t.layers)
-        )  # fmt: skip
+        self.blocks = stacked(t.layers, lambda gain: TransformerBlock(
+            t.width, t.heads, t.kv_heads, t.hidden_width, feedforward=t.feedforward, norms=t.norm, eps=t.norm_eps,
+            place=t.norm_place, dropout=t.dropout, bias=t.bias, key_bias=t.key_bias, gain=gain, deviation=_BERT if post else None,
+        ))  # fmt: skip
         self.norm = None if post else norm(t.norm, t.width, t.norm_eps)
 
     def cache(self) -> Cache:

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Backbone
-from zhuji.core.rules import divides
+from zhuji.backbones._blocks import Blocks
 from zhuji.core.units import Features
 from zhuji.nn.attention import allowed, biases
-from zhuji.nn.block import TransformerBlock
+from zhuji.nn.block import TransformerBlock, stacked
 from zhuji.nn.dropout import Dropout
 from zhuji.nn.layers import norm, zeroed
 from zhuji.nn.positions import LearnedPlaces, sinusoids
@@ -26,7 +25,7 @@ _Side = Annotated[int, Field(gt=0, le=4096)]
 _DEVIATION = 0.02
 
 
-class Vit(Backbone):
+class Vit(Blocks):
     """Pre-norm blocks of attention and feedforward with layer norm and GELU; every cell knows its row and column.
 
     Only cells that are there are computed: those that a task hides, or that pad a picture, cost nothing (He et al. 2022, section 3). What a
@@ -40,8 +39,6 @@ class Vit(Backbone):
     width: int = Field(default=192, gt=0)
     layers: int = Field(default=12, gt=0)
     heads: int = Field(default=3, gt=0)
-    hidden: int | None = Field(default=None, gt=0)
-    """Width between the two layers of the feedforward part; defaults to 4 x width."""
     positions: Literal["learned", "sinusoids", "none"] = "learned"
     """learned: a vector for each cell of `grid`; sinusoids: of row and column, for grids of any size."""
     grid: tuple[_Side, _Side] = (14, 14)
@@ -53,27 +50,6 @@ class Vit(Backbone):
     key_bias: bool = False
     """A bias on the keys, which changes no answer; models that were trained elsewhere have one."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        divides("heads", self.heads, "width", self.width)
-        return self
-
-    @property
-    def stem_width(self) -> int:
-        return self.width
-
-    @property
-    def out_width(self) -> int:
-        return self.width
-
-    @property
-    def hidden_width(self) -> int:
-        return self.hidden or 4 * self.width
-
-    @property
-    def drops(self) -> bool:
-        return self.dropout > 0
 
     @property
     def summarises(self) -> bool:
@@ -115,15 +91,10 @@ class _Body(nn.Module):
         super().__init__()
         self.entry = _Entry(vit)
         self.dropout = Dropout(vit.dropout)
-        # What 2 x layers branches add should not outgrow what they add to (Radford et al. 2019, section 2.3).
-        gain = (2 * vit.layers) ** -0.5
-        self.blocks = nn.ModuleList(
-            TransformerBlock(
-                vit.width, vit.heads, None, vit.hidden_width, feedforward="gelu", norms="layer", eps=vit.norm_eps,
-                dropout=vit.dropout, key_bias=vit.key_bias, gain=gain,
-            )
-            for _ in range(vit.layers)
-        )  # fmt: skip
+        self.blocks = stacked(vit.layers, lambda gain: TransformerBlock(
+            vit.width, vit.heads, None, vit.hidden_width, feedforward="gelu", norms="layer", eps=vit.norm_eps,
+            dropout=vit.dropout, key_bias=vit.key_bias, gain=gain,
+        ))  # fmt: skip
         self.norm = norm("layer", vit.width, vit.norm_eps)
 
     def forward(self, features: Features) -> Features:

@@ -11,12 +11,12 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 from torch import nn
 
-from zhuji.core.contracts import Backbone
+from zhuji.backbones._blocks import Blocks
 from zhuji.core.log import in_language
 from zhuji.core.rules import divides
 from zhuji.core.units import Features
 from zhuji.nn.attention import allowed, biases
-from zhuji.nn.block import Place, TransformerBlock
+from zhuji.nn.block import Place, TransformerBlock, stacked
 from zhuji.nn.dropout import Dropout
 from zhuji.nn.feedforward import Kind
 from zhuji.nn.layers import norm, zeroed
@@ -26,7 +26,7 @@ _Channels = Annotated[int, Field(gt=0, le=1 << 14)]
 _Window = Annotated[int, Field(gt=0, le=1 << 12)]
 
 
-class Wav2vec2(Backbone):
+class Wav2vec2(Blocks):
     """As it stands the sizes of wav2vec 2.0 Base: a state for every 320 samples, which sees 400. A unit is a sample (`modality.features=raw`).
 
     A row has as many frames as whole windows fit into it, and one at least. Padding changes nothing, also where norms go over a whole row
@@ -48,8 +48,6 @@ class Wav2vec2(Backbone):
     width: int = Field(default=768, gt=0)
     layers: int = Field(default=12, gt=0)
     heads: int = Field(default=12, gt=0)
-    hidden: int | None = Field(default=None, gt=0)
-    """Width between the two layers of the feedforward part; defaults to 4 x width."""
     feedforward: Kind = "gelu"
     norm_place: Place = "post"
     """post: before the first block and after each branch; pre: before each branch and once at the end."""
@@ -61,7 +59,6 @@ class Wav2vec2(Backbone):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        divides("heads", self.heads, "width", self.width)
         divides("position_groups", self.position_groups, "width", self.width)
         if len({len(self.conv_channels), len(self.conv_windows), len(self.conv_strides)}) > 1:
             raise ValueError(in_language(
@@ -77,14 +74,6 @@ class Wav2vec2(Backbone):
     @property
     def stem_width(self) -> int:
         return 1
-
-    @property
-    def out_width(self) -> int:
-        return self.width
-
-    @property
-    def drops(self) -> bool:
-        return self.dropout > 0
 
     def body(self, causal: bool) -> nn.Module:
         assert not causal
@@ -115,15 +104,10 @@ class _Body(nn.Module):
         self.frames = SampledFrames(windows, s.width, bias=s.conv_bias, norms=s.conv_norm, eps=s.norm_eps, dropout=s.dropout)
         self.places = ConvolvedPositions(s.width, s.position_window, s.position_groups)
         self.norm, self.dropout = norm("layer", s.width, s.norm_eps), Dropout(s.dropout)
-        # What 2 x layers branches add should not outgrow what they add to (Radford et al. 2019, section 2.3).
-        gain = (2 * s.layers) ** -0.5
-        self.blocks = nn.ModuleList(
-            TransformerBlock(
-                s.width, s.heads, None, s.hidden or 4 * s.width, feedforward=s.feedforward, norms="layer", eps=s.norm_eps,
-                place=s.norm_place, dropout=s.dropout, key_bias=s.key_bias, gain=gain,
-            )
-            for _ in range(s.layers)
-        )  # fmt: skip
+        self.blocks = stacked(s.layers, lambda gain: TransformerBlock(
+            s.width, s.heads, None, s.hidden_width, feedforward=s.feedforward, norms="layer", eps=s.norm_eps,
+            place=s.norm_place, dropout=s.dropout, key_bias=s.key_bias, gain=gain,
+        ))  # fmt: skip
 
     def forward(self, features: Features) -> Features:
         states, mask = self.frames(features.states, features.mask)

@@ -14,12 +14,11 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from zhuji.core.contracts import Backbone
+from zhuji.backbones._blocks import Blocks
 from zhuji.core.log import in_language
-from zhuji.core.rules import divides
 from zhuji.core.units import Features
 from zhuji.nn.attention import allowed, biases
-from zhuji.nn.block import TransformerBlock
+from zhuji.nn.block import TransformerBlock, stacked
 from zhuji.nn.convolution import MaskedConv1d
 from zhuji.nn.dropout import Dropout
 from zhuji.nn.feedforward import Kind
@@ -28,7 +27,7 @@ from zhuji.nn.layers import norm, zeroed
 _PERIOD = 10_000.0
 
 
-class Whisper(Backbone):
+class Whisper(Blocks):
     """As it stands the sizes of Whisper tiny. It reads frames of `modality.features=whisper` as they are, where `bands` is the modality's.
 
     The original fills every sound up to 30 seconds with silence, of which it makes states as well. Here a row ends where its sound does, and positions are those
@@ -43,8 +42,6 @@ class Whisper(Backbone):
     width: int = Field(default=384, gt=0)
     layers: int = Field(default=4, gt=0)
     heads: int = Field(default=6, gt=0)
-    hidden: int | None = Field(default=None, gt=0)
-    """Width between the two layers of the feedforward part; defaults to 4 x width."""
     feedforward: Kind = "gelu"
     max_positions: int = Field(default=1500, gt=0, le=1 << 16)
     """States of a row that are told apart by where they stand; later ones share the last place."""
@@ -52,7 +49,6 @@ class Whisper(Backbone):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        divides("heads", self.heads, "width", self.width)
         if self.width % 2 or self.width < 4:
             raise ValueError(in_language("width must be even and 4 at least, as positions are sines and cosines",
                                          "width 须为不小于 4 的偶数，因为位置由正弦与余弦表示"))  # fmt: skip
@@ -65,14 +61,6 @@ class Whisper(Backbone):
     @property
     def stem_width(self) -> int:
         return self.bands
-
-    @property
-    def out_width(self) -> int:
-        return self.width
-
-    @property
-    def drops(self) -> bool:
-        return self.dropout > 0
 
     def body(self, causal: bool) -> nn.Module:
         assert not causal
@@ -106,14 +94,9 @@ class _Body(nn.Module):
         self.first, self.second = MaskedConv1d(w.bands, w.width, 3), MaskedConv1d(w.width, w.width, 3, stride=2)
         self.register_buffer("places", sinusoids(w.max_positions, w.width))
         self.dropout = Dropout(w.dropout)
-        # What 2 x layers branches add should not outgrow what they add to (Radford et al. 2019, section 2.3).
-        gain = (2 * w.layers) ** -0.5
-        self.blocks = nn.ModuleList(
-            TransformerBlock(
-                w.width, w.heads, None, w.hidden or 4 * w.width, feedforward=w.feedforward, norms="layer", dropout=w.dropout, gain=gain
-            )
-            for _ in range(w.layers)
-        )  # fmt: skip
+        self.blocks = stacked(w.layers, lambda gain: TransformerBlock(
+            w.width, w.heads, None, w.hidden_width, feedforward=w.feedforward, norms="layer", dropout=w.dropout, gain=gain
+        ))  # fmt: skip
         self.norm = norm("layer", w.width)
 
     def forward(self, features: Features) -> Features:

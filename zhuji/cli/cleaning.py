@@ -48,7 +48,5 @@ def _show_enhanced(screen: Console, found: Any) -> None:
         in_language("real-time factor", "实时率"),
         told.format(found["real_time_factor"], seconds_text(found["seconds"])),
     )
-    screen.print(in_language("\nnext:", "\n接下来："))
     run = shlex.quote(found["run"])
-    for command in (f"zhuji evaluate {run}", f"zhuji benchmark {run}"):
-        screen.print(terminal.printable(f"  {command}"), soft_wrap=True)
+    terminal.invite(screen, f"zhuji evaluate {run}", f"zhuji benchmark {run}")

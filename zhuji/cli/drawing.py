@@ -58,11 +58,12 @@ def _show_drawn(screen: Console, found: Any) -> None:
     terminal.line(screen, in_language("sheet", "总览图"), found["sheet"])
     run, seed = shlex.quote(found["run"]), found["settings"]["seed"] + 1
     one = f" --label {shlex.quote(next(iter(found['by_class'])))}" if found["by_class"] else ""
-    _next(screen, [
+    terminal.invite(
+        screen,
         f"zhuji draw {run}{one} --seed {seed} --out {shlex.quote(found['folder'] + '-2')}",
         f"zhuji realism {run} --by CLASSIFIER_RUN",
         f"zhuji evaluate {run}",
-    ])  # fmt: skip
+    )
 
 
 def realism(  # noqa: PLR0917 - the options of a verb
@@ -103,11 +104,12 @@ def _show_realism(screen: Console, found: Any) -> None:
         terminal.line(screen, in_language("note", "注意"), text)
     terminal.line(screen, in_language("page", "页面"), found["page"])
     run, classifier = shlex.quote(found["run"]), shlex.quote(found["by"])
-    _next(screen, [
+    terminal.invite(
+        screen,
         f"zhuji draw {run} --out PICTURES",
         f"zhuji predict {classifier} PICTURES",
         f"zhuji realism OTHER_RUN --by {classifier}",
-    ])  # fmt: skip
+    )
 
 
 def stylise(  # noqa: PLR0917 - the options of a verb
@@ -147,14 +149,9 @@ def _show_stylised(screen: Console, found: Any) -> None:
     run, file = shlex.quote(found["run"]), Path(found["file"])
     again = f"zhuji stylise {run} --content {shlex.quote(found['content'])} --style {shlex.quote(found['style'])}"
     other = shlex.quote(str(file.with_stem(f"{file.stem}-2")))
-    _next(screen, [
+    terminal.invite(
+        screen,
         f"{again} --out {other} --style-weight {found['settings']['style_weight'] * 10:g}",
         f"{again} --out {other} --size {2 * found['settings']['size']}",
         f"zhuji predict {run} {shlex.quote(found['file'])}",
-    ])  # fmt: skip
-
-
-def _next(screen: Console, commands: list[str]) -> None:
-    screen.print(in_language("\nnext:", "\n接下来："))
-    for command in commands:
-        screen.print(terminal.printable(f"  {command}"), soft_wrap=True)
+    )

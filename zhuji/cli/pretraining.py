@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,9 +76,7 @@ def show(screen: Console, result: Any) -> None:
         terminal.line(screen, in_language("warning", "警告"), warning)
     terminal.line(screen, in_language("learned", "已学"), _cost_text(result))
     terminal.line(screen, in_language("ledger", "账本"), terminal.ledger_text(result["ledger"]))
-    terminal.line(screen, in_language("run", "运行"), result["run"])
-    terminal.line(screen, in_language("report", "报告"), result["report"])
-    terminal.next_steps(screen, Path(result["run"]))
+    terminal.finished(screen, result)
 
 
 def _cost_text(result: Any) -> str:
@@ -120,8 +119,7 @@ def _show_corpus(screen: Console, found: Any) -> None:
     sizes = size.format(bytes_text(found["bytes"]), found["vocabulary"], seconds_text(found["seconds"]))
     terminal.line(screen, in_language("size", "大小"), sizes)
     terminal.line(screen, in_language("corpus", "语料"), found["folder"])
-    screen.print(in_language("\nnext:", "\n接下来："))
-    screen.print(terminal.printable(f"  zhuji pretrain {_quoted(found['folder'])}"), soft_wrap=True)
+    terminal.invite(screen, f"zhuji pretrain {shlex.quote(found['folder'])}")
 
 
 def tokenizer(  # noqa: PLR0917 - the options of a verb
@@ -158,11 +156,4 @@ def _show_tokenizer(screen: Console, found: Any) -> None:
     )
     terminal.line(screen, in_language("measured", "测得"), measured.format(found["bytes_per_token"], found["unknown"]))
     terminal.line(screen, in_language("folder", "文件夹"), found["folder"])
-    screen.print(in_language("\nnext:", "\n接下来："))
-    screen.print(terminal.printable(f"  zhuji pretrain CORPUS --tokenizer {_quoted(found['folder'])}"), soft_wrap=True)
-
-
-def _quoted(path: str) -> str:
-    import shlex
-
-    return shlex.quote(path)
+    terminal.invite(screen, f"zhuji pretrain CORPUS --tokenizer {shlex.quote(found['folder'])}")

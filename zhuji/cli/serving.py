@@ -47,10 +47,9 @@ def _show(screen: Console, found: Any) -> None:
         terminal.line(screen, in_language("model", "模型"), about)
     terminal.line(screen, in_language("page", "页面"), f"{url}/")
     terminal.line(screen, in_language("docs", "接口"), f"{url}/openapi.json")
-    screen.print(in_language("\nnext:", "\n接下来："))
     body = json.dumps({"input": first["example"] or "…"}, ensure_ascii=False)
-    for command in (f"curl {url}/models", f"curl {url}/predict -H 'Content-Type: application/json' -d '{_quoted(body)}'"):
-        screen.print(terminal.printable(f"  {command}"), soft_wrap=True)
+    asked = f"curl {url}/predict -H 'Content-Type: application/json' -d '{_quoted(body)}'"
+    terminal.invite(screen, f"curl {url}/models", asked)
 
 
 def _quoted(text: str) -> str:

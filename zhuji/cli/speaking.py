@@ -75,10 +75,9 @@ def _show(screen: Console, found: Any) -> None:
     for one in found["files"][:5]:
         terminal.line(screen, one["file"], f"{one['seconds']:.2f} s")
     run, folder = shlex.quote(found["run"]), found["folder"]
-    screen.print(in_language("\nnext:", "\n接下来："))
-    for command in (
+    terminal.invite(
+        screen,
         f"zhuji speak {run} --file LINES.txt --out {shlex.quote(folder + '-2')} --speed 0.8",
         f"zhuji predict RECOGNISER_RUN {shlex.quote(folder)}",
         f"zhuji serve {run}",
-    ):
-        screen.print(terminal.printable(f"  {command}"), soft_wrap=True)
+    )

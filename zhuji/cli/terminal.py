@@ -110,13 +110,20 @@ def line(screen: Console, name: str, text: str) -> None:
     screen.print(printable(f"{name}{' ' * max(1, 10 - cell_len(name))}{text}"), soft_wrap=True)
 
 
-def next_steps(screen: Console, run: Path) -> None:
-    """The commands that a finished run invites to."""
+def invite(screen: Console, *commands: str) -> None:
+    """What one may do next."""
+    screen.print(in_language("\nnext:", "\n接下来："))
+    for command in commands:
+        screen.print(printable(f"  {command}"), soft_wrap=True)
+
+
+def finished(screen: Console, result: Mapping[str, Any]) -> None:
+    """Where a finished run lies, and the commands that it invites to."""
     from zhuji import api
 
-    screen.print(in_language("\nnext:", "\n接下来："))
-    for command in api.next_commands(run):
-        screen.print(printable(f"  {command}"), soft_wrap=True)
+    line(screen, in_language("run", "运行"), result["run"])
+    line(screen, in_language("report", "报告"), result["report"])
+    invite(screen, *api.next_commands(Path(result["run"])))
 
 
 def ledger_text(ledger: Mapping[str, Any]) -> str:

@@ -165,9 +165,7 @@ def _show(screen: Console, result: Any) -> None:
         terminal.line(screen, name, note)
     terminal.line(screen, in_language("ledger", "账本"), terminal.ledger_text(result["ledger"]))
     terminal.line(screen, in_language("leaks", "泄漏"), _leaks_text(result["leaks"]))
-    terminal.line(screen, in_language("run", "运行"), result["run"])
-    terminal.line(screen, in_language("report", "报告"), result["report"])
-    terminal.next_steps(screen, Path(result["run"]))
+    terminal.finished(screen, result)
 
 
 def _show_groups(screen: Console, groups: dict[str, Any], metrics: list[str]) -> None:

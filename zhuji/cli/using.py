@@ -207,5 +207,4 @@ def _show_conversion(screen: Console, found: Any) -> None:
         in_language("written", "已写入"),
         told.format(kind, count_text(sum(found["parameters"].values())), found["target"]),
     )
-    screen.print(in_language("\nnext:", "\n接下来："))
-    screen.print(terminal.printable(f"  zhuji train FILE.csv --from {shlex.quote(found['target'])}"), soft_wrap=True)
+    terminal.invite(screen, f"zhuji train FILE.csv --from {shlex.quote(found['target'])}")

@@ -107,9 +107,8 @@ def _show_index(screen: Console, found: Any) -> None:
     told = in_language("{:,} rows, vectors of {:,} numbers, in {}", "{:,} 行，向量 {:,} 维，位于 {}")
     terminal.line(screen, in_language("index", "索引"), told.format(found["rows"], found["width"], found["folder"]))
     _tail(screen, found)
-    screen.print(in_language("\nnext:", "\n接下来："))
     question = shlex.quote(in_language("a question of yours", "你的一个问题"))
-    screen.print(terminal.printable(f"  zhuji nearest {shlex.quote(found['folder'])} {question}"), soft_wrap=True)
+    terminal.invite(screen, f"zhuji nearest {shlex.quote(found['folder'])} {question}")
 
 
 def nearest(  # noqa: PLR0917 - the options of a verb

@@ -34,6 +34,9 @@ class Settings(BaseModel):
         return self.model_dump(mode="json")
 
 
+_SHELVES = {"modality": "模态", "backbone": "骨干网络", "task": "任务"}
+
+
 class Part(Settings):
     """One component on a shelf; its name is the name of the module that it lives in."""
 
@@ -42,6 +45,16 @@ class Part(Settings):
     @classmethod
     def name(cls) -> str:
         return cls.__module__.rpartition(".")[2]
+
+    @classmethod
+    def sort(cls) -> str:
+        """What lies on its shelf, as a person reads it."""
+        return in_language(cls.shelf, _SHELVES[cls.shelf])
+
+    @classmethod
+    def called(cls) -> str:
+        """Sort and name, as a person reads them: task 'classify'."""
+        return in_language(f"{cls.shelf} '{cls.name()}'", f"{_SHELVES[cls.shelf]}「{cls.name()}」")
 
     def described(self) -> dict[str, Any]:
         """`{"name": …, **settings}`: what a bundle and a run file hold."""

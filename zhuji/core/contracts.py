@@ -18,7 +18,6 @@ from torch import Generator, Tensor, nn
 from zhuji.core.answers import About, Prediction, Shown
 from zhuji.core.config import Part
 from zhuji.core.errors import CannotExplain
-from zhuji.core.log import in_language
 from zhuji.core.records import Record
 from zhuji.core.units import Batch, Encoded, Features, Ratio, Units, UnitSpec, Wanted
 
@@ -70,8 +69,7 @@ class Encoder(Protocol):
 
 def unexplained(part: Part) -> CannotExplain:
     """That answers of this part cannot be explained."""
-    kind = in_language(part.shelf, {"task": "任务", "modality": "模态"}[part.shelf])
-    return CannotExplain(kind=kind, name=part.name())
+    return CannotExplain(kind=part.sort(), name=part.name())
 
 
 class Modality(Part, ABC):
@@ -203,9 +201,9 @@ class Backbone(Part, ABC):
         """D of the states it reads."""
 
     @property
-    @abstractmethod
     def out_width(self) -> int:
-        """D of the states it gives."""
+        """D of the states it gives: of those it reads, unless it says otherwise."""
+        return self.stem_width
 
     @property
     def stride(self) -> int:
@@ -316,13 +314,14 @@ class Task(Part, ABC):
         """By what scores are told apart: class names, or what tags mark; learned in `fit`."""
         return ()
 
-    @abstractmethod
     def fit(self, records: Sequence[Record]) -> Self:
-        """A copy that knows what the training records teach (class names, scale of the target)."""
+        """A copy that knows what the training records teach (class names, scale of the target); one that has nothing to learn hands itself back."""
+        return self
 
-    @abstractmethod
     def targets(self, record: Record) -> Mapping[str, Tensor]:
-        """Targets of one row, stacked along a new first axis; where their first axes differ, shorter ones are filled with -1."""
+        """Targets of one row, stacked along a new first axis; where their first axes differ, shorter ones are filled with -1. None
+        where units are all that is learned from."""
+        return {}
 
     @abstractmethod
     def head(self, spec: UnitSpec, dim: int) -> nn.Module: ...

@@ -10,12 +10,10 @@ from typing import Any, TypeVar
 
 from zhuji.core.config import Part
 from zhuji.core.errors import UnknownName
-from zhuji.core.log import in_language
 
 P = TypeVar("P", bound=Part)
 
 _FOLDERS = {"modality": "modalities", "backbone": "backbones", "task": "tasks"}
-_CHINESE = {"modality": "模态", "backbone": "骨干网络", "task": "任务"}
 
 
 def names(kind: type[Part]) -> list[str]:
@@ -27,8 +25,7 @@ def names(kind: type[Part]) -> list[str]:
 def find(kind: type[P], name: str) -> type[P]:
     """The one concrete part of this kind in the module `zhuji.<shelf>.<name>`."""
     if name not in names(kind):
-        shown = in_language(kind.shelf, _CHINESE[kind.shelf])
-        raise UnknownName(kind=shown, name=name, choices=", ".join(names(kind)))
+        raise UnknownName(kind=kind.sort(), name=name, choices=", ".join(names(kind)))
     module = importlib.import_module(f"zhuji.{_FOLDERS[kind.shelf]}.{name}")
     found = [
         member

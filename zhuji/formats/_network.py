@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from zhuji.core.contracts import Task
 from zhuji.core.errors import CannotExport
 from zhuji.core.log import in_language
 from zhuji.core.units import Units
@@ -24,6 +25,13 @@ WITHOUT_LOOPS = ("safetensors", "huggingface")
 """Formats that hold every model, or those of families that others know."""
 _EXAMPLES = 3
 _AXES = {1: ("length",), 2: ("height", "width")}
+
+
+def refuse_loops(task: Task, format: str) -> None:
+    """Raises CannotExport for a task that writes unit by unit, which no graph can."""
+    if task.loops:
+        why = in_language(f"{task.called()} writes unit by unit", f"{task.called()}逐个单元地写出")
+        raise CannotExport(format=format, why=why, choices=", ".join(WITHOUT_LOOPS))
 
 
 @dataclass(frozen=True)
@@ -44,10 +52,7 @@ class Network:
     def of(cls, predictor: Predictor, format: str) -> Network:
         """The network of a model. Raises CannotExport where the task loops."""
         model = predictor.model
-        if model.task.loops:
-            name = model.task.name()
-            why = in_language(f"task '{name}' writes unit by unit", f"任务「{name}」逐个单元地写出")
-            raise CannotExport(format=format, why=why, choices=", ".join(WITHOUT_LOOPS))
+        refuse_loops(model.task, format)
         model = copy.deepcopy(model).cpu().eval()
         units = _example(predictor)
         given = tuple(f.name for f in fields(Units) if getattr(units, f.name) is not None)

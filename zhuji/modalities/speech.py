@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,23 +15,23 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import torch
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
-from zhuji.core.contracts import Encoded, Modality, Reads, Shown
+from zhuji.core.contracts import Encoded, Shown
 from zhuji.core.errors import MissingFile
-from zhuji.core.framing import Frames, Framing
+from zhuji.core.framing import Banded, Frames, Framing
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data import sounds
-from zhuji.data.ahead import ahead
 from zhuji.data.moments import drawn
-from zhuji.data.sounds import Heard, as_wav
+from zhuji.data.sounds import Heard
 from zhuji.modalities._measured import Measured
+from zhuji.modalities._sounds import Sounds, noises
 from zhuji.modalities._tenths import in_tenths
 from zhuji.nn.sounds.companding import companded, expanded
-from zhuji.nn.sounds.mel import WHISPER, Scale, cepstra, corners_of, filters, log_mel, whisper_log_mel
+from zhuji.nn.sounds.mel import WHISPER, cepstra, corners_of, filters, log_mel, whisper_log_mel
 from zhuji.nn.sounds.spectra import stft
 from zhuji.nn.sounds.variation import Variation
 from zhuji.nn.sounds.waves import standard
@@ -39,12 +39,11 @@ from zhuji.nn.stems import IdStem, ValueStem
 
 MEASURED = 10_000
 """Training sounds on which mean and deviation are measured, drawn at random where there are more."""
-_FILE = "sounds.json"
 _NOISE_SECONDS = 60.0
 """Of a sound of the noise folder no more is kept."""
 
 
-class Speech(Modality):
+class Speech(Banded, Sounds):
     """`values (T, M)` float32: natural logarithms of the power in mel bands, or MFCC; with `plane` the same as `(T, M, 1)`, a grid of time and
     pitch that networks for pictures read. Or `ids (S,)`: samples by the mu law. Normalised to mean 0 and deviation 1 of the training split, channel
     by channel, when they are put in a batch.
@@ -52,14 +51,11 @@ class Speech(Modality):
     For networks that were trained elsewhere: `whisper`, log-mel with the numbers of Whisper (`nn.sounds.mel.whisper_log_mel`); `raw`, `values (S, 1)`, the
     samples themselves as wav2vec 2.0 reads them. Neither learns anything from the training split.
 
-    An input is a `Sound`, or the path or bytes of one.
+    An input is a `Sound`, or the path or bytes of one; every sound is brought to `rate`.
     """
 
-    reads: ClassVar[Reads] = "sounds"
-    cut_by: ClassVar[str] = "end cut off"
+    measures: ClassVar[str] = "sounds.json"
 
-    rate: int = Field(default=16_000, ge=1_000, le=192_000)
-    """Samples a second, to which every sound is brought."""
     features: Literal["log_mel", "mfcc", "samples", "whisper", "raw"] = "log_mel"
     plane: bool = False
     """The units are the cells of a plane of time and bands, for networks that read pictures; else each is a frame."""
@@ -67,14 +63,6 @@ class Speech(Modality):
     """Seconds that a frame looks at."""
     hop: float = Field(default=0.01, gt=0, le=1)
     """Seconds from frame to frame."""
-    bands: int = Field(default=80, gt=1, le=512)
-    """Mel bands."""
-    low: float = Field(default=0.0, ge=0)
-    """Hertz where the lowest band begins."""
-    high: float | None = Field(default=None, gt=0)
-    """Hertz where the highest one ends; None: half the rate."""
-    scale: Scale = "slaney"
-    """Of the mel bands."""
     floor: float = Field(default=-24.0, ge=-24, le=0)
     """Logarithm of the power in a band below which all is silence; no band lies below that of 1e-10, -23.03."""
     coefficients: int = Field(default=13, gt=1, le=512)
@@ -87,14 +75,10 @@ class Speech(Modality):
     """Cut off at both ends what is so many decibels softer than the loudest frame; None: nothing is."""
     loudness: float | None = Field(default=None, ge=-60, le=0)
     """Decibels below full scale to which every sound is brought on average; None: as loud as it is."""
-    longest: float = Field(default=30.0, gt=0, le=3_600)
-    """Seconds that are read of a sound; what is longer is cut, and the ledger tells it."""
     piece: float | None = Field(default=None, gt=0)
     """Of samples: seconds of a longer training sound that are learned from at a time, drawn by chance in each epoch; None: all of it."""
     variation: Variation = Variation()
     """How training sounds are varied by chance."""
-
-    _measured: Measured | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -104,11 +88,9 @@ class Speech(Modality):
              "of variation only time_masks with features=mfcc, which have no powers", "features=mfcc 没有功率，variation 只可用 time_masks"),
             (self.plane and self.features != "log_mel", "plane with features=log_mel only", "plane 只可与 features=log_mel 同用"),
             (self.features == "mfcc" and self.coefficients > self.bands, "no more coefficients than bands", "coefficients 不得多于 bands"),
-            (not self.low < self.top <= self.rate / 2, "low < high <= rate / 2", "须 low < high ≤ rate / 2"),
             (self.piece is not None and self.features != "samples", "piece with features=samples only", "piece 只可与 features=samples 同用"),
             (self.piece is not None and self.piece * self.rate < 2, "a piece of at least two samples", "piece 至少须含两个采样"),
             (self.features == "whisper" and self.longest < self.window, "longest of a window at least", "longest 至少为一个 window"),
-            (self.step < 1 or self.span < 2, "a window and a hop of whole samples at this rate", "window 与 hop 在该采样率下须至少一个采样"),
         ]  # fmt: skip
         for broken, en, zh in rules:
             if broken:
@@ -116,26 +98,6 @@ class Speech(Modality):
         return self
 
     # ------------------------------------------------------------------------------------------------------- sizes
-
-    @property
-    def step(self) -> int:
-        """Samples from frame to frame."""
-        return round(self.hop * self.rate)
-
-    @property
-    def span(self) -> int:
-        """Samples of a window."""
-        return round(self.window * self.rate)
-
-    @property
-    def points(self) -> int:
-        """Of the Fourier transform: a power of two."""
-        return 1 << max(1, (self.span - 1).bit_length())
-
-    @property
-    def top(self) -> float:
-        """Hertz where the highest band ends."""
-        return self.rate / 2 if self.high is None else self.high
 
     @property
     def channels(self) -> int:
@@ -159,15 +121,14 @@ class Speech(Modality):
         """None where a sound is not heard as it is."""
         if self.features != "log_mel" or self.trim is not None or self.loudness is not None or not self.variation.off:
             return None
-        names = ("rate", "window", "hop", "bands", "low", "high", "scale", "floor")
-        framing, known = Framing(**{name: getattr(self, name) for name in names}), self._measured
+        framing, known = Framing(**{name: getattr(self, name) for name in Banded.model_fields}), self._measured
         return Frames(framing) if known is None else Frames(framing, known.mean, known.deviation)
 
     @property
     def unit_seconds(self) -> float:
         if self._sampled:
             return 1 / self.rate
-        return self.step / self.rate / (self.bands if self.plane else 1)
+        return self.seconds / (self.bands if self.plane else 1)
 
     @property
     def varies(self) -> bool:
@@ -199,18 +160,6 @@ class Speech(Modality):
         given = drawn([Sound.of(raw) for raw in inputs], MEASURED, seed)
         return self._with(Measured.of((values.numpy() for _, values in self._heard(given)), self.channels))
 
-    def _with(self, measured: Measured) -> Self:
-        fitted = self.model_copy()
-        fitted._measured = measured
-        return fitted
-
-    def files(self) -> Mapping[str, bytes]:
-        return {} if self._measured is None else {_FILE: self._measured.written()}
-
-    def with_files(self, files: Mapping[str, bytes]) -> Self:
-        """Raises ValueError where they do not hold a mean and a deviation for each channel."""
-        return self._with(Measured.read(files[_FILE], self.channels, _FILE)) if _FILE in files else self
-
     # ---------------------------------------------------------------------------------------------------- encoding
 
     def encode(self, inputs: Sequence[Any]) -> list[Encoded]:
@@ -219,15 +168,7 @@ class Speech(Modality):
 
     def _heard(self, given: Sequence[Sound]) -> Iterator[tuple[Heard, Tensor]]:
         """Each sound with its features."""
-
-        def work(sound: Sound) -> tuple[Heard, Tensor]:
-            heard = sounds.samples(sound, self.rate, self.longest)
-            return heard, self.of_samples(heard.samples)
-
-        if len(given) == 1:
-            yield work(given[0])
-        else:
-            yield from (found for _, found in ahead(given, work))
+        return self._each(given, lambda heard: (heard, self.of_samples(heard.samples)))
 
     def encoded(self, samples: np.ndarray) -> Encoded:
         """Samples `(S,)` at `rate` as `encode` gives those of a sound."""
@@ -356,8 +297,7 @@ class Speech(Modality):
 
     @classmethod
     def example(cls) -> tuple[Self, list[Any]]:
-        random = np.random.default_rng(0)
-        given = [Sound(data=as_wav(0.3 * random.standard_normal(size), 8_000)) for size in (900, 400, 1_300, 80)]
+        given = noises()
         return cls(rate=8_000, bands=6).fit(given), given
 
 

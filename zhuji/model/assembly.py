@@ -168,16 +168,11 @@ def assemble(modality: Modality, backbone: Backbone, task: Task, seed: int = 0) 
 
 
 def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> None:
-    words = {"modality": "模态", "backbone": "骨干网络", "task": "任务"}
-    shown = {
-        kind.shelf: in_language(f"{kind.shelf} '{kind.name()}'", f"{words[kind.shelf]}「{kind.name()}」")
-        for kind in (modality, backbone, task)
-    }
     axes = modality.spec.grid_ndim
     if axes not in backbone.grids:
         raise ImpossiblePair(
-            first=shown["modality"],
-            second=shown["backbone"],
+            first=modality.called(),
+            second=backbone.called(),
             rule=in_language(
                 f"the one gives grids of {axes} axes, the other reads grids of {_listed(backbone.grids)}",
                 f"前者给出 {axes} 维网格，后者只读取 {_listed(backbone.grids)} 维网格",
@@ -186,37 +181,37 @@ def _refuse_impossible(modality: Modality, backbone: Backbone, task: Task) -> No
         )
     if task.causal and not backbone.can_be_causal:
         raise ImpossiblePair(
-            first=shown["task"],
-            second=shown["backbone"],
+            first=task.called(),
+            second=backbone.called(),
             rule=in_language("the one must not look ahead, the other always does", "前者不得看到后文，后者必然看到"),
             advice=in_language("choose a backbone that can be causal", "请换用可以不看后文的骨干网络"),
         )
     if task.per_unit and backbone.strides:
         raise ImpossiblePair(
-            first=shown["task"],
-            second=shown["backbone"],
+            first=task.called(),
+            second=backbone.called(),
             rule=in_language("the one answers for every unit, the other merges units", "前者逐单元作答，后者会合并单元"),
             advice=in_language("choose a backbone that keeps the grid", "请换用保持网格的骨干网络"),
         )
     if task.tells and not backbone.takes:
         raise ImpossiblePair(
-            first=shown["task"],
-            second=shown["backbone"],
+            first=task.called(),
+            second=backbone.called(),
             rule=in_language(
                 "the one tells how noisy a row is and of which class, the other does not listen",
                 "前者要告知每行的噪声强度与类别，后者不接收这些信息",
             ),
             advice=in_language("--set backbone.name=unet, or vit", "请用 --set backbone.name=unet 或 vit"),
         )
-    _refuse_equal_views(modality, backbone, task, shown)
+    _refuse_equal_views(modality, backbone, task)
 
 
-def _refuse_equal_views(modality: Modality, backbone: Backbone, task: Task, shown: Mapping[str, str]) -> None:
+def _refuse_equal_views(modality: Modality, backbone: Backbone, task: Task) -> None:
     """What compares two views of a row needs something that tells them apart."""
     if task.by_dropout and not backbone.drops:
         raise ImpossiblePair(
-            first=shown["task"],
-            second=shown["backbone"],
+            first=task.called(),
+            second=backbone.called(),
             rule=in_language(
                 "the one tells two views of a row apart by dropout alone (views=dropout), and the other has none",
                 "前者只靠 dropout 区分同一行的两个视图（views=dropout），后者没有 dropout",
@@ -228,8 +223,8 @@ def _refuse_equal_views(modality: Modality, backbone: Backbone, task: Task, show
         )
     if task.by_variation and not modality.varies:
         raise ImpossiblePair(
-            first=shown["task"],
-            second=shown["modality"],
+            first=task.called(),
+            second=modality.called(),
             rule=in_language(
                 "the one compares two variations of a row (views=varied), and the other varies nothing",
                 "前者比较同一行的两种变化（views=varied），后者不作任何变化",
@@ -245,8 +240,8 @@ def _refuse_unsummed(backbone: Backbone, task: Task, head: nn.Module) -> None:
     asks = any(module.kind == "summary" for module in head.modules() if isinstance(module, Pooling))
     if asks and not backbone.summarises:
         raise ImpossiblePair(
-            first=in_language(f"task '{task.name()}'", f"任务「{task.name()}」"),
-            second=in_language(f"backbone '{backbone.name()}'", f"骨干网络「{backbone.name()}」"),
+            first=task.called(),
+            second=backbone.called(),
             rule=in_language(
                 "the one reads a state for the row as a whole (pool=summary), and the other keeps none",
                 "前者读取整行的状态（pool=summary），后者没有这种状态",

@@ -64,7 +64,7 @@ def labels_of(model: Model, settings: DrawSettings) -> tuple[str, ...] | None:
     task = model.task
     if not task.draws:
         raise ImpossiblePair(
-            first=in_language(f"task '{task.name()}'", f"任务「{task.name()}」"),
+            first=task.called(),
             second=in_language("drawing", "绘制图片"),
             rule=in_language("only a model that learned to make pictures draws them", "只有学过生成图片的模型才能绘制"),
             advice=in_language(

@@ -100,7 +100,7 @@ def speaker_of(predictor: Predictor, speaker: str | None = None) -> Speaks:
     task = predictor.model.task
     if not isinstance(task, Speaks):
         raise ImpossiblePair(
-            first=in_language(f"task '{task.name()}'", f"任务「{task.name()}」"),
+            first=task.called(),
             second=in_language("speaking", "朗读"),
             rule=in_language("only a model that learned a voice speaks", "只有学过声音的模型才能朗读"),
             advice=in_language("train one: zhuji train RECORDINGS --model speak", "请先训练：zhuji train 录音 --model speak"),

@@ -84,10 +84,9 @@ def _parts(predictor: Predictor) -> tuple[Speech, Transcribe]:
             advice=in_language("train one: zhuji train DATA --model recognise", "请先训练：zhuji train DATA --model recognise"),
         )
     if not predictor.model.backbone.stride:
-        name = predictor.model.backbone.name()
         raise ImpossiblePair(
             first=in_language("a stream of sound", "声音流"),
-            second=in_language(f"backbone '{name}'", f"骨干网络「{name}」"),
+            second=predictor.model.backbone.called(),
             rule=in_language(
                 "windows are joined frame by frame, and the other has fewer frames than a window has room for",
                 "各窗口逐帧拼接，而后者的帧数少于窗口所容",

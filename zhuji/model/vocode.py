@@ -27,7 +27,7 @@ class TrainedVocoder:
         model = predictor.model
         if not isinstance(model.task, Vocode):
             raise ImpossiblePair(
-                first=in_language(f"task '{model.task.name()}'", f"任务「{model.task.name()}」"),
+                first=model.task.called(),
                 second=in_language("making samples of frames", "由声音帧生成采样"),
                 rule=in_language("only a vocoder does that", "只有声码器才能做到"),
                 advice=in_language(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zhuji.nn.alignment import NEVER, diagonal
 from zhuji.nn.attention import allowed, biases
+from zhuji.nn.block import stacked
 from zhuji.nn.conformer import ConformerBlock
 from zhuji.nn.convolution import MaskedConv1d
 from zhuji.nn.dropout import Dropout
@@ -76,10 +77,9 @@ class Sounding(nn.Module):
         super().__init__()
         self.enter, self.place = linear(dim, width), linear(2, width)
         self.rotary, self.dropout = Rotary(width // heads), Dropout(dropout)
-        self.blocks = nn.ModuleList(
-            ConformerBlock(width, heads, hidden, window, causal=False, dropout=dropout, gain=(4 * layers) ** -0.5)
-            for _ in range(layers)
-        )
+        self.blocks = stacked(layers, lambda gain: ConformerBlock(
+            width, heads, hidden, window, causal=False, dropout=dropout, gain=gain
+        ), branches=4)  # fmt: skip
         self.exit = linear(width, bands)
 
     def forward(self, states: Tensor, place: Tensor, real: Tensor) -> Tensor:

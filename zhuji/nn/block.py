@@ -3,6 +3,7 @@ for a branch of attention and then one of feedforward."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
@@ -55,3 +56,10 @@ class TransformerBlock(nn.Module):
             return self.feedforward_norm(states + self.dropout(self.feedforward(states)))
         states = asking + self.dropout(self.attention(self.attention_norm(states), may_see, angles, cache))
         return states + self.dropout(self.feedforward(self.feedforward_norm(states)))
+
+
+def stacked(layers: int, block: Callable[[float], nn.Module], *, branches: int = 2) -> nn.ModuleList:
+    """So many blocks of so many branches each. `block` makes one by the `gain` of its branches: what all of them add should not outgrow what they add to (Radford et al.
+    2019, section 2.3)."""
+    gain = (branches * layers) ** -0.5
+    return nn.ModuleList(block(gain) for _ in range(layers))

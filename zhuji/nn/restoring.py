@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zhuji.core.units import Features, Units
 from zhuji.nn.attention import allowed, biases
-from zhuji.nn.block import TransformerBlock
+from zhuji.nn.block import TransformerBlock, stacked
 from zhuji.nn.chance import Places
 from zhuji.nn.layers import linear, norm, zeroed
 from zhuji.nn.positions import sinusoids
@@ -33,11 +33,9 @@ class Restorer(nn.Module):
         super().__init__()
         self.entry = linear(dim, width)
         self.blank = nn.Parameter(torch.randn(width) * width**-0.5)
-        gain = (2 * layers) ** -0.5
-        self.blocks = nn.ModuleList(
-            TransformerBlock(width, heads, None, 4 * width, feedforward="gelu", norms="layer", dropout=0.0, gain=gain)
-            for _ in range(layers)
-        )
+        self.blocks = stacked(layers, lambda gain: TransformerBlock(
+            width, heads, None, 4 * width, feedforward="gelu", norms="layer", dropout=0.0, gain=gain
+        ))  # fmt: skip
         self.norm = norm("layer", width)
 
     def forward(self, features: Features, units: Units) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from zhuji.core.contracts import Reads
+from zhuji.core.framing import Framing
 from zhuji.core.voices import Speaks
 from zhuji.model.chat import chats
 from zhuji.model.explain import explains
@@ -14,6 +15,7 @@ from zhuji.model.generate import writes
 from zhuji.model.golden import as_json
 from zhuji.model.pooled import pooling_of
 from zhuji.model.predictor import Predictor
+from zhuji.tasks.vocode import Vocode
 from zhuji.training.transfer import digest
 
 Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units", "boxes", "sound"]
@@ -23,7 +25,7 @@ Answers = Literal["class", "classes", "number", "tags", "text", "vector", "units
 class Facts:
     """`answers`: what kind of answer `predict` gives; `labels`: by what its scores are told apart; `example`: an input of the golden
     rows; `width`: numbers in an embedding; `answer_width`: in an answer that is a vector, else 0; `parameters`: numbers that were learned; `voices`: who can be asked for of a
-    model that speaks, the first where nobody is."""
+    model that speaks, the first where nobody is; `framing`: of the frames that a voice makes, or that a vocoder makes samples of."""
 
     task: str
     modality: str
@@ -40,6 +42,7 @@ class Facts:
     draws: bool
     speaks: bool
     voices: tuple[str, ...]
+    framing: Framing | None
     nearest: bool
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,9 +66,18 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
         answer_width=len(answer) if kind == "vector" else 0, parameters=sum(p.numel() for p in model.parameters()),
         explains=explains(predictor), generates=writes(model), chats=chats(model),
         draws=model.task.draws and predictor.runner is None,
-        speaks=voice is not None, voices=voice.voices if voice else (),
+        speaks=voice is not None, voices=voice.voices if voice else (), framing=_framing(predictor),
         nearest=predictor.runner is None and index_hash is not None and digest(model) == index_hash,
     )  # fmt: skip
+
+
+def _framing(predictor: Predictor) -> Framing | None:
+    task, frames = predictor.model.task, predictor.model.modality.spec.frames
+    if predictor.runner is not None:
+        return None
+    if isinstance(task, Speaks):
+        return task.framing
+    return frames.framing if isinstance(task, Vocode) and frames is not None else None
 
 
 def _kind(predictor: Predictor, answer: Any) -> Answers:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -49,12 +49,6 @@ class Contrast(ViewsTask):
     @property
     def per_unit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.masked > 0
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return _Head(self, spec, dim)

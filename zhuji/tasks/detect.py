@@ -114,7 +114,7 @@ class Detect(Task):
         if spec.grid_ndim != 2:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'detect'", "任务「detect」"),
+                second=self.called(),
                 rule=in_language("the other looks for boxes on a plane", "后者在平面上寻找方框"),
                 advice=in_language("choose --set modality.name=image", "请选用 --set modality.name=image"),
             )

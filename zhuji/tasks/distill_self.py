@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -60,12 +60,6 @@ class DistillSelf(Task):
     @property
     def per_unit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.level == "units"
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return _Head(spec, dim, hides=self.level == "units")

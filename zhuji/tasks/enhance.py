@@ -31,7 +31,7 @@ from zhuji.nn.heads import PerUnitHead
 from zhuji.nn.latent import divergence
 from zhuji.nn.sounds import masks
 from zhuji.nn.sounds.intelligibility import understood
-from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrowed, played, room, stretch
+from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrow, narrowed, played, room, stretch
 from zhuji.nn.sounds.powers import Powers, Told, itakura_saito
 from zhuji.nn.sounds.spectra import istft, stft
 from zhuji.nn.sounds.waves import samples_of
@@ -170,6 +170,8 @@ class Enhance(Task):
     def mixture(self, clean: Tensor, rate: int, chance: Generator, *, learning: bool) -> tuple[Tensor, Tensor]:
         """`(S,)` in noise, and alone. `learning`: at any level and with the noise of training; else as it is, with noise that judges."""
         drawn = torch.rand(8, generator=chance).tolist()
+        # Noise has come through the channel that the recording has come through.
+        thin = narrow(clean)
         if learning and self.speed != (1.0, 1.0):
             clean = fitted(played(clean, self._fast(chance)), len(clean))
         said, (low, high) = clean, self.snr
@@ -180,7 +182,8 @@ class Enhance(Task):
             said = echoed(said, room(seconds, direct, rate, chance))
         noise = self._noise(len(clean), rate, chance, drawn[3:6], learning)
         if learning and self.narrow and float(torch.rand((), generator=chance)) < self.narrow:
-            clean, said, noise = narrowed(clean), narrowed(said), narrowed(noise)
+            clean, said, thin = narrowed(clean), narrowed(said), True
+        noise = narrowed(noise) if thin else noise
         given = mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0]
         level = 10 ** (self.gain * (2 * drawn[7] - 1) / 20) if learning else 1.0
         return given * level, clean * level

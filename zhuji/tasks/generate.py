@@ -138,7 +138,7 @@ class Generate(Task):
         if spec.grid is None or spec.grid_ndim != 2 or not spec.num_values or spec.num_ids:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'generate'", "任务「generate」"),
+                second=self.called(),
                 rule=in_language("the other makes pictures of one size", "后者生成大小固定的图片"),
                 advice=in_language("choose --set modality.name=image", "请选用 --set modality.name=image"),
             )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -30,9 +30,6 @@ class Imitate(Task):
     temperature: float = Field(default=0.1, gt=0)
     """Below it the nearest rows count more."""
     pool: Pool = "mean"
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
 
     def targets(self, record: Record) -> Mapping[str, Tensor]:
         """`taught`: (W,) float32; of a row that no teacher has seen nothing, (0,)."""

@@ -3,9 +3,9 @@ Self-supervised Learning with Random-projection Quantizer for Speech Recognition
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -48,18 +48,12 @@ class MaskedFrames(Task):
     seed: int = Field(default=0, ge=0)
     """From which projection and codebook are drawn; another gives other codes."""
 
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
-
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         """Raises ImpossiblePair where units are no values that follow each other, or no piece of so many units belongs to each state."""
         if not spec.stride:
             raise ImpossiblePair(
                 first=in_language("the backbone", "骨干网络"),
-                second=in_language("task 'masked_frames'", "任务「masked_frames」"),
+                second=self.called(),
                 rule=in_language(
                     "the other hides one piece of units for each state, and the one keeps a number of states that depends on the row",
                     "后者为每个状态遮住一段单元，而前者保留的状态数取决于该行",
@@ -69,7 +63,7 @@ class MaskedFrames(Task):
         if spec.grid_ndim != 1 or spec.num_ids or not spec.num_values:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'masked_frames'", "任务「masked_frames」"),
+                second=self.called(),
                 rule=in_language(
                     "the other makes codes of values that follow each other in time", "后者对按时间先后排列的数值编码"
                 ),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import torch.nn.functional as F
@@ -45,12 +45,6 @@ class MaskedPatches(Task):
     def _heads_divide(self) -> Self:
         divides("decoder_heads", self.decoder_heads, "decoder_width", self.decoder_width)
         return self
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return _Head(self, spec, dim)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -44,12 +44,6 @@ class MaskedUnits(Task):
     """Added to what the norm of that layer divides by."""
     normalise: bool = False
     """Guess each unit's values less their mean over their deviation: better for patches of pictures (He et al. 2022)."""
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return _Head(spec, dim, transform=self.transform, normalise=self.normalise, eps=self.norm_eps)

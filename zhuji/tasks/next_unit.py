@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -35,12 +35,6 @@ class NextUnit(Task):
     """Each id has a bias."""
     chat: Chat | None = None
     """How conversations are written, for a model that is talked with: chatml, llama-3 … (the name of a format), or a description."""
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return NextHead(spec, dim, tied=self.tied, transform=self.transform, bias=self.bias)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -41,12 +41,6 @@ class ReplacedUnit(Task):
     generator_width: int | None = Field(default=None, gt=1, multiple_of=2)
     """Defaults to a quarter of the stem's."""
     generator_layers: int = Field(default=2, gt=0)
-
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         return _Head(self, spec, dim)

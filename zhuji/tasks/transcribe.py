@@ -129,7 +129,7 @@ class Transcribe(Task):
         if spec.grid_ndim != 1:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'transcribe'", "任务「transcribe」"),
+                second=self.called(),
                 rule=in_language("the other reads units that follow each other in time", "后者读取按时间先后排列的单元"),
                 advice=in_language("choose --set modality.name=speech", "请选用 --set modality.name=speech"),
             )

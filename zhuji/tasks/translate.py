@@ -113,15 +113,12 @@ class Translate(Task):
     def fit(self, records: Sequence[Record]) -> Self:
         return type(self).parse({**self.plain(), "bleu_words": _cut_of([joined(record.target) for record in records[:1000]])})
 
-    def targets(self, record: Record) -> Mapping[str, Tensor]:
-        return {}
-
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         """Raises ImpossiblePair where units have no ids to write, and BadSetting where heads do not divide the width."""
         if not spec.num_ids or spec.grid_ndim != 1 or spec.start is None or spec.end is None:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'translate'", "任务「translate」"),
+                second=self.called(),
                 rule=in_language(
                     "the other writes ids in a row, from an id for the start to one for the end",
                     "后者从起始编号到结束编号逐个写出单元编号",

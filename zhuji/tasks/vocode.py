@@ -5,9 +5,9 @@ Shapes: B rows, T frames, P frames of a piece, M mel bands, S = (T - 1) * step s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -74,9 +74,6 @@ class Vocode(Task):
         copy._player = player
         return copy
 
-    def fit(self, records: Sequence[Record]) -> Self:
-        return self
-
     def targets(self, record: Record) -> Mapping[str, Tensor]:
         """`sound (S,)` float32: the recording; as many of its samples are learned as lie between its frames."""
         return {"sound": torch.from_numpy(sounds.samples(Sound.of(record.input), self.rate).samples)}
@@ -87,7 +84,7 @@ class Vocode(Task):
         if frames is None or frames.framing.rate != self.rate:
             raise ImpossiblePair(
                 first=in_language("the modality", "模态"),
-                second=in_language("task 'vocode'", "任务「vocode」"),
+                second=self.called(),
                 rule=in_language(
                     f"the other makes samples of log-mel frames of sounds as they are, at {self.rate} samples a second (task.rate)",
                     f"后者由声音原样的 log-mel 帧生成采样，每秒 {self.rate} 个（task.rate）",

@@ -123,7 +123,7 @@ def _refuse(predictor: Predictor) -> Waveform:
         return model.modality
     raise ImpossiblePair(
         first=in_language("cleaning sounds", "语音增强"),
-        second=in_language(f"task '{model.task.name()}'", f"任务「{model.task.name()}」"),
+        second=model.task.called(),
         rule=in_language("the model must have learned to clean sounds", "模型必须学过去除噪声"),
         advice=in_language("train one with zhuji train SOUNDS --model enhance", "请用 zhuji train 声音 --model enhance 训练"),
     )

@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import Field
 
 from zhuji.core.config import Settings, assignments
-from zhuji.core.errors import BadSetting, CannotExport, RunExists
+from zhuji.core.errors import BadSetting, RunExists
 from zhuji.core.files import write_json
 from zhuji.core.log import in_language
 from zhuji.formats import find, names
 from zhuji.formats._format import Format
-from zhuji.formats._network import WITHOUT_LOOPS
+from zhuji.formats._network import refuse_loops
 from zhuji.model import bundle, huggingface, parity
 from zhuji.model.bundle import bundle_folder, open_bundle
 from zhuji.model.parity import Hop, Parity
@@ -93,10 +93,8 @@ def _refuse(format: Format, predictor: Predictor, place: Path) -> None:
     format.require_packages()
     if (place / format.name()).exists():
         raise RunExists(file=place / format.name())
-    task = predictor.model.task
-    if task.loops and not format.loops:
-        why = in_language(f"task '{task.name()}' writes unit by unit", f"任务「{task.name()}」逐个单元地写出")
-        raise CannotExport(format=format.name(), why=why, choices=", ".join(WITHOUT_LOOPS))
+    if not format.loops:
+        refuse_loops(predictor.model.task, format.name())
 
 
 def _written(format: Format, predictor: Predictor, folder: Path, gap: float, earlier: Parity) -> Hop:

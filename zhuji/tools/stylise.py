@@ -114,7 +114,7 @@ def _refuse(predictor: Predictor, pictures: tuple[Path, Path], out: Path) -> Ima
 def _keeps_no_plane(model: Model) -> ImpossiblePair:
     return ImpossiblePair(
         first=in_language("painting like another picture", "风格迁移"),
-        second=in_language(f"backbone '{model.backbone.name()}'", f"骨干网络「{model.backbone.name()}」"),
+        second=model.backbone.called(),
         rule=in_language("the stages of the network must keep pixels on a plane", "网络各阶段必须保持像素平面"),
         advice=in_language(
             "take a classifier of pictures with a convolutional backbone, such as zhuji train PICTURES --model vgg-11",

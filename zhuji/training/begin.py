@@ -144,7 +144,7 @@ def _refuse_other_inputs(prepared: Prepared, modality: Modality) -> None:
         f"请选用{_READ[rows]}模型，例如 --model {model}，或用 {option} 指定{_READ[wanted]}列",
     )
     raise ImpossiblePair(
-        first=in_language("the data", "数据"), second=in_language(f"modality '{modality.name()}'", f"模态「{modality.name()}」"),
+        first=in_language("the data", "数据"), second=modality.called(),
         rule=rule, advice=advice,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrowed, played, room, stretch
+from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrow, narrowed, played, room, stretch
 
 
 def drawn(seed: int) -> torch.Generator:
@@ -82,6 +82,17 @@ def test_what_played_faster_lies_above_half_the_rate_is_gone() -> None:
 def test_a_narrowed_sound_has_lost_its_upper_half(size: int) -> None:
     low, high = (torch.sin(2 * math.pi * cycles * torch.arange(size).double() / size).float() for cycles in (200, 300))
     torch.testing.assert_close(narrowed(low + high), low, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("rate", "is_so"), [(8_000, True), (16_000, False)])
+def test_what_was_recorded_at_half_the_rate_is_narrow(rate: int, is_so: bool) -> None:
+    soxr = pytest.importorskip("soxr")
+    hissing = (torch.randn(4_001, generator=drawn(0)) * torch.hann_window(4_001)).numpy()
+    assert narrow(torch.from_numpy(soxr.resample(hissing, rate, 16_000))) is is_so
+
+
+def test_silence_is_not_narrow() -> None:
+    assert narrow(torch.zeros(100)) is False
 
 
 def test_fitted_is_cut_or_filled_up() -> None:

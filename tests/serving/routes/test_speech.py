@@ -9,11 +9,13 @@ import openai
 import pytest
 import soundfile
 
-from tests import voiced
+from tests import vocoder, voiced
 from tests.serving import live
 from tests.serving.house import post, settings
+from zhuji.core.framing import Framing
 from zhuji.model.bundle import open_bundle
 from zhuji.model.speak import SpeakSettings, spoken
+from zhuji.model.vocode import TrainedVocoder
 from zhuji.serving.app import create
 
 pytestmark = pytest.mark.enable_socket
@@ -78,6 +80,21 @@ def test_a_voice_that_attends_is_served_like_another():
     answer = post(settings(voiced.voice("attention")), "/v1/audio/speech", json={"input": "ab cd", "response_format": "pcm"})
     (wanted,) = spoken(open_bundle(voiced.voice("attention")), ["ab cd"])
     assert answer.status_code == 200 and len(answer.content) == 2 * len(wanted.samples) > 0
+
+
+def test_a_vocoder_beside_the_voice_makes_the_samples():
+    places = settings(voiced.voice(), vocoder.bundled())
+    answer = post(places, "/v1/audio/speech", json={"input": "ab cd", "response_format": "pcm"})
+    trained = TrainedVocoder(open_bundle(vocoder.bundled()))
+    (wanted,) = spoken(open_bundle(voiced.voice()), ["ab cd"], vocoder=trained)
+    assert answer.headers["x-vocoder"] == "model1" and answer.headers["x-sample-rate"] == str(voiced.RATE)
+    np.testing.assert_allclose(np.frombuffer(answer.content, "<i2") / 32_767, wanted.samples, atol=1e-3)
+
+
+def test_a_vocoder_of_other_frames_is_left_alone(tmp_path):
+    other = vocoder.saved(tmp_path / "other", Framing(**{**voiced.FRAMING.plain(), "bands": 16}))
+    answer = post(settings(voiced.voice(), other), "/v1/audio/speech", json={"input": "ab cd", "response_format": "pcm"})
+    assert answer.status_code == 200 and answer.headers["x-vocoder"] == "griffin-lim"
 
 
 def test_the_description_holds_a_request_that_is_answered():

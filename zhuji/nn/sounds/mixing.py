@@ -14,6 +14,10 @@ _DECAY = 6.907755278982137
 """ln 1000: an echo is called gone when it is 60 decibels softer."""
 _FIRST = 0.002
 """Seconds until the first echo comes back."""
+_ABOVE = 0.55
+"""Share of the frequencies below which what a resampler's edge lets through still lies."""
+_NOTHING = 3e-6
+"""Share of the energy, -55 decibels: spoken digits of 8 kHz brought to 16 have -118 to -60 there, wide recordings of speech -25 in the median, below -55 in a few of a hundred."""
 
 
 def mixed(sound: Tensor, noise: Tensor, snr: Tensor) -> Tensor:
@@ -46,6 +50,12 @@ def narrowed(sound: Tensor) -> Tensor:
     spectrum = torch.fft.rfft(sound)
     spectrum[len(spectrum) // 2 :] = 0
     return torch.fft.irfft(spectrum, n=len(sound))
+
+
+def narrow(sound: Tensor) -> bool:
+    """Whether a sound `(S,)` has nothing to speak of in its upper half of frequencies: it has come through such a channel."""
+    powers = torch.fft.rfft(sound).abs().double().square()
+    return bool(powers[int(len(powers) * _ABOVE) :].sum() < _NOTHING * powers.sum())
 
 
 def fitted(sound: Tensor, length: int) -> Tensor:

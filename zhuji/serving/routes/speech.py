@@ -6,23 +6,29 @@ Source: OpenAI API reference, as its Python client 3.57 types it. What would cha
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from fastapi import APIRouter, Body, Response
 from pydantic import Field
+from torch import Tensor
 
 from zhuji.core.errors import MissingExtra, UnknownName
+from zhuji.core.framing import Framing
 from zhuji.core.log import in_language
 from zhuji.core.refusals import Refused
 from zhuji.core.unreadable import Unsayable
 from zhuji.data.sounds import as_wav
 from zhuji.model.predictor import Predictor
-from zhuji.model.speak import SPEEDS, SpeakSettings, Spoken, spoken
+from zhuji.model.speak import SPEEDS, SpeakSettings, Spoken, Vocoder, spoken
+from zhuji.model.vocode import TrainedVocoder
 from zhuji.serving._openai import OpenAIRequest
 from zhuji.serving.service import Service
 from zhuji.serving.shelf import Served
 
+GRIFFIN_LIM = "griffin-lim"
 ANY = "default"
 """The voice that is a model's own; clients must name one."""
 Format = Literal["wav", "flac", "pcm"]
@@ -48,11 +54,15 @@ def router(service: Service) -> APIRouter:
 
     @routes.post("/audio/speech", response_class=Response, openapi_extra=_example(service))
     async def speech(asked: Annotated[SpeechRequest, Body()]) -> Response:
-        """A text as a sound: the samples that `zhuji speak` writes."""
+        """A text as a sound: the samples that `zhuji speak` writes, by a vocoder where one of the same frames is served beside the voice."""
         served = _speaker(service, asked)
-        one = await service.run(served.name, lambda predictor: _said(predictor, asked))
+        vocoder = _vocoder(service, served)
+        one = await service.run(served.name, lambda predictor: _said(predictor, asked, _unsounded if vocoder else None))
+        if vocoder is not None:
+            one = await service.run(vocoder.name, lambda predictor: _sounded(predictor, one))
         data = await service.encode(lambda: _file(one, asked.response_format))
-        return Response(data, media_type=_TYPES[asked.response_format], headers={"X-Sample-Rate": str(one.rate)})
+        told = {"X-Sample-Rate": str(one.rate), "X-Vocoder": vocoder.name if vocoder else GRIFFIN_LIM}
+        return Response(data, media_type=_TYPES[asked.response_format], headers=told)
 
     return routes
 
@@ -67,11 +77,32 @@ def _speaker(service: Service, asked: SpeechRequest) -> Served:
     return served
 
 
-def _said(predictor: Predictor, asked: SpeechRequest) -> Spoken:
+def _vocoder(service: Service, voice: Served) -> Served | None:
+    """The first that learned from frames made like those of this voice."""
+    framing = voice.facts.framing
+    assert framing is not None, "a voice makes frames"
+    for served in service.models():
+        theirs = served.facts.framing
+        if not served.facts.speaks and theirs is not None and not theirs.differs(framing):
+            return served
+    return None
+
+
+def _unsounded(frames: Tensor, framing: Framing) -> Tensor:
+    """No samples: another model makes them, in a lane of its own."""
+    return torch.zeros(0)
+
+
+def _sounded(predictor: Predictor, one: Spoken) -> Spoken:
+    vocoder = TrainedVocoder(predictor)
+    return replace(one, samples=vocoder(torch.from_numpy(one.frames), vocoder.framing).numpy())
+
+
+def _said(predictor: Predictor, asked: SpeechRequest, vocoder: Vocoder | None) -> Spoken:
     """Raises Refused for a text or a voice that this model does not know."""
     settings = SpeakSettings(speed=asked.speed, speaker=None if asked.voice == ANY else asked.voice)
     try:
-        return spoken(predictor, [asked.input], settings)[0]
+        return spoken(predictor, [asked.input], settings, vocoder)[0]
     except UnknownName as error:
         rule = in_language(f"there is no voice named '{asked.voice[:60]}'", f"没有名为「{asked.voice[:60]}」的声音")
         fix = in_language(f"choose one of: {ANY}, {error.facts['choices']}", f"可选：{ANY}、{error.facts['choices']}")
