@@ -111,7 +111,9 @@ def test_noise_lies_on_what_is_read_while_it_learns() -> None:
     real = torch.cat((torch.zeros(3, 1, BANDS), frames[:, GROUP - 1 : -1 : GROUP]), 1)
     assert torch.equal(seen[1], real), "who is judged reads frames as they are"
     # Five deviations of 3,000 draws.
-    assert float((seen[0] - real).std()) == pytest.approx(0.5, abs=0.033) and float((seen[0] - real).mean()) == pytest.approx(0, abs=0.046)
+    assert float((seen[0] - real).std()) == pytest.approx(0.5, abs=0.033) and float((seen[0] - real).mean()) == pytest.approx(
+        0, abs=0.046
+    )
 
 
 def test_a_padded_batch_speaks_as_each_row_alone() -> None:
@@ -136,10 +138,9 @@ def test_what_the_prenet_drops_while_it_speaks_depends_on_the_step_alone() -> No
         whole = net(frames)
         torch.manual_seed(7)
         torch.testing.assert_close(net(frames[1:2, 6:9], 6), whole[1:2, 6:9])
-        # With ones in place of the layers what is left is what was not dropped.
-        for layer in net.layers:
-            torch.nn.init.zeros_(layer.weight)
-            torch.nn.init.ones_(layer.bias)
+        # With ones behind the layers what is left is what was not dropped.
+        for name, weight in net.named_parameters():
+            torch.nn.init.constant_(weight, float(name.endswith("bias")))
         left = net(frames)
     assert left.unique().tolist() == pytest.approx([0.0, 4 / 3]) and torch.equal(left, left[:1].expand(3, -1, -1))
     # Five deviations of 2,560 draws.

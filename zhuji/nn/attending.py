@@ -68,7 +68,7 @@ class PreNet(nn.Module):
     def __init__(self, bands: int, width: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.ModuleList((linear(bands, width), linear(width, width)))
-        self.dropout = Dropout(dropout)
+        self.dropout, self.width = Dropout(dropout), width
 
     def forward(self, frames: Tensor, first: int = 0) -> Tensor:
         rate = self.dropout.rate
@@ -80,7 +80,7 @@ class PreNet(nn.Module):
 
     def _drawn(self, first: int, steps: int) -> Tensor:
         """`(layers, S, P)` in [0, 1), always the same for a step."""
-        shape = (len(self.layers), self.layers[0].out_features)
+        shape = (len(self.layers), self.width)
         each = [stream(0, "prenet", first + step).random(shape, dtype=np.float32) for step in range(steps)]
         return torch.from_numpy(np.stack(each, 1))
 
