@@ -73,6 +73,13 @@ def test_numbers_of_other_kinds_become_eight_bits() -> None:
     assert np.asarray(opened(written(Image.fromarray(np.array([[0, 200]], np.float32)), "TIFF")).image).tolist() == [[0, 200]]
 
 
+def test_a_number_that_stands_for_nothing_is_white_and_the_others_stay() -> None:
+    """A greyscale PNG of 16 bits may name one (PNG specification, 11.3.2.1, tRNS)."""
+    named = opened(written(Image.fromarray(np.array([[0, 257, 30_000, 65_535]], np.uint16)), "PNG", transparency=257))
+    assert np.asarray(named.image).tolist() == [[0, 255, 117, 255]] and named.image.mode == "L"
+    assert named.changes == ("16 bits made 8", "laid over white")
+
+
 @pytest.mark.parametrize(
     ("values", "cause"),
     [
@@ -96,6 +103,23 @@ def test_inks_become_colours_and_only_the_first_frame_is_kept() -> None:
         found = opened(written(frames[0], form, save_all=True, append_images=frames[1:]))
         assert np.asarray(found.image.convert("RGB"))[0, 0, 0] > 250, form
         assert "first of several frames kept" in found.changes
+
+
+def test_frames_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight megabytes of nothing but frames cost nine seconds."""
+    from PIL.GifImagePlugin import GifImageFile
+
+    looked: list[int] = []
+    seek = GifImageFile._seek
+
+    def counted(image: GifImageFile, frame: int, *more: bool) -> None:
+        looked.append(frame)
+        seek(image, frame, *more)
+
+    monkeypatch.setattr(GifImageFile, "_seek", counted)
+    frames = [Image.new("RGB", (2, 2), colour) for colour in ("red", "blue", "green", "yellow")]
+    found = opened(written(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert "first of several frames kept" in found.changes and max(looked) == 1
 
 
 @pytest.mark.parametrize(

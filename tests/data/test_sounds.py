@@ -1,6 +1,7 @@
 import os
 import wave
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -139,6 +140,23 @@ def test_sizes_are_bounded_before_anything_is_decoded(monkeypatch: pytest.Monkey
     assert refused(Sound(str(written(tmp_path / "a.wav", tone(300))))) == "sound file too large"
     monkeypatch.setattr(sounds, "RATES", (16_000, 48_000))
     assert refused(sound) == "sample rate out of range"
+
+
+def test_a_file_of_nothing_but_parts_is_not_walked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million of them, in eight megabytes, cost seconds."""
+    looked = 0
+    peeked = sounds._peeked
+
+    def counted(file: IO[bytes], place: int, count: int) -> bytes:
+        nonlocal looked
+        looked += 1
+        return peeked(file, place, count)
+
+    monkeypatch.setattr(sounds, "_peeked", counted)
+    body = b"WAVE" + b"junk\0\0\0\0" * 5_000
+    with pytest.raises(BadSound):
+        header(Sound(data=b"RIFF" + len(body).to_bytes(4, "little") + body))
+    assert looked <= sounds.MOST_CHUNKS + 1
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:

@@ -17,3 +17,12 @@ def test_of_nothing_nothing_is_shown() -> None:
 def test_parts_are_those_of_the_whole_sound() -> None:
     shown = in_tenths(np.arange(2), 0.1, 0.42)
     assert shown.text == "0.4–0.5 s 0.5–0.6 s" and shown.units.tolist() == [[0, 1], [1, 2]]
+
+
+def test_no_tenth_has_more_frames_than_another() -> None:
+    """30 frames of 0.01 s are 2.9999999999999996 tenths of a second to a processor."""
+    for seconds in (0.01, 0.0125, 0.02, 0.005):
+        frames = np.arange(round(60 / seconds))
+        first = in_tenths(frames, seconds).units[:, 0]
+        expected = [int(frame * round(seconds * 1e4) // 1_000) for frame in frames.tolist()]
+        assert first.tolist() == expected, seconds

@@ -85,6 +85,7 @@ def test_a_bucket_fills_again(monkeypatch):
         ({"Host": "evil.example"}, {}, 421), ({"Host": "localhost:8000"}, {}, 200), ({"Host": "[::1]:80"}, {}, 200),
         ({"Host": "models.example"}, {"hosts": ["models.example"]}, 200), ({"Host": "anything"}, {"host": "0.0.0.0"}, 200),
         ({"Host": "anything"}, {"host": "0.0.0.0", "hosts": ["models.example"]}, 421),
+        ({"Host": "["}, {}, 421), ({"Host": "Models.Example"}, {"hosts": ["MODELS.example"]}, 200), ({"Origin": "http://["}, {}, 403),
         ({"Origin": "https://evil.example"}, {}, 403), ({"Origin": "null"}, {}, 403), ({"Origin": "http://localhost"}, {}, 200),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -61,3 +62,33 @@ def test_while_it_stops_connections_are_closed_and_probes_hear_of_it():
     live, ready, answer = house.talk(house.settings(), ask)
     assert (live.status_code, ready.status_code, answer.status_code) == (200, 503, 200)
     assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("asked", "chinese"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", True), ("en-GB, zh;q=0.5", False), ("en;q=0.2,zh-Hans-CN;q=0.7", True), ("fr, *;q=0.1", False),
+        ("zh;q=0", False), ("zhuang", False), ("zh;q=2;" * 50, False), ("\xfc,zh", True),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_the_clients_language(asked, chinese):
+    """Other languages hear what the server speaks, which is English here."""
+
+    async def ask(client, _):
+        headers = {"Accept-Language": asked.encode("latin-1")}
+        return [
+            await client.get("/nothing", headers=headers),
+            await client.post("/predict", json={"inputs": [1]}, headers=headers),
+        ]
+
+    for response in house.talk(house.settings(), ask):
+        assert chinese == any("\u4e00" <= sign <= "\u9fff" for sign in response.json()["error"]["message"])
+
+
+def test_of_two_who_ask_at_once_each_hears_its_own():
+    async def ask(client, _):
+        languages = ["zh", "en", "zh-CN", "en-US"] * 5
+        return await asyncio.gather(*(client.get("/nothing", headers={"Accept-Language": name}) for name in languages))
+
+    said = [response.json()["error"]["message"] for response in house.talk(house.settings(), ask)]
+    assert said == [said[0], said[1]] * 10 and said[0] != said[1]

@@ -39,3 +39,16 @@ def test_objects_are_explained_one_at_a_time():
 def test_what_is_no_picture_cannot_be_explained(raw):
     answer = house.post(told(PICTURES), "/explain", json={"input": raw})
     assert 400 <= answer.status_code < 500 and answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+def test_why_a_picture_cannot_be_read_is_told_in_one_language(path):
+    """Pictures are read in other threads than requests."""
+
+    async def ask(client, _):
+        given = {"input": {"picture": base64.b64encode(b"\xff\xd8\xff").decode()}}
+        return [await client.post(path, json=given, headers={"Accept-Language": name}) for name in ("zh", "en")]
+
+    chinese, english = (answer.json()["error"]["message"] for answer in house.talk(told(PICTURES), ask))
+    assert "图片不完整" in chinese and "picture" not in chinese
+    assert "truncated picture" in english and english.isascii() and english.count("Fix:") == 1

@@ -80,6 +80,19 @@ def test_a_piece_is_cut_alike_of_frames_and_of_samples(parts: tuple[Model, Batch
     assert len(starts) > 1, "pieces must be drawn"
 
 
+def test_of_a_recording_that_was_cut_no_more_samples_are_held_than_frames() -> None:
+    """A folder of lectures would not fit into memory."""
+    modality = vocoder.modality(longest=0.5)
+    model = assemble(modality, Convnext1d(width=8, layers=1, window=3), Vocode(rate=voiced.RATE, piece=0.25, channels=2)).eval()
+    noise = 0.1 * np.random.default_rng(0).standard_normal(20 * voiced.RATE)
+    batch = batch_of(model, [Record("a", Sound(data=as_wav(noise, voiced.RATE)))])
+    assert batch.targets["sound"].shape == (1, voiced.RATE // 2)
+    count, step = batch.units.mask.shape[1], voiced.FRAMING.step
+    assert (count - 1) * step <= voiced.RATE // 2 < count * step
+    expected = torch.from_numpy(noise[: voiced.RATE // 2]).float()
+    torch.testing.assert_close(batch.targets["sound"][0], expected, atol=1e-4, rtol=0)
+
+
 def test_a_row_that_is_shorter_than_a_piece_is_silent_behind() -> None:
     model = vocoder.model(piece=2.0)
     batch = batch_of(model, [Record("a", Sound(data=as_wav(voiced.said("ab"), voiced.RATE)))])

@@ -47,9 +47,15 @@ def _show(screen: Console, found: Any) -> None:
         terminal.line(screen, in_language("model", "模型"), about)
     terminal.line(screen, in_language("page", "页面"), f"{url}/")
     terminal.line(screen, in_language("docs", "接口"), f"{url}/openapi.json")
-    body = json.dumps({"input": first["example"] or "…"}, ensure_ascii=False)
-    asked = f"curl {url}/predict -H 'Content-Type: application/json' -d '{_quoted(body)}'"
-    terminal.invite(screen, f"curl {url}/models", asked)
+    terminal.invite(screen, f"curl {url}/models", f"curl {url}/predict {_input(first)}")
+
+
+def _input(model: dict[str, Any]) -> str:
+    """What curl sends. The bytes of an example would fill the screen."""
+    if (file := {"pictures": "PICTURE.jpg", "sounds": "SOUND.wav"}.get(model["reads"])) is not None:
+        return f"-F file=@{file}"
+    body = json.dumps({"input": model["example"] or "…"}, ensure_ascii=False)
+    return f"-H 'Content-Type: application/json' -d '{_quoted(body)}'"
 
 
 def _quoted(text: str) -> str:

@@ -146,7 +146,7 @@ class Modality(Part, ABC):
 
     def placed(self, record: Record, encoded: Encoded) -> Record:
         """A copy of the record whose boxes are fractions of the grid's width and height, in [0, 1]: what lies outside of what was kept of the
-        picture is dropped, what lies partly outside is cut. A record without places is handed back."""
+        picture is dropped, what lies partly outside is cut; of a sound that was cut, the sound is what was kept. Another record is handed back."""
         return record
 
     def unplaced(self, prediction: Prediction, encoded: Encoded) -> Prediction:

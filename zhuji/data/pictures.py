@@ -76,7 +76,8 @@ def opened(picture: Picture, least: tuple[int, int] | None = None) -> Opened:
     with _translated(picture):
         image = _lazy(picture, data)
         changes, size = list[str](), _upright_size(image)
-        if getattr(image, "n_frames", 1) > 1:
+        # To count frames all of them are looked for, which takes minutes in a file that holds nothing else.
+        if getattr(image, "is_animated", False):
             changes.append("first of several frames kept")
         if least is not None:
             image.draft(None, (2 * max(least), 2 * max(least)))
@@ -231,12 +232,13 @@ def _upright(image: Image) -> tuple[Image, tuple[str, ...]]:
 def _eight_bits(image: Image, picture: Picture) -> tuple[Image, tuple[str, ...]]:
     """Mode L or RGB, whatever it was."""
     mode = image.mode
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        # Whole numbers are cut off at 255 where Pillow lays them over white.
+        return _from_numbers(np.asarray(image), picture, image.info.get("transparency"))
     if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         return _over_white(image), ("laid over white",)
     if mode in ("L", "1"):
         return image.convert("L"), ()
-    if mode in ("I", "F") or mode.startswith("I;16"):
-        return _from_numbers(np.asarray(image), picture)
     if mode in ("RGB", "RGBX", "P", "CMYK", "YCbCr", "LAB", "HSV"):
         return image.convert("RGB"), ("CMYK turned into RGB",) if mode == "CMYK" else ()
     raise bad(picture, "unknown kind of pixels", mode)
@@ -251,8 +253,9 @@ def _over_white(image: Image) -> Image:
     return Image.alpha_composite(white, clear).convert("L" if grey else "RGB")
 
 
-def _from_numbers(values: np.ndarray, picture: Picture) -> tuple[Image, tuple[str, ...]]:
-    """Whole numbers of 16 bits as what they are of 65,535; other numbers that lie in [0, 1] as shares, in [0, 255] as they are."""
+def _from_numbers(values: np.ndarray, picture: Picture, clear: object) -> tuple[Image, tuple[str, ...]]:
+    """Whole numbers of 16 bits as what they are of 65,535; other numbers that lie in [0, 1] as shares, in [0, 255] as they are. `clear`: the number that
+    stands for nothing, where there is one."""
     from PIL import Image
 
     if not np.isfinite(values).all():
@@ -268,7 +271,11 @@ def _from_numbers(values: np.ndarray, picture: Picture) -> tuple[Image, tuple[st
         )
     scale = 255 / 65_535 if whole else 255.0 if high <= 1 else 1.0
     eight = np.rint(values.astype(np.float32) * np.float32(scale)).astype(np.uint8)
-    return Image.fromarray(eight), ("16 bits made 8",) if whole else ("numbers made 8 bits",)
+    changes = ("16 bits made 8",) if whole else ("numbers made 8 bits",)
+    if isinstance(clear, int):
+        eight[values == clear] = 255
+        changes = (*changes, "laid over white")
+    return Image.fromarray(eight), changes
 
 
 def grey_of(values: np.ndarray, low: float, high: float) -> Any:

@@ -40,6 +40,8 @@ RATES = (1_000, 768_000)
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
 """libsndfile's readers that are tried; others take anything for a sound, or are rare."""
 ENDINGS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3")
+MOST_CHUNKS = 1_000
+"""Parts of a WAV file among which its samples are looked for: one that holds nothing but parts would be walked through for minutes."""
 BLOCK = 1 << 16
 """Samples, of all channels, that are decoded at a time."""
 FULL = 0.999
@@ -296,7 +298,10 @@ def _cut_short(file: IO[bytes]) -> bool:
     if not (start := _peeked(file, 0, 12)).startswith(b"RIFF") or not is_sound(start):
         return False
     place = 12
-    while len(chunk := _peeked(file, place, 8)) == 8:
+    for _ in range(MOST_CHUNKS):
+        chunk = _peeked(file, place, 8)
+        if len(chunk) < 8:
+            break
         length = int.from_bytes(chunk[4:], "little")
         if chunk[:4] == b"data":
             return 0 < length < 0xFFFFFFFF and place + 8 + length > size

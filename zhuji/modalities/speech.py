@@ -22,7 +22,7 @@ from zhuji.core.contracts import Encoded, Shown
 from zhuji.core.errors import MissingFile
 from zhuji.core.framing import Banded, Frames, Framing
 from zhuji.core.log import in_language
-from zhuji.core.records import Sound
+from zhuji.core.records import Record, Sound
 from zhuji.core.units import Batch, Units, UnitSpec
 from zhuji.data import sounds
 from zhuji.data.moments import drawn
@@ -235,6 +235,10 @@ class Speech(Banded, Sounds):
             array = torch.from_numpy(cast(np.ndarray, row.values)).reshape(-1, self.channels)
             values[place, : len(array), : self.channels] = (array - mean) / deviation
         return Units(mask, values=values[..., None] if self.plane else values)
+
+    def placed(self, record: Record, encoded: Encoded) -> Record:
+        """Its sound is what was kept of it: a task that learns samples would hold all of a long one."""
+        return replace(record, input=replace(Sound.of(record.input), seconds=self.longest)) if encoded.cut else record
 
     def _numbers(self) -> tuple[Tensor, Tensor]:
         return torch.tensor(self.measured.mean), torch.tensor(self.measured.deviation)

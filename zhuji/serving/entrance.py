@@ -9,7 +9,7 @@ import os
 import time
 from collections import OrderedDict
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -86,13 +86,21 @@ class Entrance:
     def _refuse_strange_host(self, headers: dict[str, str]) -> None:
         """A page of a stranger must not reach a server on this machine through a browser: neither by a name that it made to lead here,
         nor by sending a form across."""
-        allowed = {*LOCAL, self.settings.host, *self.settings.hosts}
+        allowed = {name.lower() for name in (*LOCAL, self.settings.host, *self.settings.hosts)}
         host = headers.get("host", "")
-        if (self.settings.local or self.settings.hosts) and urlsplit(f"//{host}").hostname not in allowed:
+        if (self.settings.local or self.settings.hosts) and _parts(f"//{host}").hostname not in allowed:
             raise _strange("Host", 421)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _parts(origin).netloc != host:
             raise _strange("Origin", 403)
+
+
+def _parts(address: str) -> SplitResult:
+    """Of what is no address, such as `http://[`, none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def keys_of(settings: ServeSettings) -> list[str]:

@@ -94,7 +94,7 @@ class Lane:
         if sum(map(_characters, inputs)) <= SHORT:
             self._queue.post(Raw(kind, inputs, asking))
         else:
-            items = await loop.run_in_executor(self._encoders, self._encoded, kind, inputs)
+            items = await loop.run_in_executor(self._encoders, lambda: asking.context.run(self._encoded, kind, inputs))
             self._queue.put(kind, items, asking)
         return await self._settled(asking)
 
@@ -238,7 +238,7 @@ class Lane:
 
     def _read_alone(self, raw: Raw) -> bool:
         try:
-            self._queue.put(raw.kind, self._encoded(raw.kind, raw.inputs), raw.asking)
+            self._queue.put(raw.kind, raw.asking.context.run(self._encoded, raw.kind, raw.inputs), raw.asking)
         except Exception as error:  # noqa: BLE001 - told to the client whose input it is
             raw.asking.results, raw.asking.left = [Failure(error)], 0
             return False
@@ -261,7 +261,7 @@ class Lane:
         if job.asking.until < time.monotonic():
             return Failure(TimeoutError())
         try:
-            return job.work(self.predictor)
+            return job.asking.context.run(job.work, self.predictor)
         except Exception as error:  # noqa: BLE001 - raised again where it was asked for
             return Failure(error)
 
@@ -319,5 +319,6 @@ def _translated(error: Exception, place: int) -> Exception:
         return error
     if isinstance(error, MemoryError):
         return Busy(why=in_language("its memory is full", "内存已满"), seconds=LONGEST_WAIT)
-    why = error.message() if isinstance(error, ZhujiError) else type(error).__name__
+    # What is wrong with a picture or a sound is told as it is: the rest would say once more that it cannot be read.
+    why = str(error.facts.get("why") or error.message()) if isinstance(error, ZhujiError) else type(error).__name__
     return NotAnswerable(why=why.rstrip(".。"), param=f"inputs[{place}]")

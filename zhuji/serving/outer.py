@@ -1,4 +1,4 @@
-"""The outermost door: an id for each request, headers for each response, a line in the journal, and the last word on errors."""
+"""The outermost door: an id and a language for each request, headers for each response, a line in the journal, and the last word on errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zhuji.core.log import in_language
+from zhuji.core.log import in_language, speaking
 from zhuji.core.refusals import Busy
 from zhuji.serving import journal
 from zhuji.serving.failures import failure
@@ -29,6 +29,8 @@ HEADERS = {
 """On every response, unless the route set its own."""
 _ENCODED = [(key.lower().encode(), value.encode()) for key, value in HEADERS.items()]
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TONGUE = re.compile(r"\s*(zh|en)(?:-[a-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*")
+"""One of the languages in which errors are told, and how much it is liked."""
 
 
 LEFT = 499
@@ -49,6 +51,10 @@ class Outer:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        with speaking(_language(scope)):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun, status, name = time.perf_counter(), 0, _id(scope)
         scope.setdefault("state", {})["request_id"] = name
 
@@ -96,6 +102,14 @@ def _id(scope: Scope) -> str:
     """The client's own id where it is harmless, else a new one."""
     given = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"x-request-id"), "")
     return given if _ID.fullmatch(given) else os.urandom(16).hex()
+
+
+def _language(scope: Scope) -> str | None:
+    """Of the languages that the client reads the one that it prefers and we speak (RFC 9110, section 12.5.4); None: it names none of ours."""
+    given = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"accept-language"), "")
+    found = [match.groups(default="1") for part in given.lower().split(",")[:20] if (match := _TONGUE.fullmatch(part))]
+    known = [(float(weight), name) for name, weight in found if float(weight)]
+    return max(known, key=lambda one: one[0])[1] if known else None
 
 
 def _where(error: Exception) -> list[str]:

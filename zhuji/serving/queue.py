@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
@@ -25,7 +26,8 @@ Kind = Literal["answer", "vector"]
 @dataclass(eq=False, slots=True)
 class Asking:
     """One request. `left` of its `results` are missing, which only the lane's thread counts down; only the event loop settles `future`.
-    It is wanted `until` then, which is 0 once its client has left; `rows` are those that wait."""
+    It is wanted `until` then, which is 0 once its client has left; `rows` are those that wait. `context`: in whose language other threads tell what is wrong
+    with it."""
 
     future: asyncio.Future[Any]
     until: float
@@ -33,6 +35,7 @@ class Asking:
     left: int
     born: float = field(default_factory=time.monotonic)
     rows: Sequence[Row] = ()
+    context: Context = field(default_factory=copy_context)
 
 
 @dataclass(eq=False, slots=True)

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -111,8 +112,8 @@ class Service:
         return hits
 
     async def encode(self, work: Callable[[], T]) -> T:
-        """What `work` makes, outside the event loop: reading an upload, say."""
-        return await asyncio.get_running_loop().run_in_executor(self._encoders, work)
+        """What `work` makes, outside the event loop: reading an upload, say. What it says is in the client's language."""
+        return await asyncio.get_running_loop().run_in_executor(self._encoders, copy_context().run, work)
 
     # --------------------------------------------------------------------------------------------------------- life
 

@@ -66,7 +66,9 @@ def test_what_is_not_coco(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ['{"images": [', '{"images": [{"id": 1}], "annotations": [], "categories": []}', '{"images": 5, "categories": []}',
-     '{"images": [], "annotations": [{"image_id": 1, "category_id": 2, "bbox": [1, 2]}], "categories": [{"id": 2, "name": "x"}]}'],
+     '{"images": [], "annotations": [{"image_id": 1, "category_id": 2, "bbox": [1, 2]}], "categories": [{"id": 2, "name": "x"}]}',
+     '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 1' + "0" * 400 + ']}], '
+     '"categories": [{"id": 2, "name": "x"}]}'],
 )  # fmt: skip
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)

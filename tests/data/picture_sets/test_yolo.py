@@ -54,7 +54,9 @@ def test_outlines_and_scores() -> None:
     assert numbers == pytest.approx([0.4, 0.3, 0.6, 0.7])
 
 
-@pytest.mark.parametrize("text", ["cat 0 0 1 1", "0 1 2", "0.5 0 0 1 1", "-1 0 0 1 1", "0 0 0 1 1 0 0 1", "0 a b c d"])
+@pytest.mark.parametrize(
+    "text", ["cat 0 0 1 1", "0 1 2", "0.5 0 0 1 1", "-1 0 0 1 1", "0 0 0 1 1 0 0 1", "0 a b c d", "inf 0 0 1 1", "nan 0 0 1 1"]
+)
 def test_lines_that_are_no_boxes(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError):
         read_lines(text, {})

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zhuji.core.errors import BadSetting
+from zhuji.modalities.image import Image
 from zhuji.nn.pictures.variation import Variation
 
 MEAN, DEVIATION = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.25, 0.3])
@@ -147,8 +148,12 @@ def test_a_picture_alone_is_mixed_with_nothing():
 
 
 def test_numbers_cannot_be_mixed():
-    with pytest.raises(BadSetting, match="mixup"):
-        Variation(mixup=1.0).applied(torch.ones(2, 4, 4, 3), {"target": torch.ones(2)}, MEAN, DEVIATION, torch.Generator())
+    for name in ("mixup", "cutmix"):
+        with pytest.raises(BadSetting) as caught:
+            Variation.parse({name: 1.0}).applied(
+                torch.ones(2, 4, 4, 3), {"target": torch.ones(2)}, MEAN, DEVIATION, torch.Generator()
+            )
+        assert caught.value.facts["key"] == f"modality.variation.{name}" and "variation" in Image.model_fields
 
 
 def test_off_until_it_is_asked_for():
@@ -160,3 +165,11 @@ def test_off_until_it_is_asked_for():
 def test_settings_that_make_no_sense(bad):
     with pytest.raises(Exception, match=next(iter(bad))):
         Variation.parse(bad)
+
+
+def test_what_is_off_changes_nothing_and_what_changes_is_not_off() -> None:
+    for asked, off in (({}, True), ({"strength": 0.9, "margin": "mirror"}, True), ({"stretch": 3.0}, False)):
+        variation, values = Variation.parse(asked), torch.rand(2, 9, 9, 3)
+        assert variation.off == off
+        found, _ = variation.applied(values, {}, MEAN, DEVIATION, torch.Generator().manual_seed(0))
+        assert bool(torch.equal(found, values)) == off, asked

@@ -106,3 +106,11 @@ def test_following_its_gradient_more_is_understood() -> None:
         optimiser.step()
         scores.append(found.item())
     assert scores[-1] > scores[0] + 0.1
+
+
+def test_what_the_network_computes_in_changes_nothing() -> None:
+    wanted, found = spectra(said(0)), spectra(said(0) + 0.05 * torch.randn(20_000, generator=torch.Generator().manual_seed(1)))
+    expected = understood(found, wanted, all_of(wanted), rate=RATE, hop=128)
+    with torch.autocast("cpu", torch.bfloat16):
+        again = understood(found, wanted, all_of(wanted), rate=RATE, hop=128)
+    assert again.dtype == torch.float32 and torch.equal(again, expected)

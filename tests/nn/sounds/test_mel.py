@@ -68,3 +68,11 @@ def test_whispers_log_mel_is_written_out(length: int) -> None:
     mean, deviation = WHISPER
     assert len(found) == -(-length // 160)
     torch.testing.assert_close((found - mean) / deviation, expected[: len(found)], rtol=0, atol=1e-5)
+
+
+def test_what_the_network_computes_in_changes_no_frame() -> None:
+    spectra = stft(torch.from_numpy(sound())[None], 400, 160, 512)
+    bank = filters(16_000, 512, 80, (0, 8_000), "slaney")
+    with torch.autocast("cpu", torch.bfloat16):
+        found = log_mel(spectra, bank)
+    assert found.dtype == torch.float32 and torch.equal(found, log_mel(spectra, bank))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from PIL import Image
 
+from zhuji.core.contracts import Modality
+from zhuji.core.lookup import names
+from zhuji.serving.facts import Answers
 from zhuji.serving.routes import page
+from zhuji.serving.uploads import ending_of
 
 SCRIPTS = sorted(page.FOLDER.rglob("*.js"))
 WORDS = json.loads((page.FOLDER / "words.json").read_text(encoding="utf-8"))
@@ -111,6 +118,29 @@ def test_every_module_that_is_named_is_there():
     for file in SCRIPTS:
         for name in re.findall(r'from "([^"]+)"', file.read_text(encoding="utf-8")):
             assert name.startswith(".") and (file.parent / name).resolve().is_file(), (file, name)
+
+
+def test_every_kind_of_input_and_of_answer_has_its_module():
+    for folder, known in (("inputs", names(Modality)), ("answers", get_args(Answers))):
+        assert sorted(file.stem for file in (page.FOLDER / folder).glob("*.js")) == sorted(known), folder
+
+
+@pytest.mark.parametrize("name", ["image", "speech"])
+def test_an_example_has_a_name_that_the_server_takes(name):
+    """Of every beginning of a file that is read, such as that of TIFF."""
+    source = (page.FOLDER / "inputs" / f"{name}.js").read_text(encoding="utf-8")
+    (rest,) = re.findall(r'fileOf\([^()]*, BEGINNINGS, "(\w+)"\)', source)
+    (told,) = re.findall(r"^const BEGINNINGS = (\[.*?\]);", source, re.M | re.S)
+    known = re.findall(r'\["((?:[^"\\]|\\.)+)", "(\w+)"\]', told)
+    assert len(known) > 3
+    for ending in (rest, *(ending for _, ending in known)):
+        assert ending_of(f"example.{ending}") == f".{ending}"
+    if name == "image":
+        beginnings = [beginning.encode("latin-1").decode("unicode_escape").encode("latin-1") for beginning, _ in known]
+        for form in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"):
+            file = io.BytesIO()
+            Image.new("RGB", (2, 2)).save(file, form)
+            assert any(file.getvalue().startswith(beginning) for beginning in beginnings), form
 
 
 def test_both_languages_say_the_same_keys_with_the_same_values():

@@ -41,6 +41,18 @@ def test_of_what_cleans_sounds() -> None:
     assert commands[0] == "zhuji enhance r SOUNDS --out CLEAN" and len(commands) == 3
 
 
+def test_of_what_speaks() -> None:
+    commands = next_commands(Path("r"), {"kind": "speak", "model": {"task": "speak", "modality": "text"}})
+    assert shlex.split(commands[0]) == ["zhuji", "speak", "r", "a text of yours", "--out", "SAID"] and len(commands) == 3
+    commands = next_commands(Path("r"), {"kind": "unlabelled", "model": {"task": "vocode", "modality": "speech"}})
+    assert shlex.split(commands[0])[-2:] == ["--vocoder", "r"] and len(commands) == 3
+
+
+def test_of_what_goes_on_with_sounds() -> None:
+    commands = next_commands(Path("r"), {"kind": "unlabelled", "model": {"task": "next_unit", "modality": "speech"}})
+    assert commands[0] == "zhuji generate r SOUND.wav --out SOUNDS" and len(commands) == 3
+
+
 def test_every_task_that_answers_with_vectors_is_known() -> None:
     kinds = {name: lookup.find(Task, name).example().task.reading()["kind"] for name in lookup.names(Task)}
     # What makes pictures is drawn with, whatever else it answers.

@@ -58,7 +58,7 @@ def _entries(file: Path, split: str | None) -> list[Entry]:
         images, classes = _by_id(told["images"]), {one["id"]: str(one["name"]) for one in told["categories"]}
         places = {number: str(one["file_name"]) for number, one in images.items()}
         corners, changes = _boxes_of(told.get("annotations", []), classes)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         why = " ".join(str(error).split())[:100] or type(error).__name__
         raise DamagedFile(file=file, format="COCO", why=in_language(why, f"「{why}」")) from None
     folder = _folder_of(file, list(places.values()))

@@ -115,7 +115,7 @@ def read_lines(text: str, names: Mapping[int, str]) -> list[Corners]:
     found = list[Corners]()
     for line in filter(str.strip, text.splitlines()):
         number, *rest = (float(word) for word in line.split())
-        if len(rest) < 4 or (len(rest) > 5 and len(rest) % 2) or number != int(number) or number < 0:
+        if len(rest) < 4 or (len(rest) > 5 and len(rest) % 2) or not number.is_integer() or number < 0:
             raise ValueError(f"a line must be a class and a box or an outline: {line[:80]}")
         if len(rest) > 5:
             left, top, right, bottom = min(rest[::2]), min(rest[1::2]), max(rest[::2]), max(rest[1::2])

@@ -52,7 +52,7 @@ class Variation(Settings):
     zoom: tuple[float, float] = (1.0, 1.0)
     """Share of the area that is shown at the picture's size: a random resized crop. Above 1 the picture becomes smaller."""
     stretch: float = Field(default=1.0, ge=1, le=10)
-    """With zoom: at most so much wider than high is what is shown, against the picture, or higher than wide."""
+    """At most so much wider than high is what is shown, against the picture, or higher than wide; without zoom at the picture's own area."""
     brightness: Strength = 0.0
     """Brightness, contrast and saturation times 1 - so much to 1 + so much."""
     contrast: Strength = 0.0
@@ -78,7 +78,7 @@ class Variation(Settings):
 
     @property
     def off(self) -> bool:
-        return self == type(self)(strength=self.strength, stretch=self.stretch, margin=self.margin)
+        return self == type(self)(strength=self.strength, margin=self.margin)
 
     def applied(
         self, values: Tensor, targets: Mapping[str, Tensor], mean: Tensor, deviation: Tensor, chance: Generator
@@ -138,7 +138,8 @@ class Variation(Settings):
     def _mixed(self, marked: Marked, targets: Mapping[str, Tensor], chance: Generator) -> tuple[Marked, Mapping[str, Tensor]]:
         if targets and LABEL not in targets and BOXES not in targets:
             rule = in_language("mixes pictures that have classes, boxes or nothing", "只能混合带有类别、方框或无标注的图片")
-            raise BadSetting(key="modality.varied.mixup", rule=rule, value=max(self.mixup, self.cutmix))
+            name = "mixup" if self.mixup else "cutmix"
+            raise BadSetting(key=f"modality.variation.{name}", rule=rule, value=getattr(self, name))
         rows = len(marked.values)
         cut = bool(self.cutmix) and (not self.mixup or bool(torch.rand((), generator=chance) < 0.5))
         # Each with the next one of a drawn order, so that none is mixed with itself and marked twice.

@@ -41,7 +41,9 @@ def understood(found: Tensor, wanted: Tensor, real: Tensor, *, rate: int, hop: i
     energy = powers[1].sum(-1).masked_fill(~real, 0)
     loud = energy > energy.amax(1, keepdim=True) * 10 ** (-_SILENT / 10)
     order = (~loud).to(torch.uint8).argsort(dim=1, stable=True)[..., None]
-    ours, theirs = (((of @ bank) + _TINY).sqrt() for of in powers)
+    # In 8 bits correlations near 1 are all alike.
+    with torch.autocast(bank.device.type, enabled=False):
+        ours, theirs = ((of @ bank + _TINY).sqrt() for of in powers)
     # Frames of silence go to the end, as if they had been cut out: (B, T - N + 1, K, N).
     ours, theirs = (of.gather(1, order.expand(-1, -1, of.shape[-1])).unfold(1, count, 1) for of in (ours, theirs))
     level = theirs.norm(dim=-1, keepdim=True) / ours.norm(dim=-1, keepdim=True)

@@ -19,11 +19,17 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
     folder = shlex.quote(str(run))
     facts = results or {}
     task = (facts.get("model") or {}).get("task")
+    text = shlex.quote(in_language("a text of yours", "你的一段文本"))
     search = f"zhuji index {folder} FILE.csv --to INDEX"
     if task == "masked_frames":
         return [f"zhuji train DATA --model recognise --from {folder}", f"zhuji probe {folder} DATA", f"zhuji evaluate {folder}"]
     if task == "enhance":
         return [f"zhuji enhance {folder} SOUNDS --out CLEAN", f"zhuji evaluate {folder}", f"zhuji benchmark {folder}"]
+    if task == "speak":
+        return [f"zhuji speak {folder} {text} --out SAID", f"zhuji evaluate {folder}", f"zhuji serve {folder}"]
+    if task == "vocode":
+        said = f"zhuji speak VOICE_RUN {text} --out SAID --vocoder {folder}"
+        return [said, f"zhuji evaluate {folder}", f"zhuji benchmark {folder}"]
     if facts.get("kind") != "pretrain" and task in EMBEDS:
         # Only of its own rows does a run know what its teacher made of them.
         scored = folder if task == "imitate" else f"{folder} FILE.csv"
@@ -36,9 +42,10 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
                 f"zhuji evaluate {folder}",
             ]
         file = {"image": "PICTURE.jpg", "speech": "SOUND.wav"}.get(str((facts.get("model") or {}).get("modality")))
-        text = file or shlex.quote(in_language("a text of yours", "你的一段文本"))
+        if file and task == "next_unit":
+            return [f"zhuji generate {folder} {file} --out SOUNDS", f"zhuji evaluate {folder}", f"zhuji report {folder}"]
         return [
-            f"zhuji predict {folder} {text}",
+            f"zhuji predict {folder} {file or text}",
             f"zhuji evaluate {folder} {'FOLDER' if file else 'FILE.csv'}",
             f"zhuji serve {folder}",
         ]

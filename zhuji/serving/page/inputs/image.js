@@ -17,7 +17,8 @@ export const missing = "choose_first";
 /** How one asks for an explanation, and how it is headed. */
 export const explains = ["explain_picture", "explanation_picture"];
 
-const BEGINNINGS = [["\x89PNG", "png"], ["\xff\xd8\xff", "jpg"], ["GIF8", "gif"], ["RIFF", "webp"], ["BM", "bmp"]];
+const BEGINNINGS = [["\x89PNG", "png"], ["\xff\xd8\xff", "jpg"], ["GIF8", "gif"], ["RIFF", "webp"], ["BM", "bmp"],
+  ["II*\x00", "tif"], ["MM\x00*", "tif"], ["II+\x00", "tif"], ["MM\x00+", "tif"]];
 
 /** The input of a model; a value is `{file}`. */
 export function input() {
@@ -34,7 +35,7 @@ export function input() {
     fill(place, bitmap ? shown(bitmap, mine.file.name) : spoken("p", "picture_unseen", { name: mine.file.name }));
   };
   const write = (given) => {
-    value = given?.picture ? { file: fileOf(given.picture, BEGINNINGS, "picture") } : given?.file ? given : null;
+    value = given?.picture ? { file: fileOf(given.picture, BEGINNINGS, "dcm") } : given?.file ? given : null;
     return show();
   };
   show();

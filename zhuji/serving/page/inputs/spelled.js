@@ -1,0 +1,3 @@
+// Words that are known by how they are written are a text.
+
+export * from "./text.js";
