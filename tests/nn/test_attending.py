@@ -14,9 +14,9 @@ UNITS = torch.tensor([4, 6, 1])
 MASK = torch.arange(6)[None] < UNITS[:, None]
 
 
-def decoder(layers: int = 2, stop: float = 0.0) -> AttentiveDecoder:
+def decoder(stop: float = 0.0, prenet: int = 4, noise: float = 0.0) -> AttentiveDecoder:
     torch.manual_seed(0)
-    made = AttentiveDecoder(7, 8, BANDS, group=GROUP, prenet=4, dropout=0.5, layers=layers, window=3).eval()
+    made = AttentiveDecoder(7, 8, BANDS, group=GROUP, prenet=prenet, dropout=0.5, layers=2, window=3, noise=noise).eval()
     torch.nn.init.constant_(made.stop.bias, stop)
     return made
 
@@ -84,20 +84,36 @@ def test_step_by_step_is_all_steps_at_once_on_the_same_frames() -> None:
 
 def test_what_comes_later_is_not_heard_before() -> None:
     frames = torch.randn(3, 14, BANDS, generator=torch.Generator().manual_seed(4)).requires_grad_()
-    made = decoder().taught(states(), MASK, frames).frames
+    made = decoder(prenet=64).taught(states(), MASK, frames).frames
     (slope,) = torch.autograd.grad(made[:, 6:8].square().sum(), frames)
     assert not slope[:, 6:].any() and slope[:, 5].any()
 
 
-@pytest.mark.parametrize(("chance", "steps"), [(1 - 1e-9, [1, 1, 1]), (0.2, [4, 4, 3]), (1e-9, [12, 18, 3])])
-def test_a_row_stops_at_the_median_or_at_the_bound(chance: float, steps: list[int]) -> None:
-    """Going on by 0.8 each time, it has stopped with more than one half after four steps: 0.8^3 is 0.51; the last row has one unit,
-    and room for three steps."""
+@pytest.mark.parametrize(("chance", "more"), [(1 - 1e-9, [1, 1, 1]), (0.2, [4, 4, 3]), (1e-9, [99, 99, 99])])
+def test_a_row_stops_at_the_median_since_it_came_to_the_last_unit_or_at_the_bound(chance: float, more: list[int]) -> None:
+    """Going on by 0.8 each time, it has stopped with more than one half after four steps: 0.8^3 is 0.51. The last row has one unit, and room for three steps."""
     made = decoder(stop=math.log(chance / (1 - chance)))
     torch.nn.init.zeros_(made.stop.weight)
     frames, lasting, weights = spoken(made, states(), MASK, 3)
-    assert lasting.tolist() == [GROUP * step for step in steps]
-    assert frames.shape == (3, int(lasting.max()), BANDS) and weights.shape == (3, max(steps), 6)
+    ends = [int((weights[row].argmax(1) == units - 1).int().argmax()) for row, units in enumerate(UNITS.tolist())]
+    assert ends[0] > 0 and ends[1] > 0, "rows that are at their last unit from the first step on show nothing"
+    wanted = [min(end + each, 3 * units) for end, each, units in zip(ends, more, UNITS.tolist(), strict=True)]
+    assert lasting.tolist() == [GROUP * step for step in wanted]
+    assert frames.shape == (3, int(lasting.max()), BANDS) and weights.shape == (3, max(wanted), 6)
+
+
+def test_noise_lies_on_what_is_read_while_it_learns() -> None:
+    frames, seen = torch.randn(3, 400, BANDS, generator=torch.Generator().manual_seed(4)), list[torch.Tensor]()
+    made = decoder(noise=0.5).train()
+    made.prenet.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+    made.taught(states(), MASK, frames)
+    made.eval().taught(states(), MASK, frames)
+    real = torch.cat((torch.zeros(3, 1, BANDS), frames[:, GROUP - 1 : -1 : GROUP]), 1)
+    assert torch.equal(seen[1], real), "who is judged reads frames as they are"
+    # Five deviations of 3,000 draws.
+    assert float((seen[0] - real).std()) == pytest.approx(0.5, abs=0.033) and float((seen[0] - real).mean()) == pytest.approx(
+        0, abs=0.046
+    )
 
 
 def test_a_padded_batch_speaks_as_each_row_alone() -> None:
@@ -113,11 +129,23 @@ def test_a_padded_batch_speaks_as_each_row_alone() -> None:
         torch.testing.assert_close(alone[2][0], weights[row, : size // GROUP, :units], rtol=1e-5, atol=1e-5)
 
 
-def test_dropout_of_the_prenet_is_for_learning() -> None:
-    net, frames = PreNet(BANDS, 64, 0.5), torch.ones(1, BANDS)
+def test_what_the_prenet_drops_while_it_speaks_depends_on_the_step_alone() -> None:
+    net, frames = PreNet(BANDS, 64, 0.25), torch.rand(3, 40, BANDS, generator=torch.Generator().manual_seed(5))
     torch.manual_seed(0)
-    assert not torch.equal(net(frames), net(frames))
-    assert torch.equal(net.eval()(frames), net(frames))
+    assert not torch.equal(net(frames), net(frames)), "while it learns chance is drawn anew"
+    net.eval()
+    with torch.no_grad():
+        whole = net(frames)
+        torch.manual_seed(7)
+        torch.testing.assert_close(net(frames[1:2, 6:9], 6), whole[1:2, 6:9])
+        # With ones behind the layers what is left is what was not dropped.
+        for name, weight in net.named_parameters():
+            torch.nn.init.constant_(weight, float(name.endswith("bias")))
+        left = net(frames)
+    assert left.unique().tolist() == pytest.approx([0.0, 4 / 3]) and torch.equal(left, left[:1].expand(3, -1, -1))
+    # Five deviations of 2,560 draws.
+    assert float((left[0] == 0).float().mean()) == pytest.approx(0.25, abs=0.043)
+    assert not torch.equal(left[0, 0], left[0, 1])
 
 
 def test_the_postnet_does_not_see_padding() -> None:

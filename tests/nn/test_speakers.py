@@ -20,7 +20,7 @@ def speaker(kind: str) -> Speaker:
     torch.manual_seed(0)
     shared = {"width": 8, "layers": 1, "window": 3, "dropout": 0.0}
     if kind == "attention":
-        return ByAttention(6, 2, SCALE, 0.1, **shared, group=2, prenet=4, forget=0.5).eval()
+        return ByAttention(6, 2, SCALE, 0.1, **shared, group=2, prenet=4, forget=0.5, noise=0.5).eval()
     return ByDurations(6, 2, SCALE, 0.1, **shared, heads=2, hidden=16).eval()
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zhuji.core.seed import stream
 from zhuji.nn.convolution import MaskedConv1d
 from zhuji.nn.dropout import Dropout
 from zhuji.nn.layers import linear, norm, zeroed
@@ -38,13 +40,14 @@ class Text:
 @dataclass(frozen=True)
 class Spoken:
     """What is remembered from step to step. `weights (B, N)` of the units in the last step, `total (B, N)` over all steps, `reader` and `makers`: states `(1, B, W)`
-    of the recurrent networks, `last (B, M)`: the newest frame."""
+    of the recurrent networks, `last (B, M)`: the newest frame, `steps`: how many there were."""
 
     weights: Tensor
     total: Tensor
     reader: Tensor
     makers: tuple[Tensor, ...]
     last: Tensor
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,28 @@ class Heard:
 
 
 class PreNet(nn.Module):
-    """What was heard last, through a bottleneck whose dropout keeps the decoder from reading on without the text (Wang et al. 2017, Tacotron, section 3.2):
-    `(…, M)` -> `(…, P)`."""
+    """What was heard last, through a bottleneck whose dropout keeps the decoder from reading on without the text (Wang et al. 2017, Tacotron, section 3.2). It stays while it speaks (Shen et al.
+    2018, section 2.2), or the decoder believes its own frames: one that begins in silence never leaves it. What is dropped then depends on the step alone, so that a text sounds alike each time, and
+    in any batch: `(B, S, M)` -> `(B, S, P)`; `first`: how many steps there were before."""
 
     def __init__(self, bands: int, width: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.ModuleList((linear(bands, width), linear(width, width)))
-        self.dropout = Dropout(dropout)
+        self.dropout, self.width = Dropout(dropout), width
 
-    def forward(self, frames: Tensor) -> Tensor:
-        for layer in self.layers:
-            frames = self.dropout(F.relu(layer(frames)))
+    def forward(self, frames: Tensor, first: int = 0) -> Tensor:
+        rate = self.dropout.rate
+        drawn = None if self.training or not rate else self._drawn(first, frames.shape[1]).to(frames.device)
+        for number, layer in enumerate(self.layers):
+            frames = F.relu(layer(frames))
+            frames = self.dropout(frames) if drawn is None else frames * (drawn[number] >= rate) / (1 - rate)
         return frames
+
+    def _drawn(self, first: int, steps: int) -> Tensor:
+        """`(layers, S, P)` in [0, 1), always the same for a step."""
+        shape = (len(self.layers), self.width)
+        each = [stream(0, "prenet", first + step).random(shape, dtype=np.float32) for step in range(steps)]
+        return torch.from_numpy(np.stack(each, 1))
 
 
 class ForwardAttention(nn.Module):
@@ -100,10 +113,11 @@ class AttentiveDecoder(nn.Module):
     the same frames. What attends does not read what was attended to, as in Tacotron and unlike in Tacotron 2: so only the attention itself goes step by step while it learns."""
 
     def __init__(
-        self, dim: int, width: int, bands: int, *, group: int, prenet: int, dropout: float, layers: int, window: int
-    ) -> None:
+        self, dim: int, width: int, bands: int, *,
+        group: int, prenet: int, dropout: float, layers: int, window: int, noise: float,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.group, self.width = group, width
+        self.group, self.width, self.noise = group, width, noise
         self.prenet = PreNet(bands, prenet, dropout)
         self.reader = initialised(nn.GRU(prenet, width, batch_first=True))
         self.attention = ForwardAttention(width, dim, max(1, width // 4), window)
@@ -122,9 +136,13 @@ class AttentiveDecoder(nn.Module):
         return text, Spoken(first, torch.zeros_like(first), nothing, (nothing,) * len(self.makers), silence)
 
     def taught(self, states: Tensor, mask: Tensor, frames: Tensor) -> Heard:
-        """`frames (B, T, M)`: what really was said; each step reads the last frame of the group before."""
+        """`frames (B, T, M)`: what really was said; each step reads the last frame of the group before, while it learns under normal noise of deviation `noise`: for frames of its own are never
+        quite those of a recording."""
         text, so_far = self.begin(states, mask)
-        return self._run(torch.cat((so_far.last[:, None], frames[:, self.group - 1 : -1 : self.group]), 1), text, so_far)[0]
+        before = torch.cat((so_far.last[:, None], frames[:, self.group - 1 : -1 : self.group]), 1)
+        if self.training and self.noise:
+            before = before + self.noise * torch.randn_like(before)
+        return self._run(before, text, so_far)[0]
 
     def step(self, text: Text, so_far: Spoken) -> tuple[Heard, Spoken]:
         """The next group of frames, and what is remembered then."""
@@ -132,7 +150,7 @@ class AttentiveDecoder(nn.Module):
 
     def _run(self, before: Tensor, text: Text, so_far: Spoken) -> tuple[Heard, Spoken]:
         """`before (B, S, M)`: for each step the frame before it."""
-        read, reader = _through(self.reader, self.prenet(before), so_far.reader)
+        read, reader = _through(self.reader, self.prenet(before, so_far.steps), so_far.reader)
         weights, total, attended = so_far.weights, so_far.total, list[tuple[Tensor, Tensor]]()
         # In float32, for errors would add up over hundreds of steps.
         with torch.autocast(before.device.type, enabled=False):
@@ -153,7 +171,7 @@ class AttentiveDecoder(nn.Module):
         ended = (every.cumsum(1) + so_far.total[:, None]).gather(2, ends).log1p()
         stops = self.stop(torch.cat((states, ended), 2))[..., 0].float()
         heard = Heard(frames, stops, energies, every)
-        return heard, Spoken(weights, total, reader, tuple(makers), frames[:, -1])
+        return heard, Spoken(weights, total, reader, tuple(makers), frames[:, -1], so_far.steps + before.shape[1])
 
 
 def _through(network: nn.Module, states: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
@@ -179,16 +197,18 @@ class PostNet(nn.Module):
 
 @torch.no_grad()
 def spoken(decoder: AttentiveDecoder, states: Tensor, mask: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Step by step until it is likelier than not that a row has stopped, or it has `most` steps for each of its units: frames `(B, T, M)` before the post-net, how many each row
-    has, `(B,)` int64, and the weights `(B, S, N)`. Where a sound ends in silence each single step may be unlikely to be the last: the median is the sum of all."""
+    """Step by step until the last unit is attended to and it is likelier than not that a row has stopped since, or it has `most` steps for each of its units: frames `(B, T, M)` before the post-net,
+    how many each row has, `(B,)` int64, and the weights `(B, S, N)`. Where a sound ends in silence each single step may be unlikely to be the last: the median is the sum of all."""
     text, so_far = decoder.begin(states, mask)
-    bound = mask.sum(1) * most
+    units = mask.sum(1)
+    bound = units * most
     frames, weights = list[Tensor](), list[Tensor]()
     steps, surprise, speaks = torch.zeros_like(bound), torch.zeros_like(bound, dtype=torch.float64), bound > 0
     while not frames or bool(speaks.any()):
         heard, so_far = decoder.step(text, so_far)
         frames.append(heard.frames)
         weights.append(heard.weights)
-        steps, surprise = steps + speaks, surprise + F.softplus(heard.stops[:, 0].double())
+        arrived = heard.weights[:, 0].argmax(1) >= units - 1
+        steps, surprise = steps + speaks, surprise + F.softplus(heard.stops[:, 0].double()) * arrived
         speaks = speaks & (surprise < math.log(2)) & (steps < bound)
     return torch.cat(frames, 1), steps * decoder.group, torch.cat(weights, 1)

@@ -126,12 +126,12 @@ class ByAttention(Speaker):
 
     def __init__(
         self, dim: int, speakers: int, scale: tuple[Tensor, Tensor], seconds: float, *,
-        width: int, layers: int, group: int, prenet: int, forget: float, window: int, dropout: float,
+        width: int, layers: int, group: int, prenet: int, forget: float, noise: float, window: int, dropout: float,
     ) -> None:  # fmt: skip
         super().__init__(dim, speakers, scale, seconds)
         self.least = group
         self.decoder = AttentiveDecoder(
-            dim, width, len(scale[0]), group=group, prenet=prenet, dropout=forget, layers=layers, window=window
+            dim, width, len(scale[0]), group=group, prenet=prenet, dropout=forget, layers=layers, window=window, noise=noise
         )
         self.postnet = PostNet(len(scale[0]), max(1, width // 2), _POSTNET, dropout)
 

@@ -68,11 +68,13 @@ class Speak(Task, Speaks):
     window: int = Field(default=9, gt=0)
     """durations: frames that the convolution of a block sees; attention: units around each whose last weights it sees."""
     group: int = Field(default=2, gt=0, le=16)
-    """attention: frames of a step."""
+    """attention: frames of a step. As a step moves on by one unit at most, texts that are said faster cannot be learned from."""
     prenet: int = Field(default=128, gt=0, le=65_536)
     """attention: width of the network that reads the last frame."""
     forget: float = Field(default=0.5, ge=0, lt=1)
-    """attention: dropout of that network while it learns."""
+    """attention: dropout of that network, while it learns and while it speaks."""
+    noise: float = Field(default=0.5, ge=0, le=10)
+    """attention: deviation of what is added to the frames that are read while it learns; that of the bands is 1."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     alignment: float = Field(default=0.1, gt=0)
     """Weight of the alignment's loss."""
@@ -172,7 +174,7 @@ class Speak(Task, Speaks):
         given = (dim, len(self.speakers), self._scale, self.frames.seconds)
         shared = {"width": width, "layers": self.layers, "window": self.window, "dropout": self.dropout}
         if self.kind == "attention":
-            return ByAttention(*given, **shared, group=self.group, prenet=self.prenet, forget=self.forget)
+            return ByAttention(*given, **shared, group=self.group, prenet=self.prenet, forget=self.forget, noise=self.noise)
         if width % self.heads or width // self.heads % 2:
             rule = in_language(f"must divide the width {width} into even parts", f"必须把宽度 {width} 分成偶数宽的部分")
             raise BadSetting(key="task.heads", rule=rule, value=self.heads)
