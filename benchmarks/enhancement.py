@@ -8,7 +8,7 @@ speakers but one, and the training recordings of noise. The test: the prompts' p
 recordings of the published test split; MORE is a folder of clean speech by other voices, of which 200 rows of each voice that has as many are heard in
 training. Each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
 their own 8 kHz (PESQ wb and nb). SNR is that of the whole row. `--beside`: runs of WORK that were trained on WORK/speech by other settings, measured as well;
-`--rooms`: the prompts in made-up rooms, too.
+`--leave`: the run itself with such shares of the mixture left in, too; `--rooms`: the prompts in made-up rooms, too.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from zhuji.modalities.waveform import Waveform
 from zhuji.nn.sounds.mixing import echoed, mixed, room, stretch
 from zhuji.nn.sounds.wiener import wiener
 from zhuji.tasks.enhance import Enhance
+from zhuji.tools._seeking import sought
 from zhuji.tools.enhance import network
 
 LEVELS = (-5, 0, 5, 10, 15)
@@ -198,8 +199,8 @@ def filtered(samples: np.ndarray, rate: int) -> np.ndarray:
 class Ours:
     """The model at any rate."""
 
-    def __init__(self, run: Path) -> None:
-        predictor = zhuji.load(run).predictor
+    def __init__(self, run: Path, leave: float = 0.0) -> None:
+        predictor = sought(zhuji.load(run).predictor, [f"decode.leave={leave}"] if leave else [])
         assert isinstance(predictor.model.modality, Waveform)
         self.rate, self.clean = predictor.model.modality.rate, network(predictor, predictor.model.modality)
         self.parameters = predictor.model.parameter_count
@@ -294,21 +295,20 @@ def compared(one: Set, found: Mapping[int, Mapping[str, Columns]]) -> str:
 
 def others(given: argparse.Namespace, sets: Sequence[Set], ours: Ours) -> list[str]:
     """What other runs of WORK say of the same mixtures, and all of them of rooms."""
-    runs = {name: (given.work / name, Ours(given.work / name)) for name in given.beside}
-    runs = {"ours": (given.work / given.run, ours), **runs}
+    run = given.work / given.run
+    runs = {"ours": (run / "measured", ours)}
+    runs |= {f"leave {share}": (run / f"measured-{share}", Ours(run, share)) for share in given.leave}
+    runs |= {name: (given.work / name / "measured", Ours(given.work / name)) for name in given.beside}
     found: list[str] = []
     for one, levels in [
-        *((one, LEVELS) for one in sets if given.beside),
+        *((one, LEVELS) for one in sets if given.beside or given.leave),
         *((in_rooms(one), IN_ROOMS) for one in sets[:1] if given.rooms),
     ]:
         plain = baselines(one, given.work, levels)
         columns = {
             level: {
                 **plain[level],
-                **{
-                    name: measured(one, level, of, run / "measured" / f"{one.name}_{level}.npz")
-                    for name, (run, of) in runs.items()
-                },
+                **{name: measured(one, level, of, kept / f"{one.name}_{level}.npz") for name, (kept, of) in runs.items()},
             }
             for level in levels
         }
@@ -331,6 +331,7 @@ def main() -> None:
     )
     parser.add_argument("--from", dest="start", type=Path, help="a run of `enhance` that the training goes on from")
     parser.add_argument("--beside", action="append", default=[], help="names of further runs in WORK")
+    parser.add_argument("--leave", type=float, nargs="+", default=[], help="shares of the mixture that are left in")
     parser.add_argument("--rooms", action="store_true", help="measure in made-up rooms, too")
     given = parser.parse_args()
     torch.set_num_threads(1)
