@@ -242,6 +242,7 @@ def main() -> None:
     told += [
         "--work FOLDER",
         f"--epochs {options.epochs}",
+        f"--alike {options.alike}",
         f"--others {options.others}",
         f"--turns {options.turns}",
         *(["--bf16"] if options.bf16 else []),
