@@ -122,7 +122,7 @@ class _Module(nn.Module):
 def _example(predictor: Predictor) -> Units:
     """A few golden rows, or those that the modality tells of itself; at least two, as an exporter takes a single one for all there is."""
     modality, raw = predictor.model.modality, [row["input"] for row in predictor.golden][:_EXAMPLES]
-    inputs = predictor.cleaned(raw) if raw else type(modality).example()[1][:_EXAMPLES]
+    inputs = [predictor.cleaned(one) for one in raw] or type(modality).example()[1][:_EXAMPLES]
     encoded = modality.encode((inputs * 2)[: max(2, len(inputs))])
     if modality.grid is not None:
         return modality.collate(encoded, modality.grid)
