@@ -8,8 +8,7 @@ and read again. Beside it stand the real recording; the recording on the way ove
 vocoder; and, as what little a distance can mean, another recording of the voice.
 
 Mel cepstral distortion: coefficients 1 to 24 of the mel bands, along the cheapest way through both (`zhuji.metrics.distortion`). CER and WER: those of the recogniser,
-which learned from recordings of the same voice, on texts written as it scores them. Units that are skipped, or said again after later ones: by the durations or the attention path
-(`zhuji.nn.alignment.visited`). Words that are: in the recogniser's transcript those that are missing, or that stand right behind themselves though the text has them once. Both on 100
+which learned from recordings of the same voice, on texts written as it scores them. Words that are skipped or said again: in the recogniser's transcript those that are missing, or that stand right behind themselves though the text has them once. Both on 100
 sentences: the validation and test sentences, and pairs of them up to that number. `--sphinx` has PocketSphinx listen as well.
 """
 
@@ -97,14 +96,12 @@ def distance(one: Path, other: Path, framing: Framing) -> float:
 
 @dataclass(frozen=True)
 class Voice:
-    """A run, and what it made of the test sentences and of a hundred: files; units that were skipped and that came again; `cost`: seconds of work a second of sound."""
+    """A run, and what it made of the test sentences and of a hundred: files; `cost`: seconds of work a second of sound."""
 
     minutes: str
     facts: dict[str, Any]
     test: list[Path]
     many: list[Path]
-    skipped: int
-    again: int
     cost: float
 
 
@@ -116,12 +113,8 @@ def voiced(asked: argparse.Namespace, recipe: str, run: tuple[Path, str], texts:
         files.append([_file(folder / name / f"{number:03d}.wav", one.samples, one.rate) for number, one in enumerate(told)])
         found += told
     cost = (time.process_time() - begun) / sum(one.seconds for one in found)
-    many = found[len(texts[0]) :]
-    skipped, again = (
-        sum(int(each.sum()) for each in some) for some in ([one.durations < 1 for one in many], [one.again > 0 for one in many])
-    )
     facts = json.loads((run[0] / "results.json").read_text(encoding="utf-8"))
-    return Voice(run[1], facts, files[0], files[1], skipped, again, cost)
+    return Voice(run[1], facts, files[0], files[1], cost)
 
 
 def recorded(asked: argparse.Namespace, rows: Sequence[Record], framing: Framing) -> dict[str, list[Path]]:
@@ -281,7 +274,7 @@ def main() -> None:
     )
     header = ["what is heard", "MCD dB"] + [f"{name} {metric} %" for name in listeners for metric in ("CER", "WER")]
     about = [
-        [recipe, one.minutes, one.facts["steps"], one.facts["best_step"], f"{one.cost:.2f}", one.skipped, one.again]
+        [recipe, one.minutes, one.facts["steps"], one.facts["best_step"], f"{one.cost:.2f}"]
         for recipe, one in voices.items()
     ]
     columns = [
@@ -290,14 +283,12 @@ def main() -> None:
         "steps",
         "best step",
         "seconds of work a second of sound",
-        "units skipped",
-        "units again",
     ]
     body = "\n\n".join((
         table(header, lines),
         table(["heard by", "words", "skipped", "repeated"], words),
         table(columns, about),
-        f"{len(test)} test sentences, {sum(len(plain(text).split()) for text in texts)} words; 95 % intervals from resampled sentences. Work is counted with Griffin-Lim; units are those of 100 sentences.",
+        f"{len(test)} test sentences, {sum(len(plain(text).split()) for text in texts)} words; 95 % intervals from resampled sentences. Work is counted with Griffin-Lim.",
     ))  # fmt: skip
     how = f"--run {' '.join(run.name for run in asked.run)}" if asked.run else f"--data {asked.data.name}"
     sphinx = " --sphinx" if asked.sphinx else ""

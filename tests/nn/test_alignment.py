@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import betabinom
 
-from zhuji.nn.alignment import NEVER, best_path, diagonal, forward_sum, spread, visited
+from zhuji.nn.alignment import NEVER, best_path, diagonal, forward_sum, spread
 
 SIZES = [(1, 1), (4, 1), (4, 2), (5, 5), (7, 3), (8, 4)]
 
@@ -94,12 +94,3 @@ def test_each_state_stands_as_often_as_its_unit_has_frames() -> None:
     assert place[0, :5, 0].tolist() == pytest.approx([1 / 4, 3 / 4, 1 / 6, 1 / 2, 5 / 6])
     assert place[0, 2, 1] == pytest.approx(np.log(3)) and not place[0, 5].any()
     torch.testing.assert_close(told[0].sum(0), (states[0] * durations[0][:, None]).sum(0))
-
-
-def test_what_is_skipped_and_what_comes_again_is_counted_on_the_path() -> None:
-    path = torch.tensor([[0, 0, 1, 3, 3, 1, 2, 3], [0, 1, 1, 2, 0, 0, 0, 0]])
-    real = torch.tensor([[True] * 8, [True] * 4 + [False] * 4])
-    durations, again = visited(path, real, 5)
-    assert durations.tolist() == [[2, 2, 1, 3, 0], [1, 2, 1, 0, 0]]
-    # Unit 1 once after unit 3; unit 2 comes first then, but late.
-    assert again.tolist() == [[0, 1, 1, 0, 0], [0] * 5]

@@ -3,21 +3,22 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
-from zhuji.nn.attending import AttentiveDecoder, ForwardAttention, Heard, PostNet, PreNet, Text, spoken
+from zhuji.nn.attending import AttentiveDecoder, Heard, PostNet, PreNet, since, spoken
 
 BANDS, GROUP = 5, 2
 UNITS = torch.tensor([4, 6, 1])
 MASK = torch.arange(6)[None] < UNITS[:, None]
+PATH = torch.tensor([[0, 0, 0, 1, 2, 2, 3, 3, 3, 3], [0, 1, 2, 2, 3, 4, 4, 4, 5, 5], [0] * 10])
+"""The unit of each of ten steps."""
 
 
-def decoder(stop: float = 0.0, prenet: int = 4, noise: float = 0.0) -> AttentiveDecoder:
+def decoder(onward: float = 0.0, prenet: int = 4, noise: float = 0.0) -> AttentiveDecoder:
     torch.manual_seed(0)
-    made = AttentiveDecoder(7, 8, BANDS, group=GROUP, prenet=prenet, dropout=0.5, layers=2, window=3, noise=noise).eval()
-    torch.nn.init.constant_(made.stop.bias, stop)
+    made = AttentiveDecoder(7, 8, BANDS, group=GROUP, prenet=prenet, dropout=0.5, layers=2, noise=noise).eval()
+    torch.nn.init.constant_(made.onward.bias, onward)
     return made
 
 
@@ -25,89 +26,50 @@ def states(seed: int = 1) -> torch.Tensor:
     return torch.randn(3, 6, 7, generator=torch.Generator().manual_seed(seed)) * MASK[..., None]
 
 
-@pytest.mark.parametrize("window", [1, 3, 4])
-def test_a_step_of_attention_is_what_the_papers_say(window: int) -> None:
-    """Unit by unit in float64: additive energies of query, key and the weights around; then the product with what may be reached, over its sum."""
-    random = torch.Generator().manual_seed(2)
-    attention = ForwardAttention(8, 7, 5, window)
-    query, weights = torch.randn(3, 5, generator=random), torch.rand(3, 6, generator=random) * MASK
-    weights, total = weights / weights.sum(1, keepdim=True), 3 * weights
-    text = Text(states(), attention.key(states()), MASK)
+def test_how_long_a_unit_has_lasted() -> None:
+    assert since(PATH).tolist() == [[0, 1, 2, 0, 0, 1, 0, 1, 2, 3], [0, 0, 0, 1, 0, 0, 1, 2, 0, 1], list(range(10))]
+
+
+def test_step_by_step_is_all_steps_at_once_on_the_same_frames_and_path() -> None:
+    frames = torch.randn(3, 20, BANDS, generator=torch.Generator().manual_seed(4))
+    made, lasted, steps = decoder(), since(PATH), list[Heard]()
     with torch.no_grad():
-        energies, found = attention(query, text, weights, total)
-    place, energy = (layer.weight.detach().double().numpy() for layer in (attention.place, attention.energy))
-    keys = (states().double() @ attention.key.weight.detach().double().T).numpy()
-    for row, units in enumerate(UNITS.tolist()):
-        before, every = (each[row].double().numpy() for each in (weights, total))
-        told, products = np.zeros(units), np.zeros(units)
-        for unit in range(units):
-            near = [
-                each[unit + step - window // 2] if 0 <= unit + step - window // 2 < 6 else 0.0
-                for each in (before, every)
-                for step in range(window)
-            ]
-            told[unit] = energy[0] @ np.tanh(query[row].double().numpy() + keys[row, unit] + place @ np.array(near))
-            reached = before[unit] + (before[unit - 1] if unit else 0.0)
-            products[unit] = math.exp(told[unit]) * reached * (unit >= before.argmax())
-        # Float32 against float64.
-        np.testing.assert_allclose(energies[row, :units], told, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(found[row, :units], products / products.sum(), rtol=1e-5, atol=1e-6)
-        assert not found[row, units:].any() and energies[row, units:].isneginf().all()
-
-
-def test_nothing_is_leapt_over_and_nothing_is_returned_to() -> None:
-    given = torch.randn(3, 40, BANDS, generator=torch.Generator().manual_seed(3)) * 3
-    with torch.no_grad():
-        weights = decoder().taught(states(), MASK, given).weights
-    steps = torch.arange(20)[:, None]
-    assert (weights[:, torch.arange(6)[None].expand(20, -1) > steps + 1] < 1e-6).all()
-    path = weights.argmax(2)
-    assert (path.diff(dim=1) >= 0).all() and path.amax() > 2
-    torch.testing.assert_close(weights.sum(2), torch.ones(3, 20))
-
-
-def test_step_by_step_is_all_steps_at_once_on_the_same_frames() -> None:
-    frames = torch.randn(3, 14, BANDS, generator=torch.Generator().manual_seed(4))
-    made = decoder()
-    with torch.no_grad():
-        taught = made.taught(states(), MASK, frames)
-        text, so_far = made.begin(states(), MASK)
-        steps = list[Heard]()
-        for number in range(7):
-            heard, so_far = made.step(text, so_far)
+        taught, memory = made.taught(states(), frames, PATH), made.begin(states())
+        for number in range(10):
+            heard, memory = made.step(states(), PATH[:, number], lasted[:, number], memory)
             steps.append(heard)
-            so_far = replace(so_far, last=frames[:, number * GROUP + 1])
-    for name in ("frames", "stops", "energies", "weights"):
+            memory = replace(memory, last=frames[:, number * GROUP + 1])
+    for name in ("frames", "onward"):
         ours = torch.cat([getattr(step, name) for step in steps], 1)
         torch.testing.assert_close(ours, getattr(taught, name), rtol=1e-5, atol=1e-5)
 
 
-def test_what_comes_later_is_not_heard_before() -> None:
-    frames = torch.randn(3, 14, BANDS, generator=torch.Generator().manual_seed(4)).requires_grad_()
-    made = decoder(prenet=64).taught(states(), MASK, frames).frames
-    (slope,) = torch.autograd.grad(made[:, 6:8].square().sum(), frames)
-    assert not slope[:, 6:].any() and slope[:, 5].any()
+def test_what_comes_later_is_not_heard_before_and_no_other_unit_is_read() -> None:
+    frames = torch.randn(3, 20, BANDS, generator=torch.Generator().manual_seed(4)).requires_grad_()
+    text = states().requires_grad_()
+    made = decoder(prenet=64).taught(text, frames, PATH).frames
+    heard, read = torch.autograd.grad(made[:, 6:8].square().sum(), (frames, text))
+    assert not heard[:, 6:].any() and heard[:, 5].any()
+    # Row by row the units of the first four steps.
+    assert read.any(2).tolist() == [[True] * 2 + [False] * 4, [True] * 3 + [False] * 3, [True] + [False] * 5]
 
 
-@pytest.mark.parametrize(("chance", "more"), [(1 - 1e-9, [1, 1, 1]), (0.2, [4, 4, 3]), (1e-9, [99, 99, 99])])
-def test_a_row_stops_at_the_median_since_it_came_to_the_last_unit_or_at_the_bound(chance: float, more: list[int]) -> None:
-    """Going on by 0.8 each time, it has stopped with more than one half after four steps: 0.8^3 is 0.51. The last row has one unit, and room for three steps."""
-    made = decoder(stop=math.log(chance / (1 - chance)))
-    torch.nn.init.zeros_(made.stop.weight)
-    frames, lasting, weights = spoken(made, states(), MASK, 3)
-    ends = [int((weights[row].argmax(1) == units - 1).int().argmax()) for row, units in enumerate(UNITS.tolist())]
-    assert ends[0] > 0 and ends[1] > 0, "rows that are at their last unit from the first step on show nothing"
-    wanted = [min(end + each, 3 * units) for end, each, units in zip(ends, more, UNITS.tolist(), strict=True)]
-    assert lasting.tolist() == [GROUP * step for step in wanted]
-    assert frames.shape == (3, int(lasting.max()), BANDS) and weights.shape == (3, max(wanted), 6)
+@pytest.mark.parametrize(("chance", "each"), [(1 - 1e-9, 1), (0.2, 4), (1e-9, 9)])
+def test_a_unit_is_said_until_the_median_or_the_bound(chance: float, each: int) -> None:
+    """Going on by 0.8 each time, a unit is over with more than one half after four steps: 0.8^3 is 0.51."""
+    made = decoder(onward=math.log(chance / (1 - chance)))
+    torch.nn.init.zeros_(made.onward.weight)
+    frames, durations = spoken(made, states(), MASK, 9)
+    assert durations.tolist() == (MASK * each).tolist()
+    assert frames.shape == (3, 6 * each * GROUP, BANDS)
 
 
 def test_noise_lies_on_what_is_read_while_it_learns() -> None:
     frames, seen = torch.randn(3, 400, BANDS, generator=torch.Generator().manual_seed(4)), list[torch.Tensor]()
     made = decoder(noise=0.5).train()
     made.prenet.register_forward_hook(lambda _, given, __: seen.append(given[0]))
-    made.taught(states(), MASK, frames)
-    made.eval().taught(states(), MASK, frames)
+    made.taught(states(), frames, PATH.repeat_interleave(20, 1))
+    made.eval().taught(states(), frames, PATH.repeat_interleave(20, 1))
     real = torch.cat((torch.zeros(3, 1, BANDS), frames[:, GROUP - 1 : -1 : GROUP]), 1)
     assert torch.equal(seen[1], real), "who is judged reads frames as they are"
     # Five deviations of 3,000 draws.
@@ -117,16 +79,23 @@ def test_noise_lies_on_what_is_read_while_it_learns() -> None:
 
 
 def test_a_padded_batch_speaks_as_each_row_alone() -> None:
-    made = decoder(stop=-2.0)
-    torch.nn.init.normal_(made.stop.weight, std=2.0)
-    frames, lasting, weights = spoken(made, states(), MASK, 5)
-    assert len(set(lasting.tolist())) > 1, "rows that all stop together show nothing"
+    made = decoder(onward=-1.0)
+    torch.nn.init.normal_(made.onward.weight, std=2.0)
+    frames, durations = spoken(made, states(), MASK, 5)
+    assert len(durations[MASK].unique()) > 2, "units that all last alike show nothing"
     for row, units in enumerate(UNITS.tolist()):
         alone = spoken(made, states()[row : row + 1, :units], MASK[row : row + 1, :units], 5)
-        size = int(lasting[row])
-        assert alone[1].tolist() == [size]
-        torch.testing.assert_close(alone[0][0], frames[row, :size], rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(alone[2][0], weights[row, : size // GROUP, :units], rtol=1e-5, atol=1e-5)
+        assert alone[1].tolist() == durations[row : row + 1, :units].tolist() and not durations[row, units:].any()
+        torch.testing.assert_close(alone[0][0], frames[row, : alone[0].shape[1]], rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_said_is_what_the_same_path_would_teach() -> None:
+    """Its own frames and durations given back: it makes them again."""
+    made = decoder(onward=-1.0)
+    frames, durations = spoken(made, states()[:1], MASK[:1], 5)
+    path = torch.repeat_interleave(torch.arange(6), durations[0])[None]
+    with torch.no_grad():
+        torch.testing.assert_close(made.taught(states()[:1], frames, path).frames, frames, rtol=1e-5, atol=1e-5)
 
 
 def test_what_the_prenet_drops_while_it_speaks_depends_on_the_step_alone() -> None:

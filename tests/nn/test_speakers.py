@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from itertools import combinations
+import math
 
 import numpy as np
 import pytest
 import torch
 
-from zhuji.nn.alignment import diagonal
-from zhuji.nn.speakers import ByAttention, ByDurations, Speaker, apart, at_speed, off, stopping
+from zhuji.nn.speakers import ByAttention, ByDurations, Speaker, at_speed, off, path_of, turning
 
 BANDS = 5
 SCALE = (torch.arange(5.0), torch.full((5,), 2.0))
@@ -18,10 +17,10 @@ SPOKEN = torch.tensor([13, 4, 2])
 
 def speaker(kind: str) -> Speaker:
     torch.manual_seed(0)
-    shared = {"width": 8, "layers": 1, "window": 3, "dropout": 0.0}
+    shared = {"width": 8, "layers": 1, "dropout": 0.0}
     if kind == "attention":
         return ByAttention(6, 2, SCALE, 0.1, **shared, group=2, prenet=4, forget=0.5, noise=0.5).eval()
-    return ByDurations(6, 2, SCALE, 0.1, **shared, heads=2, hidden=16).eval()
+    return ByDurations(6, 2, SCALE, 0.1, **shared, heads=2, window=3, hidden=16).eval()
 
 
 def given() -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,37 +57,48 @@ def test_what_is_said_of_a_row_alone(kind: str) -> None:
     assert found["durations"].sum(1).tolist() == found["real"].sum(1).tolist()
 
 
-def test_who_attends_hears_both_of_its_frames_and_counts_what_it_leaves_out() -> None:
+def test_who_attends_hears_both_of_its_frames_and_speaks_by_itself() -> None:
     states, frames = given()
     head = speaker("attention")
     with torch.no_grad():
-        found = head.learned(states, MASK, frames, SPOKEN)
-        free = head.said(states, MASK, 1.0)
+        found, free = head.learned(states, MASK, frames, SPOKEN), head.said(states, MASK, 1.0)
     assert (found["error"][:2] > found["wrong"][:2]).all()
-    assert found["skipped"][:2].tolist() == ((free["durations"] == 0) & MASK).sum(1)[:2].tolist()
-    assert found["repeated"].tolist() == [0, 0, 0] and found["units"].tolist() == [4, 2, 0]
     assert found["seconds"].tolist() == pytest.approx((free["real"].sum(1) * 0.1).tolist())
+    assert (free["durations"] > 0).tolist() == MASK.tolist() and (free["durations"] <= 200).all()
 
 
-def test_the_loss_of_the_alignment_is_of_all_alignments() -> None:
-    energies = torch.randn(2, 7, 4, generator=torch.Generator().manual_seed(0))
-    steps, units = torch.tensor([7, 5]), torch.tensor([4, 3])
-    energies = energies.masked_fill(torch.arange(4)[None, None] >= units[:, None, None], -torch.inf)
-    log_p = (energies.log_softmax(2) + diagonal(steps, units, (7, 4))).double().numpy()
-    for row, (size, count) in enumerate(zip(steps.tolist(), units.tolist(), strict=True)):
-        scores = []
-        for cuts in combinations(range(1, size), count - 1):
-            ends = [0, *cuts, size]
-            scores.append(sum(log_p[row, ends[unit] : ends[unit + 1], unit].sum() for unit in range(count)))
-        assert float(apart(energies, steps, units)[row]) == pytest.approx(-np.logaddexp.reduce(scores), rel=1e-5)
+def test_groups_of_a_recording_are_aligned_by_the_sum_over_their_frames() -> None:
+    """The middle row: four frames in groups of two, of two units. The first group is the first unit's, whatever it sounds like."""
+    states, frames = given()
+    head = speaker("attention")
+    assert isinstance(head, ByAttention)
+    with torch.no_grad():
+        found = head.learned(states, MASK, frames, SPOKEN)
+        real = torch.arange(4)[None] < 4
+        log_p = head.aligner(states[1:2, :2], MASK[1:2, :2], frames[1:2, :4], real).double()
+        wanted = log_p[0, :2, 0].sum() + log_p[0, 2:, 1].sum()
+        path = torch.tensor([[0, 1]])
+        heard = head.decoder.taught(states[1:2, :2], frames[1:2, :4], path)
+    assert float(found["apart"][1]) == pytest.approx(-float(wanted), rel=1e-5)
+    drafted = off(heard.frames, frames[1:2, :4], real)
+    assert float(found["error"][1] - found["wrong"][1]) == pytest.approx(float(drafted), rel=1e-5)
+    assert float(found["timing"][1]) == pytest.approx(float(turning(heard.onward, torch.tensor([[1, 1]]))), rel=1e-5)
 
 
-def test_where_to_stop_is_a_chance() -> None:
-    stops = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
-    chance = stops.double().sigmoid()
-    for row, steps in enumerate((1, 4, 6)):
-        wanted = -(chance[row, steps - 1] * (1 - chance[row, : steps - 1]).prod()).log()
-        assert float(stopping(stops, torch.tensor([1, 4, 6]))[row]) == pytest.approx(float(wanted), rel=1e-6)
+def test_a_path_says_each_unit_as_long_as_it_lasts() -> None:
+    durations = torch.tensor([[2, 1, 3, 0], [1, 1, 0, 0], [0, 0, 0, 0]])
+    assert path_of(durations, 7).tolist() == [[0, 0, 1, 2, 2, 2, 2], [0, 1, 1, 1, 1, 1, 1], [0] * 7]
+
+
+def test_when_to_move_on_is_a_chance() -> None:
+    onward = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
+    chance, durations = onward.double().sigmoid(), [[2, 1, 3], [1, 0, 0], [3, 1, 0]]
+    for row, each in enumerate(durations):
+        wanted, place = 1.0, 0
+        for steps in filter(None, each):
+            wanted *= (1 - chance[row, place : place + steps - 1]).prod() * chance[row, place + steps - 1]
+            place += steps
+        assert float(turning(onward, torch.tensor(durations))[row]) == pytest.approx(-math.log(wanted), rel=1e-6)
 
 
 @pytest.mark.parametrize("speed", [0.25, 0.7, 1.0, 1.9, 4.0])

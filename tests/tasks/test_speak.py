@@ -78,10 +78,11 @@ def test_loss_and_evidence_are_what_the_parts_say(kind: str) -> None:
     assert task.notes().keys() <= task.metrics().keys() and task.loops == (kind == "attention")
 
 
-def test_every_unit_is_said_once_and_in_order() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_unit_is_said_once_and_in_order(kind: str) -> None:
     units = batch_of(voiced.records(4)).units
     with torch.no_grad():
-        found = model().task.said(model().encoder, model().head, units, Voice())
+        found = model(kind).task.said(model(kind).encoder, model(kind).head, units, Voice())
     assert found.durations[units.mask].min() >= 1 and not found.durations[~units.mask].any()
     assert found.real.sum(1).tolist() == found.durations.sum(1).tolist()
     assert found.frames.shape == (*found.real.shape, 12)
@@ -103,15 +104,6 @@ def test_speed_scales_durations_and_the_speaker_changes_what_is_heard(kind: str)
     assert other.frames.shape != plain.frames.shape or not torch.allclose(other.frames, plain.frames)
     with pytest.raises(UnknownName, match="high, low"):
         frames(speaker="nobody")
-
-
-def test_who_attends_goes_through_the_text_in_order_and_stops() -> None:
-    units = batch_of(voiced.records(4)).units
-    with torch.no_grad():
-        found = model("attention").task.said(model("attention").encoder, model("attention").head, units, Voice())
-    assert not found.again.any() and not found.durations[~units.mask].any()
-    assert found.real.sum(1).tolist() == found.durations.sum(1).tolist()
-    assert (found.real.sum(1) <= 24 * units.mask.sum(1)).all() and found.frames.shape == (*found.real.shape, 12)
 
 
 def test_what_cannot_be_built_is_refused() -> None:

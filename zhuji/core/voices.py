@@ -26,13 +26,11 @@ class Voice:
 
 @dataclass(frozen=True)
 class Said:
-    """`frames (B, T, M)`: logarithms of powers, not normalised; `real (B, T)`: which there are; `durations (B, N)` int64: frames of each unit, 0 of padding and of one that
-    was skipped; `again (B, N)` int64: how many of these come after frames of a later unit."""
+    """`frames (B, T, M)`: logarithms of powers, not normalised; `real (B, T)`: which there are; `durations (B, N)` int64: frames of each unit, 0 of padding."""
 
     frames: Tensor
     real: Tensor
     durations: Tensor
-    again: Tensor
 
 
 class Speaks(ABC):

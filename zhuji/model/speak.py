@@ -47,15 +47,13 @@ class SpeakSettings(Settings):
 
 @dataclass(frozen=True)
 class Spoken:
-    """`samples (S,)` float32 in [-1, 1] at `rate`; `frames (T, M)` as the network made them; `durations (N,)` int64: frames of each unit, 0 of one that
-    was skipped; `again (N,)` int64: how many of these come after frames of a later unit."""
+    """`samples (S,)` float32 in [-1, 1] at `rate`; `frames (T, M)` as the network made them; `durations (N,)` int64: frames of each unit."""
 
     text: str
     samples: np.ndarray
     rate: int
     frames: np.ndarray
     durations: np.ndarray
-    again: np.ndarray
 
     @property
     def seconds(self) -> float:
@@ -91,8 +89,8 @@ def _said(predictor: Predictor, task: Speaks, rows: Sequence[Ready], voice: Voic
     for place, row in enumerate(rows):
         frames = found.frames[place, found.real[place]].float().cpu()
         samples = vocoder(frames, task.framing).numpy().astype(np.float32)
-        durations, again = (each[place, : row.encoded.length].cpu().numpy() for each in (found.durations, found.again))
-        yield Spoken(str(row.cleaned), samples, task.framing.rate, frames.numpy(), durations, again)
+        durations = found.durations[place, : row.encoded.length].cpu().numpy()
+        yield Spoken(str(row.cleaned), samples, task.framing.rate, frames.numpy(), durations)
 
 
 def speaker_of(predictor: Predictor, speaker: str | None = None) -> Speaks:

@@ -92,13 +92,3 @@ def spread(states: Tensor, durations: Tensor, longest: int) -> tuple[Tensor, Ten
     real_too = real.unsqueeze(2)
     told = states.gather(1, owner[..., None].expand(-1, -1, states.shape[2]))
     return told.masked_fill(~real_too, 0.0), place.masked_fill(~real_too, 0.0), real
-
-
-def visited(path: Tensor, real: Tensor, units: int) -> tuple[Tensor, Tensor]:
-    """Which unit is said in each frame, `path (B, T)` int64, where it is `real (B, T)` -> two times `(B, N)` int64 for N = `units`: how many frames each unit has, 0 of one
-    that is skipped, and how many of them come again, after a frame of a later unit."""
-    furthest = path.masked_fill(~real, 0).cummax(1).values
-    found = path.new_zeros(2, len(path), units)
-    for counts, counted in zip(found, (real, real & (path < furthest)), strict=True):
-        counts.scatter_add_(1, path, counted.long())
-    return found[0], found[1]

@@ -1,7 +1,7 @@
-"""Frames of sound one group after the other: what was said so far decides what of the text is attended to next, and both what is heard next.
+"""Frames of sound one group after the other: of what was heard last and of the unit that is said, what is heard next, and whether the next unit's turn has come.
 
 Shapes: B rows, N units, D width of a unit's state, S steps, R frames of a step, T = S * R frames, M mel bands, W width of the
-decoder, P width of the pre-net, A width of the attention.
+decoder, P width of the pre-net.
 """
 
 from __future__ import annotations
@@ -20,44 +20,27 @@ from zhuji.nn.dropout import Dropout
 from zhuji.nn.layers import linear, norm, zeroed
 from zhuji.nn.recurrent import initialised
 
-_LEAST = 1e-30
-"""Weight of a unit that cannot be attended to yet: above zero, so that its logarithm has a slope."""
-_SELDOM = -4.0
-"""Logit of a step being the last before anything is learned."""
+_SELDOM = -1.0
+"""Logit of moving on after a step before anything is learned."""
 _POSTNET = 5
 """Frames that a layer of the post-net sees."""
 
 
 @dataclass(frozen=True)
-class Text:
-    """What is read in every step. `states (B, N, D)`, `keys (B, N, A)`, `mask (B, N)`."""
+class Heard:
+    """`frames (B, T, M)` before the post-net; `onward (B, S)`: logits of moving on to the next unit after a step, of stopping after the last."""
 
-    states: Tensor
-    keys: Tensor
-    mask: Tensor
+    frames: Tensor
+    onward: Tensor
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """What is remembered from step to step. `weights (B, N)` of the units in the last step, `total (B, N)` over all steps, `reader` and `makers`: states `(1, B, W)`
-    of the recurrent networks, `last (B, M)`: the newest frame, `steps`: how many there were."""
+class Memory:
+    """What is remembered from step to step: `makers`, states `(1, B, W)` of the recurrent networks; `last (B, M)`: the newest frame; `steps`: how many there were."""
 
-    weights: Tensor
-    total: Tensor
-    reader: Tensor
     makers: tuple[Tensor, ...]
     last: Tensor
     steps: int = 0
-
-
-@dataclass(frozen=True)
-class Heard:
-    """`frames (B, T, M)` before the post-net; `stops (B, S)`: logits of a step being the last; `energies` and `weights (B, S, N)` of the units."""
-
-    frames: Tensor
-    stops: Tensor
-    energies: Tensor
-    weights: Tensor
 
 
 class PreNet(nn.Module):
@@ -85,97 +68,60 @@ class PreNet(nn.Module):
         return torch.from_numpy(np.stack(each, 1))
 
 
-class ForwardAttention(nn.Module):
-    """A step stays with its unit or moves on to the next: the weight that a unit may get is what it and the one before it had (Zhang, Ling & Dai 2018, Forward Attention in
-    Sequence-to-Sequence Acoustic Modelling, section 3.1), and none is left for units before the one that had most. So what was left is never returned to. Energies are
-    sensitive to location, by the weights of the last step and of all steps (Chorowski et al. 2015, section 2.1; Shen et al. 2018, Tacotron 2, section 2.2)."""
-
-    def __init__(self, query: int, dim: int, width: int, window: int) -> None:
-        super().__init__()
-        self.query, self.key = linear(query, width), linear(dim, width, bias=False)
-        self.window, self.place = window, linear(2 * window, width, bias=False)
-        self.energy = linear(width, 1, bias=False)
-
-    def forward(self, query: Tensor, text: Text, weights: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-        """`query (B, A)`, `weights` and `total (B, N)` of the steps before -> energies and weights `(B, N)`, -inf and 0 of padding."""
-        margins = (self.window // 2, (self.window - 1) // 2)
-        near = F.pad(torch.stack((weights, total), 1), margins).unfold(2, self.window, 1).transpose(1, 2).flatten(2)
-        energies = self.energy(torch.tanh(query[:, None] + text.keys + self.place(near)))[..., 0]
-        energies = energies.masked_fill(text.mask.logical_not(), -torch.inf)
-        reached = weights + F.pad(weights, (1, 0))[:, :-1]
-        left = torch.arange(weights.shape[1], device=weights.device) < weights.argmax(1, keepdim=True)
-        return energies, (energies + reached.clamp_min(_LEAST).log()).masked_fill(left, -torch.inf).softmax(1)
-
-
 class AttentiveDecoder(nn.Module):
-    """A recurrent network reads what was said so far and attends to the text by it; others make the next `group` frames of what both tell (Wang et al. 2017, Tacotron, sections 3.2
-    and 3.3; Shen et al. 2018, section 2.2). All steps at once while it learns from frames that are known (`taught`), one at a time while it speaks (`step`); both give the same after
-    the same frames. What attends does not read what was attended to, as in Tacotron and unlike in Tacotron 2: so only the attention itself goes step by step while it learns."""
+    """The pre-net's sight of the last frame, the unit that is attended to, and for how long it has been: recurrent networks make the next `group` frames of these (Wang et al. 2017,
+    Tacotron, section 3.3; Shen et al. 2018, Tacotron 2, section 2.2). Attention is stepwise and hard: a step stays with its unit or moves on to the next (He, Deng & He 2019, Robust
+    Sequence-to-Sequence Acoustic Modeling with Stepwise Monotonic Attention, section 3). While it learns, the path through the units is given, so that all steps are computed at once
+    (`taught`); while it speaks, it is chosen step by step (`step`). Both give the same after the same frames on the same path."""
 
     def __init__(
-        self, dim: int, width: int, bands: int, *,
-        group: int, prenet: int, dropout: float, layers: int, window: int, noise: float,
-    ) -> None:  # fmt: skip
+        self, dim: int, width: int, bands: int, *, group: int, prenet: int, dropout: float, layers: int, noise: float
+    ) -> None:
         super().__init__()
         self.group, self.width, self.noise = group, width, noise
         self.prenet = PreNet(bands, prenet, dropout)
-        self.reader = initialised(nn.GRU(prenet, width, batch_first=True))
-        self.attention = ForwardAttention(width, dim, max(1, width // 4), window)
-        self.enter = linear(width + dim, width)
+        self.enter = linear(prenet + dim + 1, width)
         self.makers = nn.ModuleList(initialised(nn.GRU(width, width, batch_first=True)) for _ in range(layers))
-        self.exit, self.stop = linear(width + dim, group * bands), linear(width + dim + 1, 1)
-        nn.init.constant_(self.stop.bias, _SELDOM)
+        self.exit, self.onward = linear(width + dim, group * bands), linear(width + dim, 1)
+        nn.init.constant_(self.onward.bias, _SELDOM)
 
-    def begin(self, states: Tensor, mask: Tensor) -> tuple[Text, Spoken]:
-        """`states (B, N, D)` and `mask (B, N)`: nothing is said yet, and the first unit is attended to."""
-        states = states.float()
-        first = F.one_hot(torch.zeros_like(mask[:, 0], dtype=torch.int64), mask.shape[1]).float()
+    def begin(self, states: Tensor) -> Memory:
+        """`states (B, N, D)`: nothing is said yet."""
         nothing = states.new_zeros(1, len(states), self.width)
-        silence = states.new_zeros(len(states), self.exit.out_features // self.group)
-        text = Text(states, self.attention.key(states).float(), mask)
-        return text, Spoken(first, torch.zeros_like(first), nothing, (nothing,) * len(self.makers), silence)
+        return Memory((nothing,) * len(self.makers), states.new_zeros(len(states), self.exit.out_features // self.group))
 
-    def taught(self, states: Tensor, mask: Tensor, frames: Tensor) -> Heard:
-        """`frames (B, T, M)`: what really was said; each step reads the last frame of the group before, while it learns under normal noise of deviation `noise`: for frames of its own are never
-        quite those of a recording."""
-        text, so_far = self.begin(states, mask)
-        before = torch.cat((so_far.last[:, None], frames[:, self.group - 1 : -1 : self.group]), 1)
+    def taught(self, states: Tensor, frames: Tensor, path: Tensor) -> Heard:
+        """`states (B, N, D)`, `frames (B, T, M)`: what really was said, and `path (B, S)`: the unit of each step. A step reads the last frame of the group before, while it learns under
+        normal noise of deviation `noise`: for frames of its own are never quite those of a recording."""
+        memory = self.begin(states)
+        before = torch.cat((memory.last[:, None], frames[:, self.group - 1 : -1 : self.group]), 1)
         if self.training and self.noise:
             before = before + self.noise * torch.randn_like(before)
-        return self._run(before, text, so_far)[0]
+        return self._run(before, states, path, since(path), memory)[0]
 
-    def step(self, text: Text, so_far: Spoken) -> tuple[Heard, Spoken]:
-        """The next group of frames, and what is remembered then."""
-        return self._run(so_far.last[:, None], text, so_far)
+    def step(self, states: Tensor, unit: Tensor, lasted: Tensor, memory: Memory) -> tuple[Heard, Memory]:
+        """The next group of frames while `unit (B,)` is said that has `lasted (B,)` steps, and what is remembered then."""
+        return self._run(memory.last[:, None], states, unit[:, None], lasted[:, None], memory)
 
-    def _run(self, before: Tensor, text: Text, so_far: Spoken) -> tuple[Heard, Spoken]:
-        """`before (B, S, M)`: for each step the frame before it."""
-        read, reader = _through(self.reader, self.prenet(before, so_far.steps), so_far.reader)
-        weights, total, attended = so_far.weights, so_far.total, list[tuple[Tensor, Tensor]]()
-        # In float32, for errors would add up over hundreds of steps.
-        with torch.autocast(before.device.type, enabled=False):
-            for query in self.attention.query(read.float()).unbind(1):
-                energies, weights = self.attention(query, text, weights, total)
-                total = total + weights
-                attended.append((energies, weights))
-            energies, every = (torch.stack(each, 1) for each in zip(*attended, strict=True))
-            context = every @ text.states
-        states, makers = self.enter(torch.cat((read.float(), context), 2)), list[Tensor]()
-        for maker, state in zip(self.makers, so_far.makers, strict=True):
-            more, last = _through(maker, states, state)
-            states, makers = states + more, [*makers, last]
-        states = torch.cat((states.float(), context), 2)
-        frames = self.exit(states).float().unflatten(2, (self.group, -1)).flatten(1, 2)
-        # For how long the last unit has been attended to says most of when to stop, also where frames are not quite like those that were learned from.
-        ends = (text.mask.sum(1) - 1).clamp_min(0)[:, None, None].expand(-1, every.shape[1], 1)
-        ended = (every.cumsum(1) + so_far.total[:, None]).gather(2, ends).log1p()
-        stops = self.stop(torch.cat((states, ended), 2))[..., 0].float()
-        heard = Heard(frames, stops, energies, every)
-        return heard, Spoken(weights, total, reader, tuple(makers), frames[:, -1], so_far.steps + before.shape[1])
+    def _run(self, before: Tensor, states: Tensor, path: Tensor, lasted: Tensor, memory: Memory) -> tuple[Heard, Memory]:
+        """`before (B, S, M)`: for each step the frame before it; `path` and `lasted (B, S)`."""
+        context = states.gather(1, path[..., None].expand(-1, -1, states.shape[2]))
+        read = self.prenet(before, memory.steps)
+        inner, makers = self.enter(torch.cat((read, context, lasted[..., None].to(context.dtype).log1p()), 2)), list[Tensor]()
+        for maker, state in zip(self.makers, memory.makers, strict=True):
+            more, last = maker(inner, state.to(inner.dtype))
+            inner, makers = inner + more, [*makers, last]
+        inner = torch.cat((inner, context), 2)
+        frames = self.exit(inner).float().unflatten(2, (self.group, -1)).flatten(1, 2)
+        heard = Heard(frames, self.onward(inner)[..., 0].float())
+        return heard, Memory(tuple(makers), frames[:, -1], memory.steps + before.shape[1])
 
 
-def _through(network: nn.Module, states: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-    return network(states, before.to(states.dtype))
+def since(path: Tensor) -> Tensor:
+    """`path (B, S)`, the unit of each step -> `(B, S)`: how many steps before it were of the same unit."""
+    place = torch.arange(path.shape[1], device=path.device).expand_as(path)
+    entered = F.pad(path.diff(dim=1) != 0, (1, 0), value=True)
+    return place - torch.where(entered, place, 0).cummax(1).values
 
 
 class PostNet(nn.Module):
@@ -196,19 +142,19 @@ class PostNet(nn.Module):
 
 
 @torch.no_grad()
-def spoken(decoder: AttentiveDecoder, states: Tensor, mask: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Step by step until the last unit is attended to and it is likelier than not that a row has stopped since, or it has `most` steps for each of its units: frames `(B, T, M)` before the post-net,
-    how many each row has, `(B,)` int64, and the weights `(B, S, N)`. Where a sound ends in silence each single step may be unlikely to be the last: the median is the sum of all."""
-    text, so_far = decoder.begin(states, mask)
-    units = mask.sum(1)
-    bound = units * most
-    frames, weights = list[Tensor](), list[Tensor]()
-    steps, surprise, speaks = torch.zeros_like(bound), torch.zeros_like(bound, dtype=torch.float64), bound > 0
-    while not frames or bool(speaks.any()):
-        heard, so_far = decoder.step(text, so_far)
+def spoken(decoder: AttentiveDecoder, states: Tensor, mask: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Step by step, with each unit until it is likelier than not that its turn is over, or for `most` steps: frames `(B, T, M)` before the post-net, and how many steps each unit has,
+    `(B, N)` int64. Where each single step may be unlikely to be a unit's last, the sum of all tells the median."""
+    memory, units = decoder.begin(states), mask.sum(1)
+    rows, last = torch.arange(len(units), device=units.device), (units - 1).clamp_min(0)
+    unit, lasted, surprise = torch.zeros_like(units), torch.zeros_like(units), torch.zeros_like(units, dtype=torch.float64)
+    frames, durations = list[Tensor](), torch.zeros_like(mask, dtype=torch.int64)
+    while not frames or bool((unit < units).any()):
+        here = unit.minimum(last)
+        durations[rows, here] += unit < units
+        heard, memory = decoder.step(states, here, lasted, memory)
         frames.append(heard.frames)
-        weights.append(heard.weights)
-        arrived = heard.weights[:, 0].argmax(1) >= units - 1
-        steps, surprise = steps + speaks, surprise + F.softplus(heard.stops[:, 0].double()) * arrived
-        speaks = speaks & (surprise < math.log(2)) & (steps < bound)
-    return torch.cat(frames, 1), steps * decoder.group, torch.cat(weights, 1)
+        lasted, surprise = lasted + 1, surprise + F.softplus(heard.onward[:, 0].double())
+        over = (surprise >= math.log(2)) | (lasted >= most)
+        unit, lasted, surprise = unit + over, lasted.masked_fill(over, 0), surprise.masked_fill(over, 0.0)
+    return torch.cat(frames, 1), durations

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from zhuji.nn.acoustic import Aligner, Durations, Sounding, deviance
-from zhuji.nn.alignment import NEVER, best_path, diagonal, forward_sum, spread, visited
+from zhuji.nn.alignment import best_path, forward_sum, spread
 from zhuji.nn.attending import AttentiveDecoder, PostNet, spoken
 from zhuji.nn.layers import embedding, zeroed
 
 _MOST = 200
 """Frames of one unit at most, before the speed is changed."""
 _ROOM = 24
-"""Frames for each unit, on average over a text, for which there is room: in a graph that is written for another program, and where a decoder does not stop by itself."""
+"""Frames for each unit, on average over a text, for which there is room in a graph that is written for another program."""
 _POSTNET = 3
 """Layers of the post-net."""
 
@@ -66,7 +66,7 @@ class Speaker(nn.Module, ABC):
 
     @abstractmethod
     def said(self, states: Tensor, mask: Tensor, speed: float) -> dict[str, Tensor]:
-        """`seconds (B,)` float64; `frames (B, T, M)` as they are heard, which of them are `real (B, T)`, `durations` and `again (B, N)`: see `core.voices.Said`."""
+        """`seconds (B,)` float64; `frames (B, T, M)` as they are heard, which of them are `real (B, T)`, `durations (B, N)`: see `core.voices.Said`."""
 
 
 def off(heard: Tensor, frames: Tensor, real: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class ByDurations(Speaker):
         spread_out, place, real = spread(states, durations, longest)
         heard = self.sounding(spread_out, place, real) * self.deviation + self.mean
         seconds = lasting.sum(1) * self.seconds
-        return {"seconds": seconds, "frames": heard, "real": real, "durations": durations, "again": torch.zeros_like(durations)}
+        return {"seconds": seconds, "frames": heard, "real": real, "durations": durations}
 
     def _lasting(self, logs: Tensor, mask: Tensor) -> Tensor:
         """Frames of each unit, `(B, N)` float64, not rounded."""
@@ -121,63 +121,62 @@ class ByDurations(Speaker):
 
 
 class ByAttention(Speaker):
-    """One group of frames after the other, attending to the text (Wang et al. 2017, Tacotron; Shen et al. 2018, Tacotron 2). Attention learns by the sum over all monotonic
-    alignments, as that of durations does (Badlani et al. 2021, section 2.2), and when to stop by how likely the recording's number of steps is."""
+    """One group of frames after the other, attending to the text (Wang et al. 2017, Tacotron; Shen et al. 2018, Tacotron 2; He, Deng & He 2019). Which unit a step of a recording belongs
+    to is found as that of durations is (Badlani et al. 2021); the chance to move on learns from that path, as what is heard does."""
 
     def __init__(
         self, dim: int, speakers: int, scale: tuple[Tensor, Tensor], seconds: float, *,
-        width: int, layers: int, group: int, prenet: int, forget: float, noise: float, window: int, dropout: float,
+        width: int, layers: int, group: int, prenet: int, forget: float, noise: float, dropout: float,
     ) -> None:  # fmt: skip
         super().__init__(dim, speakers, scale, seconds)
         self.least = group
+        self.aligner = Aligner(dim, len(scale[0]))
         self.decoder = AttentiveDecoder(
-            dim, width, len(scale[0]), group=group, prenet=prenet, dropout=forget, layers=layers, window=window, noise=noise
+            dim, width, len(scale[0]), group=group, prenet=prenet, dropout=forget, layers=layers, noise=noise
         )
         self.postnet = PostNet(len(scale[0]), max(1, width // 2), _POSTNET, dropout)
 
     def _learned(self, states: Tensor, mask: Tensor, frames: Tensor, real: Tensor) -> dict[str, Tensor]:
         units, lasting, group = mask.sum(1), real.sum(1), self.least
-        steps = -(-lasting // group)
-        whole = nn.functional.pad(frames, (0, 0, 0, -frames.shape[1] % group))
-        heard = self.decoder.taught(states, mask, whole)
+        steps, more = -(-lasting // group), (0, 0, 0, -frames.shape[1] % group)
+        log_p = self.aligner(states, mask, frames, real).masked_fill(real.logical_not()[..., None], 0.0)
+        log_p = nn.functional.pad(log_p, more).unflatten(1, (-1, group)).sum(2)
+        durations = best_path(log_p, steps, units)
+        heard = self.decoder.taught(states, nn.functional.pad(frames, more), path_of(durations, log_p.shape[1]))
         drafted = heard.frames[:, : frames.shape[1]]
         wrong = off(self.postnet(drafted, real), frames, real)
         told = {
-            "error": wrong + off(drafted, frames, real), "wrong": wrong, "timing": stopping(heard.stops, steps),
-            "apart": apart(heard.energies, steps, units), "seconds": lasting * self.seconds,
+            "error": wrong + off(drafted, frames, real), "wrong": wrong, "timing": turning(heard.onward, durations),
+            "apart": forward_sum(log_p, steps, units), "seconds": lasting * self.seconds,
         }  # fmt: skip
-        if self.training:
-            return told
-        # How long it speaks and what it leaves out shows only where nobody prompts.
-        free = self.said(states, mask, 1.0)
-        skipped = ((free["durations"] == 0) & mask).sum(1)
-        return {**told, "seconds": free["seconds"], "skipped": skipped, "repeated": (free["again"] > 0).sum(1), "units": units}
+        # How long it speaks shows only where nobody prompts.
+        return told if self.training else {**told, "seconds": self.said(states, mask, 1.0)["seconds"]}
 
     def said(self, states: Tensor, mask: Tensor, speed: float) -> dict[str, Tensor]:
-        frames, lasting, weights = spoken(self.decoder, states, mask, max(1, _ROOM // self.least))
-        place = torch.arange(frames.shape[1], device=frames.device)[None]
-        frames = self.postnet(frames, place < lasting[:, None]) * self.deviation + self.mean
-        path = weights.argmax(2).repeat_interleave(self.least, 1)
-        frames, path, lasting = at_speed(frames, path, lasting, speed)
+        frames, steps = spoken(self.decoder, states, mask, max(1, _MOST // self.least))
+        durations = steps * self.least
+        real = torch.arange(frames.shape[1], device=frames.device)[None] < durations.sum(1, keepdim=True)
+        frames = self.postnet(frames, real) * self.deviation + self.mean
+        frames, path, lasting = at_speed(frames, path_of(durations, frames.shape[1]), durations.sum(1), speed)
         real = torch.arange(frames.shape[1], device=frames.device)[None] < lasting[:, None]
-        durations, again = visited(path, real, mask.shape[1])
+        durations = torch.zeros_like(durations).scatter_add_(1, path, real.long())
         seconds = lasting.double() * self.seconds
-        return {"seconds": seconds, "frames": zeroed(frames, real), "real": real, "durations": durations, "again": again}
+        return {"seconds": seconds, "frames": zeroed(frames, real), "real": real, "durations": durations}
 
 
-def apart(energies: Tensor, steps: Tensor, units: Tensor) -> Tensor:
-    """`energies (B, S, N)` of which a row has `steps` and `units (B,)` -> `(B,)` float64: minus the log of the sum over all monotonic alignments, near the diagonal at first
-    (Badlani et al. 2021, sections 2.1 and 2.3)."""
-    log_p = energies.log_softmax(2).clamp_min(NEVER) + diagonal(steps, units, (energies.shape[1], energies.shape[2]))
-    return forward_sum(log_p.clamp_min(NEVER), steps, units)
+def path_of(durations: Tensor, longest: int) -> Tensor:
+    """`durations (B, N)` -> `(B, longest)` int64: the unit of each place, behind the end the last that has any."""
+    last = (durations > 0).long().cumsum(1).argmax(1, keepdim=True)
+    place = torch.arange(longest, device=durations.device)[None, :, None]
+    return (place >= durations.cumsum(1)[:, None]).sum(2).minimum(last)
 
 
-def stopping(stops: Tensor, steps: Tensor) -> Tensor:
-    """`stops (B, S)`, logits of a step being the last, and the `steps (B,)` that were -> `(B,)` float64: minus the log of the chance to go on until then, and to stop then."""
-    place = torch.arange(stops.shape[1], device=stops.device)[None]
-    last = (place == steps[:, None] - 1).double()
-    each = nn.functional.binary_cross_entropy_with_logits(stops.double(), last, reduction="none")
-    return each.masked_fill(place >= steps[:, None], 0.0).sum(1)
+def turning(onward: Tensor, durations: Tensor) -> Tensor:
+    """`onward (B, S)`, logits of a step being its unit's last, and the `durations (B, N)` in steps that were -> `(B,)` float64: minus the log of the chance of these."""
+    place = torch.arange(onward.shape[1], device=onward.device)[None, :, None]
+    last = (place == durations.cumsum(1)[:, None] - 1).any(2)
+    each = nn.functional.binary_cross_entropy_with_logits(onward.double(), last.double(), reduction="none")
+    return each.masked_fill(place[..., 0] >= durations.sum(1, keepdim=True), 0.0).sum(1)
 
 
 def at_speed(frames: Tensor, path: Tensor, lasting: Tensor, speed: float) -> tuple[Tensor, Tensor, Tensor]:

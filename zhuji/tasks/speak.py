@@ -43,11 +43,11 @@ class Speak(Task, Speaks):
     """durations: all frames at once, by how long each unit is said (Ren et al. 2019 and 2021, FastSpeech). Each unit has one run of frames, in order, so nothing can be
     skipped or said twice.
 
-    attention: one group of frames after the other, attending to the text (Wang et al. 2017, Tacotron; Shen et al. 2018, Tacotron 2) by a forward attention (Zhang et al. 2018).
+    attention: one group of frames after the other, attending to the text (Wang et al. 2017, Tacotron; Shen et al. 2018, Tacotron 2) which stays with its unit or moves on to the next (He, Deng & He 2019).
 
     Frames are log-mel, normalised band by band by the training recordings. The loss of a row is the sum over its frames of the mean absolute error of the bands (attention:
     also before the post-net), `alignment` times minus the log of the sum over all alignments, and `timing` times the deviance of the units' durations
-    (`nn.acoustic.deviance`; attention: minus the log of the chance to stop where the recording does).
+    (`nn.acoustic.deviance`; attention: minus the log of the chance to move on where the recording does).
 
     A recording that is longer than `longest`, or that has fewer frames (attention: groups of them) than its text has units, teaches nothing and is told (`unfit`).
     """
@@ -66,7 +66,7 @@ class Speak(Task, Speaks):
     hidden: int | None = Field(default=None, gt=0)
     """durations: width between the two layers of a feedforward part; defaults to 2 x width."""
     window: int = Field(default=9, gt=0)
-    """durations: frames that the convolution of a block sees; attention: units around each whose last weights it sees."""
+    """durations: frames that the convolution of a block sees."""
     group: int = Field(default=2, gt=0, le=16)
     """attention: frames of a step. As a step moves on by one unit at most, texts that are said faster cannot be learned from."""
     prenet: int = Field(default=128, gt=0, le=65_536)
@@ -79,7 +79,7 @@ class Speak(Task, Speaks):
     alignment: float = Field(default=0.1, gt=0)
     """Weight of the alignment's loss."""
     timing: float = Field(default=0.5, gt=0)
-    """Weight of the loss of durations, or of where to stop."""
+    """Weight of the loss of durations, or of when to move on."""
     longest: float = Field(default=20.0, gt=0, le=600)
     """Seconds of a recording; longer ones teach nothing."""
     speaker: str | None = "speaker"
@@ -172,13 +172,13 @@ class Speak(Task, Speaks):
             )
         width = self.width or dim
         given = (dim, len(self.speakers), self._scale, self.frames.seconds)
-        shared = {"width": width, "layers": self.layers, "window": self.window, "dropout": self.dropout}
+        shared = {"width": width, "layers": self.layers, "dropout": self.dropout}
         if self.kind == "attention":
             return ByAttention(*given, **shared, group=self.group, prenet=self.prenet, forget=self.forget, noise=self.noise)
         if width % self.heads or width // self.heads % 2:
             rule = in_language(f"must divide the width {width} into even parts", f"必须把宽度 {width} 分成偶数宽的部分")
             raise BadSetting(key="task.heads", rule=rule, value=self.heads)
-        return ByDurations(*given, **shared, heads=self.heads, hidden=self.hidden or 2 * width)
+        return ByDurations(*given, **shared, heads=self.heads, window=self.window, hidden=self.hidden or 2 * width)
 
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """What `answers` gives; with recordings instead by row what `loss` and `evidence` add up, and `seconds (B,)`."""
@@ -189,7 +189,7 @@ class Speak(Task, Speaks):
         return head.learned(states, batch.units.mask, batch.targets["frames"], batch.targets["spoken"])
 
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
-        """`seconds (B,)` float64 before durations are rounded; `frames (B, T, M)`, `real (B, T)`, `durations` and `again (B, N)` as in `Said`; the first speaker's."""
+        """`seconds (B,)` float64 before durations are rounded; `frames (B, T, M)`, `real (B, T)` and `durations (B, N)` as in `Said`; the first speaker's."""
         assert isinstance(head, Speaker)
         features = encoder(units)
         states = head.voiced(features.states, units.mask, torch.zeros_like(units.mask[:, 0], dtype=torch.int64))
@@ -204,7 +204,7 @@ class Speak(Task, Speaks):
         number = self._numbers.get(voice.speaker or "", 0)
         states = head.voiced(encoder(units).states, units.mask, torch.full_like(units.mask[:, 0], number, dtype=torch.int64))
         found = head.said(states, units.mask, voice.speed)
-        return Said(found["frames"], found["real"], found["durations"], found["again"])
+        return Said(found["frames"], found["real"], found["durations"])
 
     def loss(self, outputs: Outputs, batch: Batch) -> Ratio:
         """Over frames of the rows that teach."""
@@ -212,28 +212,18 @@ class Speak(Task, Speaks):
         return Ratio(total.sum().float(), outputs["terms"].sum())
 
     def evidence(self, outputs: Outputs, batch: Batch) -> Columns:
-        """By row: `wrong`, summed over `terms` frames; `late` seconds out of `lasting`; whether it is `unfit`; attention: how many `units` it has, are `skipped` and `repeated`."""
-        names = (
-            "wrong",
-            "apart",
-            "terms",
-            "late",
-            "lasting",
-            "unfit",
-            *(("skipped", "repeated", "units") if self.loops else ()),
-        )
+        """By row: `wrong`, summed over `terms` frames; `late` seconds out of `lasting`; whether it is `unfit`."""
+        names = ("wrong", "apart", "terms", "late", "lasting", "unfit")
         columns = {name: outputs[name].detach().double().cpu().numpy() for name in names}
         return {**columns, "rows": np.ones_like(columns["unfit"])}
 
     def metrics(self) -> Mapping[str, Metric]:
-        told = {
+        return {
             "frame_error": ratio_of("wrong", "terms", higher_is_better=False),
             "duration_error": ratio_of("late", "lasting", higher_is_better=False),
             "alignment": ratio_of("apart", "terms", higher_is_better=False),
             "unfit": ratio_of("unfit", "rows", higher_is_better=False),
         }
-        lost = {name: ratio_of(name, "units", higher_is_better=False) for name in ("skipped", "repeated") if self.loops}
-        return {**told, **lost}
 
     def notes(self) -> Mapping[str, str]:
         return {
@@ -241,11 +231,6 @@ class Speak(Task, Speaks):
             + ("after the recording's own frames" if self.loops else "units as long as they are in the recording"),
             "duration_error": "seconds by which whole texts are said too fast or too slowly, over seconds of the recordings",
             "alignment": "nats per frame, up to a constant: minus the log of the sum over all alignments",
-            **(
-                {"skipped": "units that were never attended to most", "repeated": "units that were, after later ones"}
-                if self.loops
-                else {}
-            ),
         }
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
