@@ -274,8 +274,7 @@ def main() -> None:
     )
     header = ["what is heard", "MCD dB"] + [f"{name} {metric} %" for name in listeners for metric in ("CER", "WER")]
     about = [
-        [recipe, one.minutes, one.facts["steps"], one.facts["best_step"], f"{one.cost:.2f}"]
-        for recipe, one in voices.items()
+        [recipe, one.minutes, one.facts["steps"], one.facts["best_step"], f"{one.cost:.2f}"] for recipe, one in voices.items()
     ]
     columns = [
         "voice",

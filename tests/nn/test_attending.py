@@ -98,23 +98,9 @@ def test_what_is_said_is_what_the_same_path_would_teach() -> None:
         torch.testing.assert_close(made.taught(states()[:1], frames, path).frames, frames, rtol=1e-5, atol=1e-5)
 
 
-def test_what_the_prenet_drops_while_it_speaks_depends_on_the_step_alone() -> None:
+def test_the_prenet_forgets_only_while_it_learns() -> None:
     net, frames = PreNet(BANDS, 64, 0.25), torch.rand(3, 40, BANDS, generator=torch.Generator().manual_seed(5))
-    torch.manual_seed(0)
-    assert not torch.equal(net(frames), net(frames)), "while it learns chance is drawn anew"
-    net.eval()
-    with torch.no_grad():
-        whole = net(frames)
-        torch.manual_seed(7)
-        torch.testing.assert_close(net(frames[1:2, 6:9], 6), whole[1:2, 6:9])
-        # With ones behind the layers what is left is what was not dropped.
-        for name, weight in net.named_parameters():
-            torch.nn.init.constant_(weight, float(name.endswith("bias")))
-        left = net(frames)
-    assert left.unique().tolist() == pytest.approx([0.0, 4 / 3]) and torch.equal(left, left[:1].expand(3, -1, -1))
-    # Five deviations of 2,560 draws.
-    assert float((left[0] == 0).float().mean()) == pytest.approx(0.25, abs=0.043)
-    assert not torch.equal(left[0, 0], left[0, 1])
+    assert not torch.equal(net(frames), net(frames)) and torch.equal(net.eval()(frames), net(frames))
 
 
 def test_the_postnet_does_not_see_padding() -> None:

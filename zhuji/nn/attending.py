@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zhuji.core.seed import stream
 from zhuji.nn.convolution import MaskedConv1d
 from zhuji.nn.dropout import Dropout
 from zhuji.nn.layers import linear, norm, zeroed
@@ -36,36 +34,25 @@ class Heard:
 
 @dataclass(frozen=True)
 class Memory:
-    """What is remembered from step to step: `makers`, states `(1, B, W)` of the recurrent networks; `last (B, M)`: the newest frame; `steps`: how many there were."""
+    """What is remembered from step to step: `makers`, states `(1, B, W)` of the recurrent networks; `last (B, M)`: the newest frame."""
 
     makers: tuple[Tensor, ...]
     last: Tensor
-    steps: int = 0
 
 
 class PreNet(nn.Module):
-    """What was heard last, through a bottleneck whose dropout keeps the decoder from reading on without the text (Wang et al. 2017, Tacotron, section 3.2). It stays while it speaks (Shen et al.
-    2018, section 2.2), or the decoder believes its own frames: one that begins in silence never leaves it. What is dropped then depends on the step alone, so that a text sounds alike each time, and
-    in any batch: `(B, S, M)` -> `(B, S, P)`; `first`: how many steps there were before."""
+    """What was heard last, through a bottleneck whose dropout keeps the decoder from reading on without the text (Wang et al. 2017, Tacotron, section 3.2): `(B, S, M)` -> `(B, S, P)`.
+    Tacotron 2 leaves the dropout on while it speaks; where units are attended to one by one, and frames are read under noise, nothing is heard of it."""
 
     def __init__(self, bands: int, width: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.ModuleList((linear(bands, width), linear(width, width)))
-        self.dropout, self.width = Dropout(dropout), width
+        self.dropout = Dropout(dropout)
 
-    def forward(self, frames: Tensor, first: int = 0) -> Tensor:
-        rate = self.dropout.rate
-        drawn = None if self.training or not rate else self._drawn(first, frames.shape[1]).to(frames.device)
-        for number, layer in enumerate(self.layers):
-            frames = F.relu(layer(frames))
-            frames = self.dropout(frames) if drawn is None else frames * (drawn[number] >= rate) / (1 - rate)
+    def forward(self, frames: Tensor) -> Tensor:
+        for layer in self.layers:
+            frames = self.dropout(F.relu(layer(frames)))
         return frames
-
-    def _drawn(self, first: int, steps: int) -> Tensor:
-        """`(layers, S, P)` in [0, 1), always the same for a step."""
-        shape = (len(self.layers), self.width)
-        each = [stream(0, "prenet", first + step).random(shape, dtype=np.float32) for step in range(steps)]
-        return torch.from_numpy(np.stack(each, 1))
 
 
 class AttentiveDecoder(nn.Module):
@@ -106,7 +93,7 @@ class AttentiveDecoder(nn.Module):
     def _run(self, before: Tensor, states: Tensor, path: Tensor, lasted: Tensor, memory: Memory) -> tuple[Heard, Memory]:
         """`before (B, S, M)`: for each step the frame before it; `path` and `lasted (B, S)`."""
         context = states.gather(1, path[..., None].expand(-1, -1, states.shape[2]))
-        read = self.prenet(before, memory.steps)
+        read = self.prenet(before)
         inner, makers = self.enter(torch.cat((read, context, lasted[..., None].to(context.dtype).log1p()), 2)), list[Tensor]()
         for maker, state in zip(self.makers, memory.makers, strict=True):
             more, last = maker(inner, state.to(inner.dtype))
@@ -114,7 +101,7 @@ class AttentiveDecoder(nn.Module):
         inner = torch.cat((inner, context), 2)
         frames = self.exit(inner).float().unflatten(2, (self.group, -1)).flatten(1, 2)
         heard = Heard(frames, self.onward(inner)[..., 0].float())
-        return heard, Memory(tuple(makers), frames[:, -1], memory.steps + before.shape[1])
+        return heard, Memory(tuple(makers), frames[:, -1])
 
 
 def since(path: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class Speak(Task, Speaks):
     prenet: int = Field(default=128, gt=0, le=65_536)
     """attention: width of the network that reads the last frame."""
     forget: float = Field(default=0.5, ge=0, lt=1)
-    """attention: dropout of that network, while it learns and while it speaks."""
+    """attention: dropout of that network."""
     noise: float = Field(default=0.5, ge=0, le=10)
     """attention: deviation of what is added to the frames that are read while it learns; that of the bands is 1."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
