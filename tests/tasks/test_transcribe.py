@@ -149,6 +149,26 @@ def test_answers_are_judged_as_texts_are_learned():
     assert list(chinese.answer_metrics()) == ["cer"] and next(iter(chinese.metrics())) == "greedy_cer"
 
 
+def test_signs_and_blanks_make_no_words_of_chinese():
+    chinese = Transcribe().fit([Record("0", "", target="筑基，从 头。"), Record("1", "", target="开始")])
+    assert chinese.letters == tuple("从基头始开筑") and list(chinese.answer_metrics()) == ["cer"]
+    assert chinese.written("Ｚｈｕｊｉ，筑 基") == "zhuji 筑基"
+    mixed = Transcribe().fit([Record("0", "", target="用 zhuji 训练")])
+    columns = mixed.judge([Prediction("用 zhuji 训")], [Record("0", "", target="用 zhuji，训 练")])
+    assert columns["word_edits"].tolist() == [1] and columns["words"].tolist() == [4]
+    assert "a word" in mixed.notes()["wer"] and "a word" not in mixed.notes()["cer"]
+
+
+def test_zhuyin_has_its_tones_and_syllables_between_blanks():
+    zhuyin = Transcribe().fit([Record("0", "", target="ㄅㄚ˙"), Record("1", "", target="ㄅㄚˊ")])
+    assert zhuyin.letters == ("ˊ", "˙", "ㄅ", "ㄚ") and list(zhuyin.answer_metrics()) == ["wer", "cer"]
+    columns = zhuyin.judge(
+        [Prediction("ㄅㄚ"), Prediction("ㄅㄚˊ")], [Record("0", "", target="ㄅㄚ˙"), Record("1", "", target="ㄅㄚˊ")]
+    )
+    assert columns["word_edits"].tolist() == [1, 0] and columns["words"].tolist() == [1, 1]
+    assert columns["letters"].tolist() == [3, 3]
+
+
 def test_the_reading_is_enough_for_a_stranger():
     task = Transcribe().fit(RECORDS)
     told = json.loads(json.dumps(task.reading()))

@@ -12,7 +12,7 @@ from zhuji.modalities import _ngrams, _words, image, spelled
 
 _PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 _PATTERNS = {clean: ("_BREAKS", "_GAPS", "_SUSPECT", "_SIGNS", "_EMPTY_LINES"), spelled: ("_WORD",)}
-_VALUES = {spelled: ("_SHAPED",), _words: ("_WITHOUT_BLANKS",)}
+_VALUES = {spelled: ("_SHAPED",), _words: ("WITHOUT_BLANKS",)}
 _FUNCTIONS = (
     clean.without_controls, clean.with_single_blanks, _ngrams.runs, _ngrams.places, _ngrams._mixed,
     _words.spaced, _words._part, _words._blankless, spelled._written, spelled.shape, image._layout, image._resized,

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from zhuji.core import scripts
 from zhuji.core.answers import Timed
 from zhuji.core.config import Settings
 from zhuji.core.errors import ImpossiblePair
@@ -180,7 +181,7 @@ class _Text:
             text, own = self._stretch(log_p[begin:end])
             texts += [text] if text else []
             times += [replace(one, begin=one.begin + begin * self.frame, end=one.end + begin * self.frame) for one in own]
-        return (" " if self.task.alphabet.spaced else "").join(texts), tuple(times)
+        return scripts.joined(texts) if self.task.alphabet.spaced else "".join(texts), tuple(times)
 
     def _stretch(self, log_p: np.ndarray) -> tuple[str, Sequence[Timed]]:
         if not len(log_p):

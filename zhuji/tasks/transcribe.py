@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field, PrivateAttr
 from torch import Tensor, nn
 
+from zhuji.core import scripts
 from zhuji.core.answers import Timed
 from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
 from zhuji.core.errors import BadSetting, ImpossiblePair
@@ -106,7 +107,7 @@ class Transcribe(Task):
     def written(self, transcript: Any) -> str:
         """A transcript as it is learned and scored. Raises MissingExtra for pinyin without pypinyin."""
         text = normal(joined(transcript or ""), self.case, self.punctuation)
-        return syllables(text) if self.units == "pinyin" else text
+        return syllables(text) if self.units == "pinyin" else scripts.closed(text)
 
     def with_language(self, language: ctc.Language | None) -> Self:
         """A copy whose search asks `language` about its texts, given as numbers of `letters`."""
@@ -215,7 +216,10 @@ class Transcribe(Task):
         """How texts were written before they were compared."""
         rule = [transcription.note(self.case, self.punctuation), *([PINYIN] if self.units == "pinyin" else [])]
         rule += [f"beams {self.beams}", *([] if self._language is None else [f"language model {self.language_weight:g}"])]
-        return dict.fromkeys(self.answer_metrics(), ", ".join(rule))
+        told = dict.fromkeys(self.answer_metrics(), ", ".join(rule))
+        if "wer" in told and any(map(scripts.alone, self.letters)):
+            told["wer"] += ", each character of Chinese or Japanese a word"
+        return told
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
         if scores.get("unfit", 0.0) <= _UNFIT:

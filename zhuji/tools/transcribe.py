@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zhuji.core import scripts
 from zhuji.core.answers import Timed
 from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
@@ -61,7 +62,7 @@ class Listening:
             texts += [part.text] if part.text else []
             times += part.times
             seconds = part.seconds
-        return Transcript((" " if self.spaced else "").join(texts), tuple(times), seconds, self.spaced)
+        return Transcript(scripts.joined(texts) if self.spaced else "".join(texts), tuple(times), seconds, self.spaced)
 
 
 def refuse_unknown(path: Path) -> None:
