@@ -66,7 +66,7 @@ def test_it_learns_to_spell_by_heart(backbone, options):
         assert [answer.answer for answer in answers] == said
         assert all(0.5 < answer.score <= 1 for answer in answers)
     scores = {name: metric(one.task.evidence(outputs, data)) for name, metric in one.task.metrics().items()}
-    assert scores == {"greedy_wer": 0, "greedy_cer": 0, "unfit": 0}
+    assert scores == {"greedy_wer": 0, "greedy_cer": 0, "unfit": 0, "unspelled": 0}
 
 
 def test_the_loss_of_both_heads_is_theirs_by_weight():
@@ -138,6 +138,17 @@ def test_what_does_not_fit_is_told():
     columns = one.task.evidence(one.outputs(data), data)
     assert columns["unfit"].all() and one.loss(data).total.item() == 0
     assert "100%" in one.task.warnings({"unfit": 1.0})[0] and not one.task.warnings({"unfit": 0.01, "greedy_wer": 1.0})
+
+
+def test_letters_that_training_never_met_are_told():
+    """A syllable that is one letter cannot be answered unless training met it; spelled by characters it can."""
+    pytest.importorskip("pypinyin")
+    known = [Record("0", "", target="ba1"), Record("1", "", target="ma1 ma2")]
+    for units, unspelled in (("pinyin", 1), ("characters", 0), ("bpe", 0)):
+        task = Transcribe(units=units, vocab_size=8).fit(known)
+        found = [int(task.targets(Record("2", "", target=text))["unspelled"]) for text in ("ba2", "ma1", "xa1")]
+        assert found == [unspelled, 0, 1], units
+    assert "never met" in task.warnings({"unspelled": 0.5, "unfit": 0.0})[0] and not task.warnings({"unspelled": 0.01})
 
 
 def test_answers_are_judged_as_texts_are_learned():

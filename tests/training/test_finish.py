@@ -17,6 +17,7 @@ from zhuji.core.records import Record
 from zhuji.data.infer import Roles
 from zhuji.model.bundle import open_bundle
 from zhuji.model.parity import reopened
+from zhuji.tasks.transcribe import Transcribe
 from zhuji.training import finish
 from zhuji.training import folder as places
 from zhuji.training.begin import begin
@@ -134,6 +135,18 @@ def test_the_weights_of_the_best_checkpoint_are_used(job):
     assert same(best.state_dict(), saved_weights(job, first))
     assert not same(best.state_dict(), saved_weights(job, last))
     assert not best.training
+
+
+def test_what_is_wrong_with_the_data_is_told_at_the_first_validation(monkeypatch, capsys):
+    scores = SimpleNamespace(metrics={"unfit": SimpleNamespace(value=1.0)}, loss=0.0)
+    monkeypatch.setattr(finish, "judged", lambda *_: scores)
+    progress = SimpleNamespace(history=[])
+    job = SimpleNamespace(material=SimpleNamespace(rows={"valid": [0]}), state=SimpleNamespace(progress=progress))
+    assert finish.validate(job, SimpleNamespace(task=Transcribe())) == {"unfit": 1.0, "loss": 0.0}
+    assert "teach nothing" in capsys.readouterr().err
+    progress.history.append({"step": 1})
+    finish.validate(job, SimpleNamespace(task=Transcribe()))
+    assert not capsys.readouterr().err
 
 
 def test_a_damaged_best_checkpoint_is_told_of_and_the_last_weights_are_used(job, capsys):

@@ -95,7 +95,15 @@ class Alphabet:
         """Numbers of a normal text; what the alphabet does not have is left out."""
         if self.merges:
             return [number + 1 for number in self._tokenizer.encode(text).ids]
-        return [self._numbers[sign] for sign in (_spelled(text) if self.syllables else text) if sign in self._numbers]
+        return [self._numbers[sign] for sign in self._cut(text) if sign in self._numbers]
+
+    def spells(self, text: str) -> bool:
+        """Whether it has every letter of a normal text."""
+        known = set("".join(self.letters)) if self.merges else self._numbers
+        return all(sign in known for sign in (text.replace(" ", "") if self.merges else self._cut(text)))
+
+    def _cut(self, text: str) -> Sequence[str]:
+        return _spelled(text) if self.syllables else text
 
     def decode(self, numbers: Sequence[int]) -> str:
         """The text that they spell."""

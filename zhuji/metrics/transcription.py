@@ -64,6 +64,8 @@ greedy_cer = ratio_of("greedy_letter_edits", "greedy_letters", higher_is_better=
 """Of the likeliest path of each row, without a search."""
 unfit = ratio_of("unfit", "rows", higher_is_better=False)
 """Share of the rows whose text has more letters than frames, which teach nothing."""
+unspelled = ratio_of("unspelled", "rows", higher_is_better=False)
+"""Share of the rows whose text has a letter that training never met, so that no answer can be it."""
 
 
 def by_length(columns: Columns) -> dict[str, Columns]:

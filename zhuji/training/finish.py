@@ -207,7 +207,12 @@ def validate(job: Job, model: Model) -> dict[str, float]:
     if not len(job.material.rows["valid"]):
         return {}
     scores = judged(job, model, job.material.rows["valid"])
-    return {**{name: interval.value for name, interval in scores.metrics.items()}, "loss": scores.loss}
+    found = {**{name: interval.value for name, interval in scores.metrics.items()}, "loss": scores.loss}
+    # What is wrong with the data is so at every validation: it is told at the first one, while there is time to stop.
+    if not job.state.progress.history:
+        for warning in model.task.warnings(found):
+            say(warning)
+    return found
 
 
 def rehearse_end(job: Job, model: Model, scratch: Path) -> None:
