@@ -7,7 +7,8 @@ The data are a folder with `metadata.csv` (file_name, transcript, speaker, split
 with its tone stands in two splits, so that none of the test was heard by training, by either voice. Where a voice is held out neither it nor the syllable
 was. The machines read what `zhuji.training.summaries` tells of a sound, one for initials, one for finals, one for tones, C and gamma chosen on the
 validation rows. A row of several syllables is made of recordings of one voice and one split, shuffled by a named stream, each of them once, with GAP
-seconds of silence behind each and blanks between their texts: nobody said them in one breath. Intervals are 95 %, from resampled syllables (both voices of one
+seconds of silence behind each and blanks between their texts: nobody said them in one breath. The run that learns such rows as well begins with the encoder of
+the one that learned single syllables. Intervals are 95 %, from resampled syllables (both voices of one
 are drawn together), or from resampled rows where these have several. Answers are greedy. What is finished in --work is not trained again.
 """
 
@@ -126,10 +127,11 @@ def several(rows: Rows, data: Path, work: Path, voices: Sequence[str]) -> tuple[
     return place, more
 
 
-def trained(folder: Path, run: Path, sets: Sequence[str]) -> float:
-    """CPU minutes of a run."""
+def trained(folder: Path, run: Path, sets: Sequence[str], start: Path | None = None) -> float:
+    """CPU minutes of a run; `start`: whose encoder it begins with."""
     words = [word for pair in (*ALWAYS, *sets) for word in ("--set", pair)]
-    return plain.zhuji_run(run, ["train", str(folder), "--model", "recognise", *words]) / 60
+    begun = [] if start is None else ["--from", str(start)]
+    return plain.zhuji_run(run, ["train", str(folder), "--model", "recognise", *begun, *words]) / 60
 
 
 def main() -> None:
@@ -149,7 +151,7 @@ def main() -> None:
     test = of(rows, "test")
     place, more = several(rows, asked.data, asked.work, voices)
     spent = {"both": trained(asked.data, asked.work / "both", asked.sets)}
-    spent["joined"] = trained(place, asked.work / "joined-run", [*asked.sets, *asked.joined])
+    spent["joined"] = trained(place, asked.work / "joined-run", [*asked.sets, *asked.joined], asked.work / "both")
     answers = {name: plain.heard(asked.work / run, asked.data, test, ())[0] for name, run in RUNS.items()}
     lines: list[list[object]] = [
         [BOTH, "the commonest of each part", *scored(judged(commonest(of(rows, "train"), test), test)), ""],
@@ -192,10 +194,11 @@ def told(asked: argparse.Namespace, rows: Rows, answers: dict[str, list[str]], l
     test = of(rows, "test")
     base = {parts(row["transcript"])[:2] for row in of(rows, "train")}
     met = sum(parts(row["transcript"])[:2] in base for row in test)
+    voices = " and ".join(str(number) for _, number in sorted(Counter(row["speaker"] for row in test).items()))
     gain = paired_bootstrap(transcription.wer, judged(answers["both"], test), judged(answers["joined"], test)).difference
     return "\n\n".join([
         table(["test", "model", "syllables wrong % (WER)", "CER %", *(f"{part} wrong %" for part in PARTS), "CPU minutes"], lines),
-        f"{len(test)} recordings of {len({row['transcript'] for row in test})} test syllables ({len(test) // 2} or so of each voice); of {met} training met the "
+        f"{len(test)} recordings of {len({row['transcript'] for row in test})} test syllables ({voices} of each voice); of {met} training met the "
         f"syllable with another tone. {transcription.note('lower', 'drop')}; CER over signs of zhuyin and tone marks. Joined rows as well: {plain.interval(gain)} "
         "points of WER fewer.",
         "By tone said, of `recognise` with both voices: how many were heard as which.",

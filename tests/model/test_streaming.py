@@ -152,6 +152,13 @@ def test_a_pause_parts_words_wherever_windows_meet(cuts: tuple[int, ...]) -> Non
     np.testing.assert_allclose([(one.begin, one.end) for one in times], [(0, 0.6), (1.1, 1.2), (1.3, 1.4), (1.8, 1.9)])
 
 
+def test_a_pause_makes_no_blank_between_chinese_characters() -> None:
+    """Letters are blank, o, k, 基, 筑: 1 to 5."""
+    task = Transcribe().fit([Record("0", "", target="筑 ok 基")])
+    found = _Text(task, 0.1, 0.3).add(spelled([5, 0, 0, 0, 4, 0, 0, 0, 3, 2, 0]), 11, True)
+    assert task.letters == (" ", "k", "o", "基", "筑") and found.text == "筑基 ok"
+
+
 def test_a_word_before_a_pause_need_not_wait_for_the_next() -> None:
     text = _Text(TASK, 0.1, 0.4)
     assert text.add(spelled([2, 3, 0, 0]), 4, False).open == "ab"

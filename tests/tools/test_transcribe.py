@@ -11,8 +11,8 @@ from zhuji.core.errors import BadSetting, UnknownKey
 from zhuji.core.records import Sound
 from zhuji.core.unreadable import SoundError
 from zhuji.data.sounds import as_wav
-from zhuji.model.streaming import Windows
-from zhuji.tools.transcribe import Transcript, refuse_unknown, transcribe
+from zhuji.model.streaming import Partial, Windows
+from zhuji.tools.transcribe import Listening, Transcript, refuse_unknown, transcribe
 
 WINDOWS = Windows(chunk=1, left=0.3, right=0.3)
 
@@ -33,6 +33,12 @@ def test_a_file_its_bytes_and_its_samples_are_heard_alike(tmp_path: Path) -> Non
     found = [transcribe(of, source, WINDOWS).whole() for source in given]
     assert all(one == found[0] for one in found) and found[0].text and found[0].seconds == pytest.approx(4.01)
     assert [one.word for one in found[0].times] == found[0].text.split()
+
+
+def test_partials_of_chinese_are_joined_without_blanks() -> None:
+    parts = [Partial("用"), Partial("筑基"), Partial(""), Partial("it is", last=True)]
+    assert Listening(iter(parts), spaced=True).whole().text == "用筑基 it is"
+    assert Listening(iter(parts[:2]), spaced=False).whole().text == "用筑基"
 
 
 def test_samples_of_another_rate_are_brought_to_the_models() -> None:
