@@ -17,6 +17,16 @@ class Timed:
     begin: float
     end: float
 
+    def scaled(self, factor: float) -> Timed:
+        return Timed(self.word, self.begin * factor, self.end * factor)
+
+    def later(self, seconds: float) -> Timed:
+        return Timed(self.word, self.begin + seconds, self.end + seconds)
+
+    def within(self, end: float) -> Timed:
+        """Cut off where what is heard ends."""
+        return Timed(self.word, min(self.begin, end), min(self.end, end))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waves:

@@ -198,7 +198,8 @@ class Predictor:
             return [replace(one, answer=self.model.modality.decode(one.answer)) for one in found]
         if task.needs == "tags":
             return [replace(one, answer=_for_all_words(one.answer, raw)) for one, raw in zip(found, inputs, strict=True)]
-        return [self.model.modality.unplaced(one, row) for one, row in zip(found, encoded, strict=True)]
+        stride = self.model.backbone.stride
+        return [self.model.modality.unplaced(one, row, stride) for one, row in zip(found, encoded, strict=True)]
 
     def _batches(
         self, encoded: Sequence[Encoded], records: Sequence[Record], batch_units: int
