@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -131,6 +132,15 @@ def test_a_text_is_asked_about_once_and_few_are_open():
 
     found = Search(4, language=language, weight=0.5)(drawn(12))
     assert len(asked) == len(set(asked)) and len(found) == 4
+
+
+def test_memory_is_that_of_the_texts_that_are_open():
+    """Of all texts that were looked at it would be 22 MB: of twice the frames there are twice as many, twice as long."""
+    tracemalloc.start()
+    found = Search(8)(drawn(1_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found[0].ids) > 300 and peak < 2 << 20
 
 
 def test_unlikely_letters_are_left_out():
