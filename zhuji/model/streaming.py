@@ -20,6 +20,7 @@ from zhuji.core.answers import Timed
 from zhuji.core.config import Settings
 from zhuji.core.errors import ImpossiblePair
 from zhuji.core.log import in_language
+from zhuji.modalities._sounds import Sounds
 from zhuji.modalities.speech import Speech
 from zhuji.model.predictor import Predictor, padded
 from zhuji.nn.ctc import BLANK
@@ -77,6 +78,12 @@ def listen(predictor: Predictor, blocks: Iterable[np.ndarray], windows: Windows 
 def spaced(predictor: Predictor) -> bool:
     """Whether there are blanks between the texts of partials."""
     return _parts(predictor)[1].alphabet.spaced
+
+
+def hears_whole(predictor: Predictor, seconds: float) -> bool:
+    """Whether `predict` reads all of a sound of so many seconds; of a longer one only `listen` does."""
+    modality = predictor.model.modality
+    return not isinstance(modality, Sounds) or seconds <= modality.longest
 
 
 def _parts(predictor: Predictor) -> tuple[Speech, Transcribe]:
