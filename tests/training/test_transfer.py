@@ -98,6 +98,9 @@ def test_more_units_than_learned_positions_are_refused(from_first, first):
 
 
 def test_a_start_that_is_none_and_a_word_that_is_no_layer_are_refused(from_first, tmp_path):
+    for work in (transfer.reads, transfer.open_model):
+        with pytest.raises(NotABundle):
+            work(str(tmp_path / "nothing"))
     with pytest.raises(NotABundle):
         begin(from_first(path=str(tmp_path / "nothing")), tmp_path / "a")
     with pytest.raises(BadSetting, match=r"attention.*feedforward"):

@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.nn.modules import module as registration
 
 from zhuji.core.config import Settings
-from zhuji.core.contracts import Backbone, Modality, Task
+from zhuji.core.contracts import Backbone, Modality, Reads, Task
 from zhuji.core.errors import BundleError, DamagedBundle, NewerFormat, NotABundle, NoWeights, UnsafeBundle
 from zhuji.core.files import atomic_folder, read_json
 from zhuji.core.log import in_language
@@ -196,6 +196,15 @@ def open_bundle(path: Path | str) -> Predictor:
     model = guarded(found.folder / CONFIG, lambda: assemble(*found.parts))
     _load(model, found.network[WEIGHTS], found.folder / WEIGHTS)
     return found.predictor(model)
+
+
+def reads(path: Path | str) -> Reads:
+    """What the model in a bundle, or in a run, reads: by its config.json alone. Raises what reading that raises."""
+    file = bundle_folder(Path(path)) / CONFIG
+    if not file.is_file():
+        raise NotABundle(file=file.parent, why=in_language(f"there is no {CONFIG}", f"没有 {CONFIG}"))
+    config = _config(read_bytes(file, LIMITS[CONFIG]), file)
+    return guarded(file, lambda: build(Modality, config.modality).reads)  # type: ignore[type-abstract]
 
 
 def json_bytes(data: Any) -> bytes:

@@ -26,6 +26,7 @@ from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
 from zhuji.core.seed import derive
 from zhuji.model.assembly import Model
+from zhuji.model import bundle
 from zhuji.model.bundle import open_bundle
 from zhuji.model.predictor import Predictor
 from zhuji.nn.adapters import adapt, adapter_parameters, linear_words, norm_parameters
@@ -41,14 +42,25 @@ def open_model(path: str) -> Predictor:
     """A bundle, a run folder, a Hugging Face folder, or `hf:NAME`. Raises what opening these raises (`BundleError`s)."""
     from zhuji.model import huggingface
 
-    if path.startswith("hf:"):
-        return huggingface.read(huggingface.fetch(path))
-    return huggingface.read(path) if huggingface.looks_like(path) else open_bundle(path)
+    folder, theirs = _found(path)
+    return huggingface.read(folder) if theirs else open_bundle(folder)
 
 
 def reads(path: str) -> Reads:
-    """What the model there reads. Raises as `open_model` does."""
-    return open_model(path).model.modality.reads
+    """What the model there reads, known without opening it. Raises NotABundle, and what reading its config.json raises."""
+    from zhuji.model import huggingface
+
+    folder, theirs = _found(path)
+    return huggingface.reads(folder) if theirs else bundle.reads(folder)
+
+
+def _found(path: str) -> tuple[Path, bool]:
+    """Its folder, and whether it is one of Hugging Face."""
+    from zhuji.model import huggingface
+
+    if path.startswith("hf:"):
+        return huggingface.fetch(path), True
+    return Path(path), huggingface.looks_like(path)
 
 
 def absolute(path: str) -> str:

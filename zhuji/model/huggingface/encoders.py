@@ -68,17 +68,6 @@ class Found:
         return self.family.heads[self.architecture]
 
 
-def architecture_of(options: Options, family: EncoderFamily) -> str:
-    """The architecture that config.json names; without a name the bare encoder. Raises UnreadableModel for one that is not known."""
-    named = options.get("architectures") or [list(family.heads)[-1]]
-    architecture = named[0] if isinstance(named, list) else named
-    if not isinstance(architecture, str) or architecture not in family.heads:
-        names = ", ".join(family.heads)
-        why = in_language(f"the architecture must be one of: {names}", f"architectures 必须是以下之一：{names}")
-        raise UnreadableModel(file=options.path, why=why, value=architecture)
-    return architecture
-
-
 def filled(found: Found, modality: Modality, backbone: Backbone, task: Task) -> Model:
     """A model of these parts with the folder's weights, in fp32 on the CPU, at rest; a tensor that has no counterpart, or another shape, is an error
     (UnreadableModel, DamagedBundle). No more blocks are built than there are tensors."""
