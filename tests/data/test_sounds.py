@@ -127,6 +127,14 @@ def test_what_cannot_be_heard_says_why(data: bytes, cause: str) -> None:
     assert refused(Sound(data=data)) == cause
 
 
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
+def test_what_was_written_to_a_pipe_is_heard(size: int) -> None:
+    """ffmpeg, and SoX and eSpeak, write a size before they know it."""
+    whole = as_wav(tone(300), RATE)
+    piped = b"RIFF" + min(size + 36, 0xFFFFFFFF).to_bytes(4, "little") + whole[8:40] + size.to_bytes(4, "little") + whole[44:]
+    assert np.array_equal(samples(Sound(data=piped), RATE).samples, samples(Sound(data=whole), RATE).samples)
+
+
 def test_sizes_are_bounded_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sound = Sound(data=as_wav(tone(300), RATE))
     monkeypatch.setattr(sounds, "_blocks", lambda *_: pytest.fail("decoded"))

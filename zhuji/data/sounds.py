@@ -42,6 +42,8 @@ FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
 ENDINGS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 MOST_CHUNKS = 1_000
 """Parts of a WAV file among which its samples are looked for: one that holds nothing but parts would be walked through for minutes."""
+PIPED = (0, 0xFFFFFFFF, 0x7FFFF000)
+"""Bytes of samples that a WAV file says it has where its writer could not know: ffmpeg's, and those of SoX and eSpeak."""
 BLOCK = 1 << 16
 """Samples, of all channels, that are decoded at a time."""
 FULL = 0.999
@@ -292,8 +294,8 @@ def _opened(sound: Sound) -> Generator[Any]:
 
 
 def _cut_short(file: IO[bytes]) -> bool:
-    """Does a WAV file end before its samples do? libsndfile reads what is left and says nothing. Of a size of 0 or of all ones, as is written to
-    a pipe, nothing is known."""
+    """Does a WAV file end before its samples do? libsndfile reads what is left and says nothing. Of a size that is written to a pipe nothing is
+    known."""
     size = file.seek(0, io.SEEK_END)
     if not (start := _peeked(file, 0, 12)).startswith(b"RIFF") or not is_sound(start):
         return False
@@ -304,7 +306,7 @@ def _cut_short(file: IO[bytes]) -> bool:
             break
         length = int.from_bytes(chunk[4:], "little")
         if chunk[:4] == b"data":
-            return 0 < length < 0xFFFFFFFF and place + 8 + length > size
+            return length not in PIPED and place + 8 + length > size
         place += 8 + length + length % 2
     return False
 
