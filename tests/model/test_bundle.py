@@ -2,14 +2,12 @@ import json
 
 import pytest
 
-from tests.serving import house, made
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import DamagedBundle, NotABundle
 from zhuji.core.lookup import find, names
 from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.model.assembly import assemble
-from zhuji.model.bundle import CONFIG, open_bundle, reads, save
+from zhuji.model.bundle import open_bundle, save
 from zhuji.model.parity import reopened
 from zhuji.model.predictor import Predictor
 
@@ -68,16 +66,6 @@ def test_a_run_folder_will_do(tmp_path):
     (tmp_path / "run" / "results.json").write_text("{}")
     assert open_bundle(tmp_path / "run").run == {"seed": 3}
     assert open_bundle(str(tmp_path / "run")).run == {"seed": 3}
-
-
-def test_what_a_bundle_reads_is_told_by_its_settings_alone(tmp_path):
-    assert reads(made.listener()) == "sounds" and reads(house.bundle()) == "texts"
-    (tmp_path / CONFIG).write_bytes((made.listener() / CONFIG).read_bytes().replace(b'"speech"', b'"spech"'))
-    with pytest.raises(DamagedBundle):
-        reads(tmp_path)
-    (tmp_path / CONFIG).unlink()
-    with pytest.raises(NotABundle):
-        reads(tmp_path)
 
 
 def test_opening_leaves_chance_alone(tmp_path):

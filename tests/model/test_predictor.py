@@ -170,7 +170,6 @@ def test_fewer_sounds_are_held_at_once_where_they_may_be_long(longest, held):
     assert max(map(len, windows(range(1_000), held))) == held
 
 
-
 TAGGED = [
     Record(
         str(i),

@@ -244,7 +244,9 @@ def test_sentences_that_are_groups_only_so_that_they_stay_together_are_not_told(
 ])  # fmt: skip
 def test_baselines_are_spoken_of_where_there_are_any(task, rows, said, capsys):
     records = [Record(f"row-{i}", "some words", label="ab"[i % 2], target="words") for i in range(4)]
-    material = SimpleNamespace(task=task, rows={"train": SimpleNamespace(records=records), "test": SimpleNamespace(records=records[:rows])})
+    material = SimpleNamespace(
+        task=task, rows={"train": SimpleNamespace(records=records), "test": SimpleNamespace(records=records[:rows])}
+    )
     prepared = SimpleNamespace(more_tests=(), roles=Roles(text=("text",)))
     run = SimpleNamespace(seed=0, evaluate=SimpleNamespace(baselines=True, bootstrap=0))
     found = finish._rivals(SimpleNamespace(run=run, prepared=prepared, material=material))

@@ -150,14 +150,12 @@ class Modality(Part, ABC):
         return record
 
     def unplaced(self, prediction: Prediction, encoded: Encoded, stride: int = 1) -> Prediction:
-        """The inverse for an answer: its places as those of the input as it came, and times in seconds, where units are pieces of time. `stride`: that of
-        the backbone, of whose states times are shares."""
-        seconds = self.unit_seconds
+        """The inverse for an answer: places as those of the input as it came; times, which are shares of the states, in seconds. `stride`: the backbone's."""
+        seconds, length = self.unit_seconds, encoded.length
         if not seconds or not prediction.times:
             return prediction
         # The last state may stand for fewer units than the others, and the row may end right behind the beginning of its last unit.
-        whole = encoded.length if not stride else -(-encoded.length // stride) * stride
-        end = seconds * (encoded.length - 1)
+        whole, end = -(-length // stride) * stride if stride else length, seconds * (length - 1)
         return replace(prediction, times=tuple(one.scaled(seconds * whole).within(end) for one in prediction.times))
 
     def varied(self, batch: Batch, chance: Generator) -> Batch:

@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.nn.modules import module as registration
 
 from zhuji.core.config import Settings
-from zhuji.core.contracts import Backbone, Modality, Reads, Task
+from zhuji.core.contracts import Backbone, Modality, Task
 from zhuji.core.errors import BundleError, DamagedBundle, NewerFormat, NotABundle, NoWeights, UnsafeBundle
 from zhuji.core.files import atomic_folder, read_json
 from zhuji.core.log import in_language
@@ -166,7 +166,7 @@ def read(path: Path | str, limits: Mapping[str, int] | None = None) -> Contents:
     around = {
         name: _verified(folder / name, hashes[name], LIMITS.get(name, LEARNED_LIMIT)) for name in hashes if name not in network
     }
-    config = _config(around[CONFIG], folder / CONFIG)
+    config = config_of(around[CONFIG], folder / CONFIG)
     tensors = read_header(folder / WEIGHTS, sizes[WEIGHTS]) if limits is None else None
     learned = {name: data for name, data in around.items() if name not in LIMITS}
     for name, data in learned.items():
@@ -196,15 +196,6 @@ def open_bundle(path: Path | str) -> Predictor:
     model = guarded(found.folder / CONFIG, lambda: assemble(*found.parts))
     _load(model, found.network[WEIGHTS], found.folder / WEIGHTS)
     return found.predictor(model)
-
-
-def reads(path: Path | str) -> Reads:
-    """What the model in a bundle, or in a run, reads: by its config.json alone. Raises what reading that raises."""
-    file = bundle_folder(Path(path)) / CONFIG
-    if not file.is_file():
-        raise NotABundle(file=file.parent, why=in_language(f"there is no {CONFIG}", f"没有 {CONFIG}"))
-    config = _config(read_bytes(file, LIMITS[CONFIG]), file)
-    return guarded(file, lambda: build(Modality, config.modality).reads)  # type: ignore[type-abstract]
 
 
 def json_bytes(data: Any) -> bytes:
@@ -278,7 +269,8 @@ def guarded(path: Path, work: Callable[[], T]) -> T:
         raise DamagedBundle(file=path, why=why) from error
 
 
-def _config(data: bytes, path: Path) -> _Config:
+def config_of(data: bytes, path: Path) -> _Config:
+    """What the bytes of config.json say. Raises DamagedBundle and NewerFormat."""
     plain = parse_json(data, path)
     if not isinstance(plain, dict):
         raise DamagedBundle(file=path, why=in_language("it is not a JSON object", "它不是 JSON 对象"))

@@ -226,7 +226,10 @@ def _precision(run: Run, model: Model, loader: Loader, material: Material, devic
 def say_precision(precision: Precision) -> None:
     """Said only where there was something to choose."""
     if precision.ratio is not None:
-        en, zh = f"bf16 ran {precision.ratio:.2f} times as fast as fp32 here", f"本机 bf16 的速度为 fp32 的 {precision.ratio:.2f} 倍"
+        en, zh = (
+            f"bf16 ran {precision.ratio:.2f} times as fast as fp32 here",
+            f"本机 bf16 的速度为 fp32 的 {precision.ratio:.2f} 倍",
+        )
         if precision.name == "fp32" and precision.ratio < PAYS:
             en, zh = f"{en}; it is worth its coarser numbers from {PAYS:g} times on", f"{zh}；达到 {PAYS:g} 倍才值得降低精度"
         elif precision.name == "fp32":

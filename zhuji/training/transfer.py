@@ -21,14 +21,15 @@ from torch import nn
 from zhuji.core import lookup
 from zhuji.core.config import Part
 from zhuji.core.contracts import Backbone, Modality, Reads, Task
-from zhuji.core.errors import BadSetting, ChangedSinceStart
+from zhuji.core.errors import BadSetting, ChangedSinceStart, NotABundle
 from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
 from zhuji.core.seed import derive
-from zhuji.model.assembly import Model
 from zhuji.model import bundle
+from zhuji.model.assembly import Model
 from zhuji.model.bundle import open_bundle
 from zhuji.model.predictor import Predictor
+from zhuji.model.safety import read_bytes
 from zhuji.nn.adapters import adapt, adapter_parameters, linear_words, norm_parameters
 from zhuji.training.run import Plan, StartSettings
 
@@ -51,7 +52,13 @@ def reads(path: str) -> Reads:
     from zhuji.model import huggingface
 
     folder, theirs = _found(path)
-    return huggingface.reads(folder) if theirs else bundle.reads(folder)
+    if theirs:
+        return huggingface.reads(folder)
+    file = bundle.bundle_folder(folder) / bundle.CONFIG
+    if not file.is_file():
+        raise NotABundle(file=file.parent, why=in_language(f"there is no {bundle.CONFIG}", f"没有 {bundle.CONFIG}"))
+    config = bundle.config_of(read_bytes(file, bundle.LIMITS[bundle.CONFIG]), file)
+    return bundle.guarded(file, lambda: lookup.build(Modality, config.modality).reads)  # type: ignore[type-abstract]
 
 
 def _found(path: str) -> tuple[Path, bool]:

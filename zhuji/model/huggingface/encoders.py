@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import DamagedBundle, UnreadableModel
+from zhuji.core.errors import DamagedBundle
 from zhuji.core.log import in_language
 from zhuji.model.assembly import Model, assemble
 from zhuji.model.huggingface import files

@@ -87,7 +87,9 @@ async def _heard(service: Service, name: str, sound: Sound, seconds: float) -> T
     except ImpossiblePair as error:
         rule = in_language("a sound that is longer than the model reads at once must be one that it can listen to",
                            "长于模型一次所读的声音须能由其逐段聆听")  # fmt: skip
-        raise Refused(rule=f"{rule} ({error.facts['rule']})", fix=in_language("cut it into pieces", "请切成小段"), param="file") from None
+        raise Refused(
+            rule=f"{rule} ({error.facts['rule']})", fix=in_language("cut it into pieces", "请切成小段"), param="file"
+        ) from None
     return Listening(iter(parts), spaced[0]).whole()
 
 
