@@ -286,6 +286,9 @@ def _opened(sound: Sound) -> Generator[Any]:
         try:
             with soundfile.SoundFile(raw) as file:
                 yield file
+                # An MP3's length is estimated by its first frames where it does not tell: what lies behind is never decoded.
+                if file.format == "MP3" and file.tell() == file.frames and is_sound(raw.read(16)):
+                    raise bad(sound, "longer than its header says")
         except ZhujiError:
             raise
         except Exception as error:
