@@ -166,3 +166,14 @@ def test_letters_stand_where_the_best_path_has_them(ids):
     assert found.tolist() == runs
     with pytest.raises(AssertionError):
         aligned(log_p[:1], (1, 1))
+
+
+def test_an_alignment_keeps_a_byte_for_each_letter_in_each_frame():
+    """Of 2,000 frames and 1,801 states; nothing else of that size."""
+    log_p = drawn(2_000)
+    ids = [1 + place % LETTERS for place in range(900)]
+    tracemalloc.start()
+    assert len(aligned(log_p, ids)) == 900
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * 2_000 * 1_801
