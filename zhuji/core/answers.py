@@ -42,13 +42,14 @@ class Waves:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """An answer as a person reads it. `answer`: label name, tuple of label names, number or text; `score` in [0, 1] where there is
-    one; `scores` by label name; `times` of the words, where the answer is what was said. All of it can be written as JSON, but for `waves`: of an
-    answer that is a sound, its samples."""
+    one; `scores` by label name; `times` of the words, where the answer is what was said; `cut`: seconds at the end of a sound that were not read. All of it
+    can be written as JSON, but for `waves`: of an answer that is a sound, its samples."""
 
     answer: Any
     score: float | None = None
     scores: Mapping[str, float] | None = None
     times: Sequence[Timed] = ()
+    cut: float = 0.0
     waves: Waves | None = field(default=None, repr=False, compare=False)
 
 

@@ -204,8 +204,11 @@ class Predictor:
             return [replace(one, answer=self.model.modality.decode(one.answer)) for one in found]
         if task.needs == "tags":
             return [replace(one, answer=_for_all_words(one.answer, raw)) for one, raw in zip(found, inputs, strict=True)]
-        stride = self.model.backbone.stride
-        return [self.model.modality.unplaced(one, row, stride) for one, row in zip(found, encoded, strict=True)]
+        modality, stride = self.model.modality, self.model.backbone.stride
+        placed = [modality.unplaced(one, row, stride) for one, row in zip(found, encoded, strict=True)]
+        if modality.reads != "sounds":
+            return placed
+        return [replace(one, cut=row.cut * modality.unit_seconds) for one, row in zip(placed, encoded, strict=True)]
 
     def _batches(
         self, encoded: Sequence[Encoded], records: Sequence[Record], batch_units: int
