@@ -70,6 +70,13 @@ def test_pieces_are_fewer_and_the_same_each_time():
     assert again.encode(TEXTS[1]) == pieces.encode(TEXTS[1])
 
 
+def test_where_pieces_are_no_more_than_characters_blanks_stay():
+    texts = ["가나 다라", "가 마바"]
+    alphabet = Alphabet.of_pieces(texts, 4)
+    assert alphabet == Alphabet.of_characters(texts) and alphabet.spaced
+    assert [alphabet.decode(alphabet.encode(text)) for text in texts] == texts
+
+
 def test_unknown_letters_are_left_out():
     assert Alphabet.of_characters(["ab"]).encode("axb") == [1, 2]
     pieces = Alphabet.of_pieces(TEXTS, 40)

@@ -62,7 +62,7 @@ class Alphabet:
 
     @classmethod
     def of_pieces(cls, texts: Sequence[str], size: int) -> Alphabet:
-        """At most `size` pieces, or as many as there are characters."""
+        """At most `size` pieces; the characters where these are as many already."""
         from tokenizers import Tokenizer, models, trainers
 
         tokenizer: Any = _cutting(Tokenizer(models.BPE()))
@@ -74,6 +74,8 @@ class Alphabet:
         plain = json.loads(tokenizer.to_str())["model"]
         pieces: dict[str, int] = plain["vocab"]
         merges: list[list[str]] = plain["merges"]
+        if not merges:
+            return cls.of_characters(texts)
         return cls(tuple(sorted(pieces, key=pieces.__getitem__)), tuple((first, second) for first, second in merges))
 
     @classmethod

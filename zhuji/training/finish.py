@@ -35,7 +35,7 @@ from zhuji.nn.adapters import merged
 from zhuji.tasks.next_unit import NextUnit
 from zhuji.training import folder as places
 from zhuji.training import gallery, transfer
-from zhuji.training.baselines import Baseline, baselines
+from zhuji.training.baselines import Baseline, baselines, known
 from zhuji.training.begin import Job
 from zhuji.training.evaluation import Scores, score
 from zhuji.training.foreseen import counted
@@ -251,11 +251,12 @@ def on_processor(model: Model) -> Model:
 
 
 def _baselines(job: Job, asked: Sequence[Record]) -> Mapping[str, Baseline]:
-    if not job.run.evaluate.baselines:
+    counting = isinstance(job.material.task, NextUnit)
+    if not asked or not job.run.evaluate.baselines or not (counting or known(job.material.task)):
         return {}
     say(in_language("Training the baselines …", "正在训练基线模型 …"))
     # Without intervals: those belong to the parts of `asked`.
-    if isinstance(job.material.task, NextUnit):
+    if counting:
         rows, size = job.material.rows, job.material.modality.spec.num_ids
         whole = [row for name in ("test", *job.prepared.more_tests) for row in rows[name].encoded]
         return counted(job.material.task, rows["train"].encoded, whole, tuple(record.id for record in asked), size)
