@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import cycle, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import recognition as plain
@@ -39,7 +40,9 @@ from zhuji.training.summaries import summaries
 
 ALWAYS = ("train.threads=1", "train.rehearse=false", "train.precision=bf16", "data.leaks=allow")
 PARTS = ("initial", "final", "tone")
-C, GAMMA = (1.0, 10.0, 100.0), (0.001, 0.003, 0.01, 0.03)
+KERNELS: list[dict[str, Any]] = [
+    {"C": c, "gamma": gamma} for c, gamma in product((1.0, 10.0, 100.0), (0.001, 0.003, 0.01, 0.03))
+]
 RATE, GAP = 16_000, 0.1
 LENGTHS = (2, 3, 4, 5)
 """Syllables of the rows that are joined, in turn."""
@@ -83,7 +86,7 @@ def by_machines(train: Rows, valid: Rows, test: Rows, data: Path) -> list[str]:
     told: list[np.ndarray] = []
     for place in range(len(PARTS)):
         names, right = ([parts(row["transcript"])[place] for row in some] for some in (train, valid))
-        fitted = [SVC(C=c, gamma=gamma).fit(known, names) for c, gamma in product(C, GAMMA)]
+        fitted = [SVC(**kernel).fit(known, names) for kernel in KERNELS]
         told.append(max(fitted, key=lambda one: float(one.score(chosen, right))).predict(asked))
     return ["".join(syllable) for syllable in zip(*told, strict=True)]
 
