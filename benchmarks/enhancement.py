@@ -5,7 +5,7 @@
 
 SPEECH holds `prompts_en`, `digits_en` and `noise`, each with `metadata.csv`. Training hears the training sentences of the prompts, rows of six digits by all
 speakers but one, and the training recordings of noise. The test: the prompts' published test sentences, rows of digits by the speaker held out, and noise
-recordings of the published test split; MORE is a folder of clean speech by other voices, of which 200 rows of each voice that has as many are heard in
+recordings of the published test split; MORE is a folder of clean speech by other voices, of which 200 rows of each voice, or all it has, are heard in
 training. Each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
 their own 8 kHz (PESQ wb and nb). SNR is that of the whole row. `--beside`: runs of WORK that were trained on WORK/speech by other settings, measured as well;
 `--leave`: the run itself with such shares of the mixture left in, too; `--rooms`: the prompts in made-up rooms, too.
@@ -48,7 +48,7 @@ HELD_OUT = "theo"
 DIGITS, GAP = 6, 0.1
 """Digits of a row, and seconds of silence between two."""
 MORE = 200
-"""Rows of each further voice."""
+"""Rows of each further voice at most."""
 ROWS = 30
 """Of digits that are tested with."""
 MEASURES = ("si_sdr", "pesq", "stoi")
@@ -91,16 +91,12 @@ def digit_rows(speech: Path, speakers: Sequence[str], split: str | None, name: s
 
 
 def more_rows(folder: Path) -> list[Path]:
-    """Files of a further folder, the same number of each voice that has as many."""
+    """Files of a further folder: all of a voice that has few, as many of any other."""
     by_voice: dict[str, list[Path]] = {}
     for row in listed(folder):
         if row["split"] == "train":
             by_voice.setdefault(row["voice"], []).append(Path(row["path"]))
-    chosen = {
-        voice: stream(0, "more", voice).permutation(len(of))[:MORE].tolist()
-        for voice, of in by_voice.items()
-        if len(of) >= MORE
-    }
+    chosen = {voice: stream(0, "more", voice).permutation(len(of))[:MORE].tolist() for voice, of in by_voice.items()}
     return [by_voice[voice][place] for voice in sorted(chosen) for place in chosen[voice]]
 
 
@@ -233,7 +229,7 @@ def measured(one: Set, level: int, system: Callable[[np.ndarray, int], np.ndarra
         rows = [torch.from_numpy(np.stack(pair)) for pair in zip(one.said or one.clean, one.noise, strict=True)]
         answers = [system(mixed(pair[:1], pair[1:], snr)[0].numpy(), one.rate) for pair in rows]
         kept.parent.mkdir(exist_ok=True)
-        np.savez(kept, **enhancement.judged(answers, one.clean, one.rate, MEASURES))
+        np.savez(kept, allow_pickle=False, **enhancement.judged(answers, one.clean, one.rate, MEASURES))
     with np.load(kept) as found:
         return dict(found)
 

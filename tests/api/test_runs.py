@@ -13,6 +13,7 @@ from tests import trained
 from tests.serving import made
 from zhuji import api
 from zhuji.core.errors import ChangedSinceStart, MissingFile, UnknownKey
+from zhuji.training import transfer
 
 
 def test_train_hands_back_what_the_folder_holds() -> None:
@@ -111,7 +112,11 @@ def test_pictures_from_folder_to_answers(tmp_path):
 
 
 @pytest.mark.parametrize(("task", "recipe"), [("classify", "finetune"), ("generate", "finetune-pictures")])
-def test_what_learns_on_from_a_model_is_told_by_what_that_reads(task: str, recipe: str, tmp_path: Path) -> None:
+def test_what_learns_on_from_a_model_is_told_by_what_that_reads(
+    task: str, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without opening it, which the run does: what opening says would be said twice."""
+    monkeypatch.setattr(transfer, "open_model", lambda path: pytest.fail("it is opened"))
     run, _ = api.planned("x", start=made.of_task(task), run_dir=tmp_path)
     assert run.recipe == recipe
     assert api.planned("x", start=made.of_task(task), model="finetune", run_dir=tmp_path)[0].recipe == "finetune"

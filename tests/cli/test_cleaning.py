@@ -31,6 +31,13 @@ def test_what_was_written_and_how_fast(capsys: Out, tmp_path: Path, monkeypatch:
     assert "实时率" in capsys.readouterr().out
 
 
+def test_a_sound_of_which_nothing_is_left_is_told_all_the_same(capsys: Out, tmp_path: Path) -> None:
+    """One sample at 48,000 a second is none at 8,000."""
+    file = written(tmp_path / "a.wav", tone(440, 0.3)[:1], 48_000)
+    assert main(["enhance", "r", str(file), "--out", str(tmp_path / "out")]) == 0
+    assert "1 sounds in" in capsys.readouterr().out and len((tmp_path / "out" / "a.wav").read_bytes()) == 44
+
+
 def test_json_and_what_cannot_be(capsys: Out, tmp_path: Path) -> None:
     file = written(tmp_path / "a.wav", tone(440, 0.3))
     assert (

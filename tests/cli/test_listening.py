@@ -35,7 +35,7 @@ def test_a_long_recording_appears_as_it_is_understood(capsys: pytest.CaptureFixt
     model, sound = listener()
     assert main(["transcribe", model, sound, "--chunk", "1", "--left", "0.3", "--right", "0.3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"text", "seconds", "times"} and found["seconds"] == pytest.approx(6.01)
+    assert set(found) == {"text", "seconds", "times"} and found["seconds"] == 6.0
     assert main(["transcribe", model, sound, "--chunk", "1", "--left", "0.3", "--right", "0.3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert " ".join(lines) == found["text"] and len(lines) > 3

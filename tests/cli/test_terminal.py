@@ -44,6 +44,15 @@ def test_texts_hang_in_one_column_whatever_the_script(capsys: pytest.CaptureFixt
     ] * 3
 
 
+def test_lines_under_each_other_have_one_column(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.lines(terminal.console(), [("cer", "x"), ("greedy_cer", "x"), ("spectral_error", "x"), ("字错误率", "x")])
+    assert [line.index("x") + wide for line, wide in zip(capsys.readouterr().out.splitlines(), (0, 0, 0, 4), strict=True)] == [
+        16
+    ] * 4
+    terminal.lines(terminal.console(), [("cer", "x")])
+    assert capsys.readouterr().out.index("x") == 10
+
+
 def test_commands_to_go_on_with_are_whole_however_narrow_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
     long = "zhuji predict " + "x" * 300
     terminal.invite(terminal.console(), long, "zhuji \x1b[2J")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import trained
+from tests import heard, trained
+from tests.serving import made
 from zhuji.cli.app import main
 
 
@@ -76,3 +77,15 @@ def test_answers_drawn_on_copies_are_told_with_their_places(capsys: pytest.Captu
     assert Path(found["drawn"]).is_file()
     assert main(["predict", run, picture, "--draw", str(tmp_path / "new")]) == 5
     assert "name another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--out", "out.csv"]])
+def test_what_was_done_to_a_sound_is_told_however_it_is_answered(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 seconds, of which 30 are read."""
+    pytest.importorskip("soundfile")
+    monkeypatch.chdir(tmp_path)
+    heard.written(tmp_path / "long.wav", heard.tone(300, 40.0))
+    assert main(["predict", str(made.listener()), "long.wav", *more]) == 0
+    assert "end cut off 1" in capsys.readouterr().err

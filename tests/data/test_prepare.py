@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.heard import tone, written
 from zhuji.core.errors import BadSetting, EmptyData, LeakFound, NoRole, OneClass, TooFewRows, TooManyDropped
 from zhuji.core.records import SPLITS
 from zhuji.core.seed import stream
@@ -80,6 +81,24 @@ def leaky(tmp_path):
     rows = [[*row, "train" if i < 45 else "test"] for i, row in enumerate(plain_rows())]
     rows += [[TEXTS[0].upper(), "spam", "test"], [TEXTS[1] + " 5", "ham", "test"]]
     return write(tmp_path, ["text", "label", "split"], rows)
+
+
+def test_what_two_voices_say_is_not_heard_in_training_and_in_the_test(tmp_path):
+    """Two speakers cannot be kept apart in three splits; sentences can."""
+    said = [
+        word
+        for word in ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "red", "green")
+        for _ in "ab"
+    ]
+    lines = ["file_name,transcript,speaker"]
+    for number, word in enumerate(said):
+        written(tmp_path / "clips" / f"{number}.wav", tone(200 + 60 * number, 0.2, seed=number))
+        lines.append(f"clips/{number}.wav,{word} it is,{'ab'[number % 2]}")
+    (tmp_path / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ready = prepare(DataSettings(path=str(tmp_path)), 0, task="transcribe")
+    assert ready.roles.group == "speaker" and all(ready.split(name) for name in SPLITS)
+    splits = [{r.split for r in ready.records if r.target == text} for text in {r.target for r in ready.records}]
+    assert len(splits) == 12 and all(len(own) == 1 for own in splits)
 
 
 def test_the_gate_moves_refuses_or_allows(tmp_path):

@@ -127,6 +127,29 @@ def test_what_cannot_be_heard_says_why(data: bytes, cause: str) -> None:
     assert refused(Sound(data=data)) == cause
 
 
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
+def test_what_was_written_to_a_pipe_is_heard(size: int) -> None:
+    """ffmpeg, and SoX and eSpeak, write a size before they know it."""
+    whole = as_wav(tone(300), RATE)
+    piped = b"RIFF" + min(size + 36, 0xFFFFFFFF).to_bytes(4, "little") + whole[8:40] + size.to_bytes(4, "little") + whole[44:]
+    assert np.array_equal(samples(Sound(data=piped), RATE).samples, samples(Sound(data=whole), RATE).samples)
+
+
+def test_an_mp3_that_goes_on_behind_what_its_header_says_is_refused_and_not_cut() -> None:
+    """Two in one file, of which the first says how long it is; and one of a varying rate that does not say."""
+    rate = 44_100
+    one = coded(tone(300, 0.5, rate), rate, format="MP3")
+    varying = coded(np.concatenate((np.random.default_rng(0).normal(0, 0.3, rate), np.zeros(5 * rate))), rate, format="MP3")
+    told = varying.find(b"Info") if b"Info" in varying[:200] else varying.find(b"Xing")
+    bare = varying[varying.index(varying[:2], told) :]
+    assert len(samples(Sound(data=one + b"TAG" + bytes(125)), rate).samples) == rate // 2
+    for data in (one + one, one + b"ID3" + one, bare):
+        assert refused(Sound(data=data)) == "longer than its header says"
+        with pytest.raises(BadSound):
+            list(sounds.streamed(Sound(data=data), RATE))
+    assert len(samples(Sound(data=one + one), rate, 0.2).samples) == rate // 5
+
+
 def test_sizes_are_bounded_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sound = Sound(data=as_wav(tone(300), RATE))
     monkeypatch.setattr(sounds, "_blocks", lambda *_: pytest.fail("decoded"))

@@ -15,6 +15,8 @@ def test_none_is_longer_than_two_lines():
     assert len(found) > 1 and all(len(cue.text) <= LINE for cue in found)
     assert " ".join(cue.text for cue in found).split() == [one.word for one in words]
     assert [cue.text for cue in cues([Timed("筑", 0, 0.1), Timed("基", 0.1, 0.2)], spaced=False)] == ["筑基"]
+    mixed = [Timed("筑", 0, 0.1), Timed("基", 0.1, 0.2), Timed("is", 0.2, 0.3), Timed("it", 0.3, 0.4)]
+    assert [cue.text for cue in cues(mixed)] == ["筑基 is it"]
 
 
 def test_they_are_written_as_players_read_them():

@@ -15,9 +15,32 @@ TEXTS = ["the agent is logged on", "that agent is already logged off", "login in
     ("  ", ""),
     ("naïve café", "naïve café"),
     ("twenty-one", "twenty one"),
+    ("ㄅㄚˊ，ㄇㄚ˙！", "ㄅㄚˊ ㄇㄚ˙"),
+    ("˙ㄇㄚ ㄧˇ", "˙ㄇㄚ ㄧˇ"),
 ])  # fmt: skip
 def test_a_transcript_as_it_is_scored(text, told):
     assert normal(text) == told == normal(told)
+
+
+def test_a_neutral_tone_is_part_of_its_syllable():
+    """NFKC makes a blank and a bare dot of it, which would be a word more."""
+    alphabet = Alphabet.of_characters([normal("ㄅㄚ˙")])
+    assert alphabet.letters == ("˙", "ㄅ", "ㄚ") and normal("ㄅㄚ˙", punctuation="keep") == "ㄅㄚ˙"
+    assert normal("a˙") != "a˙", "it is a tone in zhuyin alone"
+
+
+def test_single_words_are_words_though_no_blank_stands_between_them():
+    alphabet = Alphabet.of_characters(["stop", "go"])
+    assert alphabet.spaced and alphabet.words(alphabet.encode("stop")) == [("stop", 0, 4)]
+    assert Alphabet.of_characters(["ㄅㄚˊ", "ㄇㄚ"]).spaced
+    assert not Alphabet.of_characters(["ไทย"]).spaced, "no blanks, and no single words either"
+
+
+def test_each_chinese_character_among_english_words_is_one():
+    alphabet = Alphabet.of_characters(["用 zhuji 训练ok"])
+    numbers = alphabet.encode("用 zhuji 训练ok")
+    assert alphabet.decode(numbers) == "用 zhuji 训练ok"
+    assert alphabet.words(numbers) == [("用", 0, 1), ("zhuji", 2, 7), ("训", 8, 9), ("练", 9, 10), ("ok", 10, 12)]
 
 
 def test_case_and_marks_may_stay():
@@ -45,6 +68,13 @@ def test_pieces_are_fewer_and_the_same_each_time():
     assert len(pieces.encode(TEXTS[0])) < len(TEXTS[0])
     again = Alphabet(pieces.letters, pieces.merges)
     assert again.encode(TEXTS[1]) == pieces.encode(TEXTS[1])
+
+
+def test_where_pieces_are_no_more_than_characters_blanks_stay():
+    texts = ["가나 다라", "가 마바"]
+    alphabet = Alphabet.of_pieces(texts, 4)
+    assert alphabet == Alphabet.of_characters(texts) and alphabet.spaced
+    assert [alphabet.decode(alphabet.encode(text)) for text in texts] == texts
 
 
 def test_unknown_letters_are_left_out():

@@ -9,10 +9,17 @@ import pytest
 
 from tests.faults.hostile import sealed
 from tests.formats.made import exported, predictor
+from zhuji.backbones.bag import Bag
 from zhuji.core.errors import BundleError, DamagedBundle, MissingExtra, NoWeights, UnsafeBundle
+from zhuji.core.records import Record
 from zhuji.formats import _format, find, names, open_model
+from zhuji.modalities.text import Text
+from zhuji.model.assembly import assemble
 from zhuji.model.bundle import open_bundle
+from zhuji.model.golden import told
 from zhuji.model.parity import EXACT, QUANTISED, hop
+from zhuji.model.predictor import Predictor
+from zhuji.tasks.classify import Classify
 
 NETWORKS = ("onnx", "onnx-int8", "openvino", "torch-export")
 
@@ -46,6 +53,22 @@ def test_the_client_answers_without_our_code(model, tmp_path):
     if model == "bag":
         for one, row in zip(given, golden, strict=True):
             assert one["scores"] == pytest.approx(row["scores"], abs=1e-5)
+
+
+def test_the_client_says_texts_as_we_do(tmp_path):
+    """Numbers are read, so nothing but the phonemes of what is given can answer so."""
+    pytest.importorskip("phonemizer")
+    rows = [
+        Record(str(n), text, label="ab"[n % 2]) for n, text in enumerate(["room 42", "the cat sat", "no. 7, please!", "two"])
+    ]
+    text = Text(tokenizer="characters", phonemes="en-us").fit([row.input for row in rows])
+    made = Predictor(assemble(text, Bag(width=8), Classify(pool="mean_max").fit(rows), seed=3))
+    made.golden = told(made, [row.input for row in rows])
+    find("onnx").write(made, tmp_path / "phonemes")
+    given = answers_of_the_client(tmp_path / "phonemes", [*(row["input"] for row in made.golden), ["room", "42"]], tmp_path)
+    for one, row in zip(given, made.golden, strict=False):
+        assert one["scores"] == pytest.approx(row["scores"], abs=1e-5)
+    assert given[-1]["scores"] == pytest.approx(next(made.predict([("room", "42")])).scores, abs=1e-5)
 
 
 def test_the_folder_says_what_goes_in_and_comes_out():

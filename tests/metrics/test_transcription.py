@@ -27,11 +27,21 @@ def distance(one, other):
 
 
 def test_edits_are_those_of_the_definition_and_rates_those_of_jiwer():
-    columns = transcription.judged(HEARD, SAID)
-    assert columns["word_edits"].tolist() == [distance(a.split(), b.split()) for a, b in zip(SAID, HEARD, strict=True)]
-    assert columns["letter_edits"].tolist() == [distance(a, b) for a, b in zip(SAID, HEARD, strict=True)]
-    assert transcription.wer(columns) == pytest.approx(jiwer.wer(SAID, HEARD))
-    assert transcription.cer(columns) == pytest.approx(jiwer.cer(SAID, HEARD))
+    said, heard = [text.replace("筑基", "yes") for text in SAID], [text.replace("从基", "no") for text in HEARD]
+    columns = transcription.judged(heard, said)
+    assert columns["word_edits"].tolist() == [distance(a.split(), b.split()) for a, b in zip(said, heard, strict=True)]
+    assert columns["letter_edits"].tolist() == [distance(a, b) for a, b in zip(said, heard, strict=True)]
+    assert transcription.wer(columns) == pytest.approx(jiwer.wer(said, heard))
+    assert transcription.cer(columns) == pytest.approx(jiwer.cer(said, heard))
+
+
+def test_a_chinese_character_is_a_word():
+    """Of Chinese alone both rates are one; with English words in it the rate is mixed; zhuyin has syllables between blanks."""
+    said, heard = ["筑基从头", "用 zhuji 训练", "ㄅㄚˊ ㄇㄚ˙"], ["从基从头", "用 zhu ji 训", "ㄅㄚ ㄇㄚ˙"]
+    columns = transcription.judged(heard, said)
+    assert columns["words"].tolist() == [4, 4, 2] and columns["word_edits"].tolist() == [1, 3, 1]
+    assert columns["letters"].tolist() == [4, 10, 7] and columns["letter_edits"].tolist() == [1, 2, 1]
+    assert transcription.judged([""], ["筑基"])["word_edits"].tolist() == [2]
 
 
 def test_merging_in_any_order_is_exact():

@@ -236,3 +236,22 @@ class TestCollate:
         assert units.ids.tolist() == [[7, 8, PAD], [9, PAD, PAD]]
         assert units.mask.tolist() == [[True, True, False], [True, False, False]]
         assert units.ids.dtype == torch.int64 and units.values is None
+
+
+def test_texts_are_cut_as_they_are_said() -> None:
+    pytest.importorskip("phonemizer")
+    text = Text(tokenizer="characters", phonemes="en-us").fit(["Room 42, please.", "write"])
+    (number,), (word,) = text.encode(["42"]), text.encode(["forty two"])
+    assert number.ids is not None and word.ids is not None and number.ids.tolist() == word.ids.tolist()
+    assert text.decode(number.ids) == "fˈɔːɹɾi tˈuː" == text.shown("42").text
+    right, write = text.encode(["right", ("write",)])
+    assert right.ids is not None and write.ids is not None and right.ids.tolist() == write.ids.tolist()
+    assert text.unknown("four vats") == ["v", "æ", "s"], "phonemes that training never met"
+    again = Text.parse(text.plain()).with_files(text.files())
+    assert again.encode(["two"])[0].length == 4
+
+
+@pytest.mark.parametrize("language", ["", "EN", "en us", "../en", "en-us\n"])
+def test_a_language_is_a_name(language: str) -> None:
+    with pytest.raises(BadSetting):
+        Text.parse({"phonemes": language})

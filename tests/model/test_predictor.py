@@ -11,6 +11,7 @@ from zhuji.core.contracts import Backbone, Modality, Needs
 from zhuji.core.lookup import find
 from zhuji.core.records import Record
 from zhuji.data.settings import CleanSettings
+from zhuji.modalities.speech import Speech
 from zhuji.model import predictor as room
 from zhuji.model.assembly import assemble
 from zhuji.model.predictor import ALIKE, LARGEST_WINDOW, SPREAD, Predictor, cut, cut_freely, padded, windows
@@ -158,6 +159,15 @@ def test_windows_grow_and_are_bounded():
     assert sizes[:3] == [32, 64, 128]
     assert max(sizes) == LARGEST_WINDOW
     assert sum(sizes) == 20_000
+
+
+@pytest.mark.parametrize(("longest", "held"), [(5.0, 256), (30.0, 256), (60.0, 128), (3_600.0, 2)])
+def test_fewer_sounds_are_held_at_once_where_they_may_be_long(longest, held):
+    speech = Speech(features="raw", rate=1_000, longest=longest)
+    body = find(Backbone, "wav2vec2").example()
+    predictor = Predictor(assemble(speech, body, Classify().fit(RECORDS)))
+    assert predictor.window == held
+    assert max(map(len, windows(range(1_000), held))) == held
 
 
 TAGGED = [

@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -133,6 +134,15 @@ def test_a_text_is_asked_about_once_and_few_are_open():
     assert len(asked) == len(set(asked)) and len(found) == 4
 
 
+def test_memory_is_that_of_the_texts_that_are_open():
+    """Of all texts that were looked at it would be 22 MB: of twice the frames there are twice as many, twice as long."""
+    tracemalloc.start()
+    found = Search(8)(drawn(1_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found[0].ids) > 300 and peak < 2 << 20
+
+
 def test_unlikely_letters_are_left_out():
     log_p = drawn(8, sharpness=4.0)
     wide, narrow = (Search(64, least=least)(log_p) for least in (-np.inf, np.log(1e-3)))
@@ -156,3 +166,14 @@ def test_letters_stand_where_the_best_path_has_them(ids):
     assert found.tolist() == runs
     with pytest.raises(AssertionError):
         aligned(log_p[:1], (1, 1))
+
+
+def test_an_alignment_keeps_a_byte_for_each_letter_in_each_frame():
+    """Of 2,000 frames and 1,801 states; nothing else of that size."""
+    log_p = drawn(2_000)
+    ids = [1 + place % LETTERS for place in range(900)]
+    tracemalloc.start()
+    assert len(aligned(log_p, ids)) == 900
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * 2_000 * 1_801

@@ -37,19 +37,19 @@ def of_task(name: str) -> Path:
     kind, backbone = NO_TEXTS.get(name, ("text", "transformer"))
     modality, body = lookup.find(Modality, kind), lookup.find(Backbone, backbone)  # type: ignore[type-abstract]
     example = modality.example()
-    return _saved(Cell.of(example, body.example(), task.example()).model(), TEXTS if kind == "text" else example[1])
+    return saved(Cell.of(example, body.example(), task.example()).model(), TEXTS if kind == "text" else example[1])
 
 
 @cache
 def writer() -> Path:
     """A bundle whose model goes on with texts; it was never taught, but is sure enough of itself for a float's last digit not to matter."""
-    return _saved(writers.writer(loud=3.0), [])
+    return saved(writers.writer(loud=3.0), [])
 
 
 @cache
 def talker() -> Path:
     """A bundle whose model was taught what animals say."""
-    return _saved(talkers.talker(), [])
+    return saved(talkers.talker(), [])
 
 
 @cache
@@ -58,7 +58,7 @@ def painter() -> Path:
     modality, body, task = lookup.find(Modality, "image"), lookup.find(Backbone, "unet"), lookup.find(Task, "generate")  # type: ignore[type-abstract]
     records = task.example().records
     diffusion = task(kind="diffusion", noise_steps=20, steps=5, guidance=2.0).fit(records)  # type: ignore[call-arg]
-    return _saved(Cell.of(modality.example(), body.example(), Example(diffusion, records)).model(), modality.example()[1])
+    return saved(Cell.of(modality.example(), body.example(), Example(diffusion, records)).model(), modality.example()[1])
 
 
 @cache
@@ -69,10 +69,10 @@ def listener() -> Path:
     model = Cell.of(example, body.example(), task.example()).model()
     with torch.no_grad():
         model.head.each.out.weight.mul_(5)
-    return _saved(model, example[1])
+    return saved(model, example[1])
 
 
-def _saved(model: Model, golden: Sequence[Any]) -> Path:
+def saved(model: Model, golden: Sequence[Any]) -> Path:
     answers = Predictor(model).predict(golden)
     rows = [
         {"input": text, "answer": one.answer, "score": one.score, "scores": one.scores and dict(one.scores)}

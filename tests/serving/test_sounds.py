@@ -27,3 +27,10 @@ def test_a_cleaned_sound_comes_as_one():
     assert np.abs(got - np.clip(expected.waves.sound, -1, 1)).max() < 1e-4 and found["answer"] == pytest.approx(
         expected.answer, abs=1e-5
     )
+
+
+def test_seconds_that_were_not_read_are_told():
+    """31 and 29 seconds, of which 30 are read at most."""
+    given = [{"sound": base64.b64encode(sounds.as_wav(np.zeros(8_000 * seconds), 8_000)).decode()} for seconds in (31, 29)]
+    long, short = house.post(house.settings(made.listener()), "/predict", json={"inputs": given}).json()["predictions"]
+    assert long["cut"] == 1.0 and "cut" not in short

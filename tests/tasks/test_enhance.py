@@ -49,6 +49,11 @@ def posed(one: Model, given: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     return one.task.posed(one.head, given.units)
 
 
+def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether rows are the same but for their levels, which are those of mixtures."""
+    return torch.allclose(*(of / of.abs().amax(1, keepdim=True) for of in (one, other)), atol=1e-6)
+
+
 def ratio(given: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     rest = given.double() - wanted.double()
     return 10 * torch.log10(wanted.double().square().sum(1) / rest.square().sum(1))
@@ -84,18 +89,23 @@ def test_the_ratio_lies_where_it_is_asked_for(learning: bool) -> None:
     given, wanted = posed(one, batch(one))
     # To 1e-4 dB; what is compared is a difference of float32 numbers of twice the size.
     assert (ratio(given, wanted) - 7).abs().max() < 1e-4
-    wide = model(snr=[-5, 15], gain=12.0).train(learning)
+    wide = model(snr=[-5, 15]).train(learning)
     found = torch.cat([ratio(*posed(wide, batch(wide))) for _ in range(20)])
     assert found.min() >= -5 and found.max() <= 15 and (not learning or found.max() - found.min() > 12)
 
 
-def test_training_is_at_any_level_and_judging_at_its_own() -> None:
-    one = model(gain=12.0)
+def test_softer_and_louder_rows_are_cleaned_alike() -> None:
+    """What is left of a row played at another level is what is left of it, at that level: float32 of a network's logarithms."""
+    one = model()
     data = batch(one)
-    clean = samples_of(data.units)
-    assert torch.equal(posed(one, data)[1], clean)
-    level = posed(one.train(), data)[1].square().sum(1) / clean.square().sum(1)
-    assert len({round(x, 3) for x in level.tolist()}) == 4 and level.min() > 10**-1.21 and level.max() < 10**1.21
+    given, _ = posed(one, data)
+    plain = replace(data.units, values=given.unflatten(1, (-1, WAVES.step)))
+    with torch.inference_mode():
+        found = one.answers(plain)["sound"]
+        for level in (0.01, 30.0):
+            units = replace(plain, values=level * plain.values)
+            other = one.answers(units)["sound"]
+            torch.testing.assert_close(other / level, found, atol=1e-5, rtol=1e-3)
 
 
 def test_noise_of_a_folder_is_kept_apart(tmp_path: Path) -> None:
@@ -103,7 +113,7 @@ def test_noise_of_a_folder_is_kept_apart(tmp_path: Path) -> None:
         written(tmp_path / part / f"{number}.wav", tone(500 + 300 * number, 1.0, seed=number))
     known = noises(str(tmp_path), RATE)
     for learning, allowed in ((True, known.learned), (False, known.judge)):
-        one = model(noise_folder=str(tmp_path), gain=0.0).train(learning)
+        one = model(noise_folder=str(tmp_path)).train(learning)
         given, wanted = posed(one, batch(one))
         noise = (given - wanted)[0, :3_200].numpy()
         likeness = [max(np.abs(np.correlate(side, noise)) / np.sqrt((noise**2).sum() * (side[:3_200] ** 2).sum())) for side in
@@ -117,11 +127,11 @@ def test_what_is_varied_in_training_is_never_judged(tmp_path: Path) -> None:
     for number, part in enumerate(("train", "train", "valid", "test")):
         written(tmp_path / part / f"{number}.wav", tone(500 + 300 * number, 1.0, seed=number))
     folder = str(tmp_path)
-    plain = model(noise_folder=folder, gain=0.0)
+    plain = model(noise_folder=folder)
     data = batch(plain)
     given, clean = posed(plain, data)
-    for changed, value in (("speed", [0.8, 1.25]), ("layered", 1.0), ("narrow", 1.0)):
-        varied = assemble(WAVES, GRU, Enhance.parse({"noise_folder": folder, "gain": 0.0, changed: value})).eval()
+    for changed, value in (("speed", [0.8, 1.25]), ("layered", 1.0), ("narrow", 1.0), ("microphone", 1.0)):
+        varied = assemble(WAVES, GRU, Enhance.parse({"noise_folder": folder, changed: value})).eval()
         assert all(torch.equal(*pair) for pair in zip(posed(varied, data), (given, clean), strict=True)), changed
         torch.manual_seed(0)
         other = posed(varied.train(), data)
@@ -130,7 +140,7 @@ def test_what_is_varied_in_training_is_never_judged(tmp_path: Path) -> None:
         plain.eval()
         assert not torch.equal(other[0], same[0])
         # Another noise under the first is all that changes there.
-        assert torch.equal(other[1], same[1]) == (changed == "layered")
+        assert alike(other[1], same[1]) == (changed == "layered")
 
 
 def test_narrow_rows_have_nothing_in_their_upper_half() -> None:
@@ -195,7 +205,7 @@ def test_a_variational_mask_is_learned_by_its_bound() -> None:
 
 def test_in_a_room_the_dry_recording_is_wanted() -> None:
     dry, wet = model(snr=[60, 60]), model(snr=[60, 60], room=1.0, direct=[0, 0])
-    assert torch.equal(posed(dry, batch(dry))[1], posed(wet, batch(wet))[1])
+    assert alike(posed(dry, batch(dry))[1], posed(wet, batch(wet))[1])
     assert ratio(*posed(dry, batch(dry))).min() > 59 and ratio(*posed(wet, batch(wet))).max() < 10
 
 

@@ -66,7 +66,7 @@ def test_it_learns_to_spell_by_heart(backbone, options):
         assert [answer.answer for answer in answers] == said
         assert all(0.5 < answer.score <= 1 for answer in answers)
     scores = {name: metric(one.task.evidence(outputs, data)) for name, metric in one.task.metrics().items()}
-    assert scores == {"greedy_wer": 0, "greedy_cer": 0, "unfit": 0}
+    assert scores == {"greedy_wer": 0, "greedy_cer": 0, "unfit": 0, "unspelled": 0}
 
 
 def test_the_loss_of_both_heads_is_theirs_by_weight():
@@ -140,6 +140,17 @@ def test_what_does_not_fit_is_told():
     assert "100%" in one.task.warnings({"unfit": 1.0})[0] and not one.task.warnings({"unfit": 0.01, "greedy_wer": 1.0})
 
 
+def test_letters_that_training_never_met_are_told():
+    """A syllable that is one letter cannot be answered unless training met it; spelled by characters it can."""
+    pytest.importorskip("pypinyin")
+    known = [Record("0", "", target="ba1"), Record("1", "", target="ma1 ma2")]
+    for units, unspelled in (("pinyin", 1), ("characters", 0), ("bpe", 0)):
+        task = Transcribe(units=units, vocab_size=8).fit(known)
+        found = [int(task.targets(Record("2", "", target=text))["unspelled"]) for text in ("ba2", "ma1", "xa1")]
+        assert found == [unspelled, 0, 1], units
+    assert "never met" in task.warnings({"unspelled": 0.5, "unfit": 0.0})[0] and not task.warnings({"unspelled": 0.01})
+
+
 def test_answers_are_judged_as_texts_are_learned():
     task = Transcribe().fit(RECORDS)
     columns = task.judge([Prediction("ab a"), Prediction("b"), Prediction(""), Prediction("ba")], RECORDS)
@@ -147,6 +158,26 @@ def test_answers_are_judged_as_texts_are_learned():
     assert list(task.answer_metrics()) == ["wer", "cer"] and "punctuation drop" in task.notes()["cer"]
     chinese = Transcribe().fit([Record("0", "", target="筑基。")])
     assert list(chinese.answer_metrics()) == ["cer"] and next(iter(chinese.metrics())) == "greedy_cer"
+
+
+def test_signs_and_blanks_make_no_words_of_chinese():
+    chinese = Transcribe().fit([Record("0", "", target="筑基，从 头。"), Record("1", "", target="开始")])
+    assert chinese.letters == tuple("从基头始开筑") and list(chinese.answer_metrics()) == ["cer"]
+    assert chinese.written("Ｚｈｕｊｉ，筑 基") == "zhuji 筑基"
+    mixed = Transcribe().fit([Record("0", "", target="用 zhuji 训练")])
+    columns = mixed.judge([Prediction("用 zhuji 训")], [Record("0", "", target="用 zhuji，训 练")])
+    assert columns["word_edits"].tolist() == [1] and columns["words"].tolist() == [4]
+    assert "a word" in mixed.notes()["wer"] and "a word" not in mixed.notes()["cer"]
+
+
+def test_zhuyin_has_its_tones_and_syllables_between_blanks():
+    zhuyin = Transcribe().fit([Record("0", "", target="ㄅㄚ˙"), Record("1", "", target="ㄅㄚˊ")])
+    assert zhuyin.letters == ("ˊ", "˙", "ㄅ", "ㄚ") and list(zhuyin.answer_metrics()) == ["wer", "cer"]
+    columns = zhuyin.judge(
+        [Prediction("ㄅㄚ"), Prediction("ㄅㄚˊ")], [Record("0", "", target="ㄅㄚ˙"), Record("1", "", target="ㄅㄚˊ")]
+    )
+    assert columns["word_edits"].tolist() == [1, 0] and columns["words"].tolist() == [1, 1]
+    assert columns["letters"].tolist() == [3, 3]
 
 
 def test_the_reading_is_enough_for_a_stranger():

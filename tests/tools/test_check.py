@@ -33,6 +33,15 @@ def test_a_column_that_gives_the_label_away_fails(tmp_path: Path) -> None:
     assert not found.passed and any("'code'" in text for text in found.failures)
 
 
+def test_groups_that_training_leaves_where_they_are_are_told_so(tmp_path: Path) -> None:
+    """As in an official split in which every speaker stands on both sides."""
+    lines = trained.data().read_text(encoding="utf-8").splitlines()
+    rows = [f"{line},{'ab'[i % 2]},{'test' if i % 10 > 7 else 'train'}" for i, line in enumerate(lines[1:])]
+    (tmp_path / "d.csv").write_text("\n".join([f"{lines[0]},speaker,split", *rows, ""]), encoding="utf-8")
+    [text] = check(str(tmp_path / "d.csv"), page=tmp_path / "p.html").failures
+    assert "leaves groups of column 'speaker'" in text and "hold_out" in text and "moves them" not in text
+
+
 def test_dropped_rows_fail_and_stay_accounted_for(tmp_path: Path) -> None:
     text = trained.data().read_text(encoding="utf-8") + ',dogs\n" ",cats\n' * 10
     (tmp_path / "d.csv").write_text(text, encoding="utf-8")

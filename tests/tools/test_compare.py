@@ -85,3 +85,10 @@ def test_answers_in_pinyin_are_compared_with_pinyin() -> None:
     told = {"notes": {"cer": "jiwer 4.0.0, NFKC, case lower, punctuation drop, pinyin, beams 1"}}
     columns = _evidence(keys, dict(zip(keys, ["zhu4 ji1", "yu3 yin2"], strict=True)), told)
     assert columns["word_edits"].tolist() == [0, 1]
+
+
+def test_clauses_of_chinese_are_compared_as_they_were_judged() -> None:
+    keys = [("valid", "a.wav", "筑基，从 头。"), ("valid", "b.wav", "ok，it is")]
+    told = {"notes": {"cer": "jiwer 4.0.0, NFKC, case lower, punctuation drop, beams 1"}}
+    columns = _evidence(keys, dict(zip(keys, ["筑基从头", "ok it is"], strict=True)), told)
+    assert columns["letter_edits"].tolist() == [0, 0] and columns["words"].tolist() == [4, 3]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import supervised, trained
+from tests import heard, supervised, trained
+from tests.serving import made
 from zhuji.core.errors import MissingColumn, NoRole
 from zhuji.core.records import Box, Picture
 from zhuji.data.ledger import Ledger
@@ -82,6 +83,16 @@ def test_pictures_folders_and_lists_are_answered_and_broken_ones_dropped(tmp_pat
     assert rows[1].values["label"] in pictured.COLOURS
     assert rows[1 + count].values == {"file_name": str(good[0]), "who": "me"}
     json.dumps([row.as_dict() for row in rows])
+
+
+def test_that_a_sound_is_not_read_to_its_end_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    for name, seconds in (("a", 0.2), ("b", 0.5)):
+        heard.written(tmp_path / f"{name}.wav", heard.tone(300, seconds))
+    predictor, ledger = open_bundle(made.listener()), Ledger()
+    predictor.model.modality = predictor.model.modality.model_copy(update={"longest": 0.3})
+    assert len(list(predict(predictor, [tmp_path], ledger))) == ledger.total("used") == 2
+    assert ledger.changes == {"end cut off": 1}
 
 
 def test_bytes_of_pictures_are_not_written_down() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import vocoder, voiced
-from zhuji.core.errors import ImpossiblePair
+from zhuji.core.errors import EmptyData, ImpossiblePair
 from zhuji.core.framing import Framing
 from zhuji.core.records import Sound
 from zhuji.core.unreadable import NotEmpty, Unsayable
@@ -36,6 +36,8 @@ def test_a_file_for_each_text_and_a_note(kind: str, tmp_path: Path) -> None:
 def test_nothing_is_written_unless_all_can_be_said(tmp_path: Path) -> None:
     with pytest.raises(Unsayable):
         speak(voiced.untaught(), ["ab", "?"], QUICK, tmp_path / "out")
+    with pytest.raises(EmptyData):
+        speak(voiced.untaught(), [], QUICK, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     (tmp_path / "mine.txt").write_text("")
     with pytest.raises(NotEmpty):

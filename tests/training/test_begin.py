@@ -11,7 +11,8 @@ from zhuji.core.errors import BadSetting, ChangedSinceStart, OneClass
 from zhuji.core.files import read_json
 from zhuji.modalities.text import Text
 from zhuji.training import folder as places
-from zhuji.training.begin import Job, begin
+from zhuji.training.begin import Job, begin, say_precision
+from zhuji.training.precision import Precision
 from zhuji.training.run import Run, compose
 
 
@@ -166,3 +167,15 @@ def test_a_run_on_pictures_is_begun_again_with_the_same_rows(tmp_path: Path) -> 
     pictured.write_pictures(tmp_path / "other", rows=60, seed=1)
     with pytest.raises(ChangedSinceStart):
         again(tmp_path, data={"path": str(tmp_path / "other")})
+
+
+@pytest.mark.parametrize(("chosen", "said"), [
+    (Precision("bf16", 1.71), "bf16 (bf16 ran 1.71 times as fast as fp32 here)."),
+    (Precision("fp32", 1.47), "fp32 (bf16 ran 1.47 times as fast as fp32 here; it is worth its coarser numbers from 1.5 times on)."),
+    (Precision("fp32", 1.9), "fp32 (a pass is too short here to tell whether bf16 is faster)."),
+])  # fmt: skip
+def test_why_a_precision_was_chosen_is_told(chosen, said, capsys) -> None:
+    say_precision(chosen)
+    assert capsys.readouterr().err.strip() == f"Precision: {said}"
+    say_precision(Precision("fp32"))
+    assert not capsys.readouterr().err, "there was nothing to choose"

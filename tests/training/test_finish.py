@@ -17,6 +17,8 @@ from zhuji.core.records import Record
 from zhuji.data.infer import Roles
 from zhuji.model.bundle import open_bundle
 from zhuji.model.parity import reopened
+from zhuji.tasks.classify import Classify
+from zhuji.tasks.transcribe import Transcribe
 from zhuji.training import finish
 from zhuji.training import folder as places
 from zhuji.training.begin import begin
@@ -136,6 +138,18 @@ def test_the_weights_of_the_best_checkpoint_are_used(job):
     assert not best.training
 
 
+def test_what_is_wrong_with_the_data_is_told_at_the_first_validation(monkeypatch, capsys):
+    scores = SimpleNamespace(metrics={"unfit": SimpleNamespace(value=1.0)}, loss=0.0)
+    monkeypatch.setattr(finish, "judged", lambda *_: scores)
+    progress = SimpleNamespace(history=[])
+    job = SimpleNamespace(material=SimpleNamespace(rows={"valid": [0]}), state=SimpleNamespace(progress=progress))
+    assert finish.validate(job, SimpleNamespace(task=Transcribe())) == {"unfit": 1.0, "loss": 0.0}
+    assert "teach nothing" in capsys.readouterr().err
+    progress.history.append({"step": 1})
+    finish.validate(job, SimpleNamespace(task=Transcribe()))
+    assert not capsys.readouterr().err
+
+
 def test_a_damaged_best_checkpoint_is_told_of_and_the_last_weights_are_used(job, capsys):
     first, *_, last = job.checkpoints.steps()
     (job.checkpoints.path(first) / "state.safetensors").write_bytes(b"x")
@@ -235,3 +249,17 @@ def test_sentences_that_are_groups_only_so_that_they_stay_together_are_not_told(
     prepared = SimpleNamespace(roles=roles, more_tests=())
     job = SimpleNamespace(prepared=prepared, material=SimpleNamespace(rows={"test": SimpleNamespace(records=records)}))
     assert set(finish._groups(job)) == names  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(("task", "rows", "said"), [
+    (Transcribe(), 2, False), (Classify(), 0, False), (Classify(labels=("a", "b"), counts=(2, 2)), 2, True),
+])  # fmt: skip
+def test_baselines_are_spoken_of_where_there_are_any(task, rows, said, capsys):
+    records = [Record(f"row-{i}", "some words", label="ab"[i % 2], target="words") for i in range(4)]
+    material = SimpleNamespace(
+        task=task, rows={"train": SimpleNamespace(records=records), "test": SimpleNamespace(records=records[:rows])}
+    )
+    prepared = SimpleNamespace(more_tests=(), roles=Roles(text=("text",)))
+    run = SimpleNamespace(seed=0, evaluate=SimpleNamespace(baselines=True, bootstrap=0))
+    found = finish._rivals(SimpleNamespace(run=run, prepared=prepared, material=material))
+    assert bool(found["baselines"]) == said == ("baselines" in capsys.readouterr().err)

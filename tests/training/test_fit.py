@@ -11,6 +11,7 @@ from zhuji.core.errors import (
     Interrupted,
     MissingFile,
     NoRole,
+    NotABundle,
     NothingToResume,
     RunExists,
     Terminated,
@@ -227,6 +228,7 @@ def test_a_run_that_cannot_begin_leaves_no_folder(settings, reviews, tmp_path):
         NoRole: f"data.path={unlabelled}",
         UnknownKey: "backbone.widht=3",
         MissingFile: "data.path=none.csv",
+        NotABundle: "start.path=none",
     }.items():
         with pytest.raises(error):
             fit(settings(sets), tmp_path / "run", progress=False)

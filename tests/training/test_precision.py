@@ -46,6 +46,7 @@ def timed(monkeypatch, fp32, bf16):
         (0.001, 0.0001, "fp32"),
         (0.12, 0.1, "fp32"),
         (0.16, 0.1, "bf16"),
+        (0.1497, 0.1, "bf16"),  # what is told, 1.50, decides
     ],
 )
 def test_auto_takes_bf16_only_where_it_pays(monkeypatch, fp32, bf16, expected):

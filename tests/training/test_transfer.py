@@ -7,15 +7,16 @@ from contextlib import nullcontext
 import pytest
 import torch
 
+from tests.serving import house, made
 from zhuji.backbones.transformer import Transformer
 from zhuji.backbones.vit import Vit
 from zhuji.core.config import overlay
-from zhuji.core.errors import AnswersDiffer, BadSetting, ChangedSinceStart, Interrupted, NotABundle, UnsafeBundle
+from zhuji.core.errors import AnswersDiffer, BadSetting, ChangedSinceStart, DamagedBundle, Interrupted, NotABundle, UnsafeBundle
 from zhuji.core.files import read_json
 from zhuji.modalities.image import Image
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import assemble
-from zhuji.model.bundle import open_bundle
+from zhuji.model.bundle import CONFIG, open_bundle
 from zhuji.model.parity import Parity
 from zhuji.tasks.classify import Classify
 from zhuji.tasks.contrast import Contrast
@@ -97,7 +98,20 @@ def test_more_units_than_learned_positions_are_refused(from_first, first):
         transfer.settled(from_first("modality.max_units=513"), model)
 
 
+def test_what_a_bundle_reads_is_told_by_its_settings_alone(tmp_path):
+    assert transfer.reads(str(made.listener())) == "sounds" and transfer.reads(str(house.bundle())) == "texts"
+    (tmp_path / CONFIG).write_bytes((made.listener() / CONFIG).read_bytes().replace(b'"speech"', b'"spech"'))
+    with pytest.raises(DamagedBundle):
+        transfer.reads(str(tmp_path))
+    (tmp_path / CONFIG).unlink()
+    with pytest.raises(NotABundle):
+        transfer.reads(str(tmp_path))
+
+
 def test_a_start_that_is_none_and_a_word_that_is_no_layer_are_refused(from_first, tmp_path):
+    for work in (transfer.reads, transfer.open_model):
+        with pytest.raises(NotABundle):
+            work(str(tmp_path / "nothing"))
     with pytest.raises(NotABundle):
         begin(from_first(path=str(tmp_path / "nothing")), tmp_path / "a")
     with pytest.raises(BadSetting, match=r"attention.*feedforward"):

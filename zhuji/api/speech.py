@@ -26,7 +26,7 @@ def speak(
     """Say a text, or each of several, into WAV files in the folder `out`, which must be new or empty. `speed`: times as fast as the voice was learned;
     `speaker`: one of those whom training met; `vocoder`: a run or bundle of a vocoder that learned from the same frames, None: Griffin-Lim; `sets` lays `speak.KEY=VALUE` on the settings (`steps` of Griffin-Lim).
 
-    Raises NotEmpty, Unsayable, ImpossiblePair for a model that does not speak and for a vocoder of other frames, UnknownName, BadSetting, and what opening raises."""
+    Raises EmptyData without texts, NotEmpty, Unsayable, ImpossiblePair for a model that does not speak and for a vocoder of other frames, UnknownName, BadSetting, and what opening raises."""
     from zhuji.model.speak import SpeakSettings
     from zhuji.model.vocode import TrainedVocoder
     from zhuji.tools.speak import speak as work

@@ -82,8 +82,7 @@ def _show_check(screen: Console, found: Any) -> None:
         terminal.table(
             screen, [in_language("label", "标签"), *splits], [[k, *(f"{c.get(s, 0):,}" for s in splits)] for k, c in shown]
         )
-    for name, text in found["lines"]:
-        terminal.line(screen, name, text)
+    terminal.lines(screen, found["lines"])
     for row in found["doubtful"]["rows"][:5]:
         text = f"{row['id']}: {row['label']} → {row['suggested']} ({row['probability']:.2f})  {row['input'][:70]}"
         terminal.line(screen, in_language("doubtful", "可疑标签"), text)

@@ -59,8 +59,7 @@ def _show(screen: Console, found: Any) -> None:
         for of in sorted(found["formats"], key=lambda of: of["p50_ms"])
     ]  # fmt: skip
     terminal.table(screen, header, rows)
-    for name, why in found["skipped"].items():
-        terminal.line(screen, name, why)
+    terminal.lines(screen, found["skipped"].items())
     if found["dropped"]:
         terminal.line(screen, in_language("dropped rows", "丢弃的行"), counted(found["dropped"]))
     terminal.line(screen, in_language("machine", "机器"), ", ".join(found["machine"].values()))

@@ -72,8 +72,7 @@ def _show(screen: Console, found: Any) -> None:
     terminal.line(screen, in_language("said", "已朗读"), f"{told}  ({seconds_text(found['took'])})")
     lasting = in_language("{:.1f} s at {:,} Hz", "{:.1f} 秒，{:,} Hz").format(found["seconds"], found["rate"])
     terminal.line(screen, in_language("sound", "声音"), lasting)
-    for one in found["files"][:5]:
-        terminal.line(screen, one["file"], f"{one['seconds']:.2f} s")
+    terminal.lines(screen, ((one["file"], f"{one['seconds']:.2f} s") for one in found["files"][:5]))
     run, folder = shlex.quote(found["run"]), found["folder"]
     terminal.invite(
         screen,

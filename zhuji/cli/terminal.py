@@ -103,11 +103,25 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.4g}"
 
 
-def line(screen: Console, name: str, text: str) -> None:
+COLUMN = 10
+"""Cells of a terminal in front of a line's text."""
+
+
+def line(screen: Console, name: str, text: str, column: int = COLUMN) -> None:
     """`name  text`, the text hanging where it began."""
     from rich.cells import cell_len
 
-    screen.print(printable(f"{name}{' ' * max(1, 10 - cell_len(name))}{text}"), soft_wrap=True)
+    screen.print(printable(f"{name}{' ' * max(1, column - cell_len(name))}{text}"), soft_wrap=True)
+
+
+def lines(screen: Console, told: Iterable[tuple[str, str]]) -> None:
+    """A line for each name, all texts in one column."""
+    from rich.cells import cell_len
+
+    several = list(told)
+    column = max([COLUMN, *(cell_len(name) + 2 for name, _ in several)])
+    for name, text in several:
+        line(screen, name, text, column)
 
 
 def invite(screen: Console, *commands: str) -> None:

@@ -158,11 +158,12 @@ def _show(screen: Console, result: Any) -> None:
         rows = [[name, *(terminal.interval_text(of[m]) if m in of else "–" for m in metrics)] for name, of in scored]
         terminal.table(screen, [in_language("model", "模型"), *metrics], rows)
         _show_groups(screen, result["by_group"], metrics)
-    for name, scores in result["more_tests"].items():
-        told = ", ".join(f"{metric} {terminal.interval_text(scores[metric])}" for metric in metrics if metric in scores)
-        terminal.line(screen, name, told)
-    for name, note in result["notes"].items():
-        terminal.line(screen, name, note)
+    more = (
+        (name, ", ".join(f"{metric} {terminal.interval_text(scores[metric])}" for metric in metrics if metric in scores))
+        for name, scores in result["more_tests"].items()
+    )
+    terminal.lines(screen, more)
+    terminal.lines(screen, result["notes"].items())
     terminal.line(screen, in_language("ledger", "账本"), terminal.ledger_text(result["ledger"]))
     terminal.line(screen, in_language("leaks", "泄漏"), _leaks_text(result["leaks"]))
     terminal.finished(screen, result)

@@ -109,10 +109,10 @@ def predict(  # noqa: PLR0917 - the options of a verb
             _one_object(answer.out, rows, ledger)
         else:
             _stream(rows, any(isinstance(source, Path) for source in sources))
-            if ledger.changes:
-                say(counted(ledger.changes))
             if ledger.total("dropped"):
                 say(dropped_text(counts(ledger)))
+        if ledger.changes:
+            say(counted(ledger.changes))
 
 
 def _stream(rows: Iterable[Answered], files: bool) -> None:

@@ -17,6 +17,16 @@ class Timed:
     begin: float
     end: float
 
+    def scaled(self, factor: float) -> Timed:
+        return Timed(self.word, self.begin * factor, self.end * factor)
+
+    def later(self, seconds: float) -> Timed:
+        return Timed(self.word, self.begin + seconds, self.end + seconds)
+
+    def within(self, end: float) -> Timed:
+        """Cut off where what is heard ends."""
+        return Timed(self.word, min(self.begin, end), min(self.end, end))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waves:
@@ -32,13 +42,14 @@ class Waves:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """An answer as a person reads it. `answer`: label name, tuple of label names, number or text; `score` in [0, 1] where there is
-    one; `scores` by label name; `times` of the words, where the answer is what was said. All of it can be written as JSON, but for `waves`: of an
-    answer that is a sound, its samples."""
+    one; `scores` by label name; `times` of the words, where the answer is what was said; `cut`: seconds at the end of a sound that were not read. All of it
+    can be written as JSON, but for `waves`: of an answer that is a sound, its samples."""
 
     answer: Any
     score: float | None = None
     scores: Mapping[str, float] | None = None
     times: Sequence[Timed] = ()
+    cut: float = 0.0
     waves: Waves | None = field(default=None, repr=False, compare=False)
 
 

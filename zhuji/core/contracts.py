@@ -149,13 +149,14 @@ class Modality(Part, ABC):
         picture is dropped, what lies partly outside is cut; of a sound that was cut, the sound is what was kept. Another record is handed back."""
         return record
 
-    def unplaced(self, prediction: Prediction, encoded: Encoded) -> Prediction:
-        """The inverse for an answer: its places as those of the input as it came, and times in seconds, where units are pieces of time."""
-        seconds = self.unit_seconds * encoded.length
+    def unplaced(self, prediction: Prediction, encoded: Encoded, stride: int = 1) -> Prediction:
+        """The inverse for an answer: places as those of the input as it came; times, which are shares of the states, in seconds. `stride`: the backbone's."""
+        seconds, length = self.unit_seconds, encoded.length
         if not seconds or not prediction.times:
             return prediction
-        times = tuple(replace(one, begin=one.begin * seconds, end=one.end * seconds) for one in prediction.times)
-        return replace(prediction, times=times)
+        # The last state may stand for fewer units than the others, and the row may end right behind the beginning of its last unit.
+        whole, end = -(-length // stride) * stride if stride else length, seconds * (length - 1)
+        return replace(prediction, times=tuple(one.scaled(seconds * whole).within(end) for one in prediction.times))
 
     def varied(self, batch: Batch, chance: Generator) -> Batch:
         """A batch of training rows, changed by chance in ways that leave its targets true (augmentation); everything is drawn from `chance`."""

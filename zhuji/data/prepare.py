@@ -11,7 +11,7 @@ import numpy as np
 
 from zhuji.core.errors import BadSetting, EmptyData, NoRole, OneClass, TooManyDropped
 from zhuji.core.log import in_language
-from zhuji.core.records import SPLITS, Label, Record, boxed, class_names, named
+from zhuji.core.records import SPLITS, Label, Record, Sound, boxed, class_names, named
 from zhuji.data.alike import cluster_of
 from zhuji.data.balance import oversampled
 from zhuji.data.infer import Roles, infer_roles
@@ -106,13 +106,23 @@ def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tup
 
 def _bound(records: Sequence[Record], cluster: Array, settings: DataSettings) -> Array:
     """The number of each row's block: copies, and rows of one group. Only copies bind, unless a split by group was asked for, where groups
-    hang together so much that one block holds more than half of the rows, so that no split by group is possible, and where the records' own
-    splits cut through the groups: validation by a group that training never meets would not foresee such a test."""
+    hang together so much that one block holds more than half of the rows, or are so few, that no split by group is possible, and where the records' own
+    splits cut through the groups: validation by a group that training never meets would not foresee such a test. Then what is said binds in place of who
+    says it: two voices that say the same are no two sentences."""
     copies, group = blocks(cluster, numbered([r.id for r in records])), numbered([r.group for r in records])
     grouped = blocks(copies, group)
-    lumped = np.bincount(grouped).max() > len(records) / 2
     own = np.array([SPLITS.index(r.split) if r.split else 0 for r in records])
-    return copies if (lumped or cut_through(group, own)) and settings.splits.by != "group" else grouped
+    parts = 1 + bool(settings.splits.valid) + bool(settings.splits.test)
+    if settings.splits.by == "group" or not (_lumped(grouped, parts) or cut_through(group, own)):
+        return grouped
+    said = blocks(copies, numbered([r.target if isinstance(r.input, Sound) else None for r in records]))
+    return copies if _lumped(said, parts) else said
+
+
+def _lumped(tie: Array, parts: int) -> bool:
+    """Whether one block holds more than half of the rows, or there are fewer blocks than splits."""
+    sizes = np.bincount(tie)
+    return bool(sizes.max() > len(tie) / 2 or np.count_nonzero(sizes) < parts)
 
 
 def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:

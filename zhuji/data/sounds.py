@@ -42,6 +42,8 @@ FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
 ENDINGS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 MOST_CHUNKS = 1_000
 """Parts of a WAV file among which its samples are looked for: one that holds nothing but parts would be walked through for minutes."""
+PIPED = (0, 0xFFFFFFFF, 0x7FFFF000)
+"""Bytes of samples that a WAV file says it has where its writer could not know: ffmpeg's, and those of SoX and eSpeak."""
 BLOCK = 1 << 16
 """Samples, of all channels, that are decoded at a time."""
 FULL = 0.999
@@ -284,6 +286,9 @@ def _opened(sound: Sound) -> Generator[Any]:
         try:
             with soundfile.SoundFile(raw) as file:
                 yield file
+                # An MP3's length is estimated by its first frames where it does not tell: what lies behind is never decoded.
+                if file.format == "MP3" and file.tell() == file.frames and is_sound(raw.read(16)):
+                    raise bad(sound, "longer than its header says")
         except ZhujiError:
             raise
         except Exception as error:
@@ -292,8 +297,8 @@ def _opened(sound: Sound) -> Generator[Any]:
 
 
 def _cut_short(file: IO[bytes]) -> bool:
-    """Does a WAV file end before its samples do? libsndfile reads what is left and says nothing. Of a size of 0 or of all ones, as is written to
-    a pipe, nothing is known."""
+    """Does a WAV file end before its samples do? libsndfile reads what is left and says nothing. Of a size that is written to a pipe nothing is
+    known."""
     size = file.seek(0, io.SEEK_END)
     if not (start := _peeked(file, 0, 12)).startswith(b"RIFF") or not is_sound(start):
         return False
@@ -304,7 +309,7 @@ def _cut_short(file: IO[bytes]) -> bool:
             break
         length = int.from_bytes(chunk[4:], "little")
         if chunk[:4] == b"data":
-            return 0 < length < 0xFFFFFFFF and place + 8 + length > size
+            return length not in PIPED and place + 8 + length > size
         place += 8 + length + length % 2
     return False
 

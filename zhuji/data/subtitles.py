@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from zhuji.core import scripts
 from zhuji.core.answers import Timed
 
 PAUSE = 0.8
@@ -25,13 +26,16 @@ class Cue:
 def cues(times: Sequence[Timed], *, spaced: bool = True) -> list[Cue]:
     """The words in subtitles; `spaced`: with blanks between them."""
     parts: list[list[Timed]] = []
-    gap = " " if spaced else ""
     for word in times:
-        long = bool(parts) and len(gap.join(one.word for one in (*parts[-1], word))) > LINE
+        long = bool(parts) and len(_text([*parts[-1], word], spaced)) > LINE
         if not parts or long or word.begin - parts[-1][-1].end >= PAUSE:
             parts.append([])
         parts[-1].append(word)
-    return [Cue(part[0].begin, part[-1].end, gap.join(one.word for one in part)) for part in parts]
+    return [Cue(part[0].begin, part[-1].end, _text(part, spaced)) for part in parts]
+
+
+def _text(words: Sequence[Timed], spaced: bool) -> str:
+    return scripts.joined([one.word for one in words]) if spaced else "".join(one.word for one in words)
 
 
 def srt(found: Sequence[Cue]) -> str:

@@ -24,6 +24,7 @@ CHINESE = {
     # causes of sounds
     "no such sound": "没有这个声音文件", "empty sound file": "声音文件为空", "sound file too large": "声音文件过大",
     "unreadable sound file": "声音文件无法读取", "not a sound": "不是声音", "truncated sound": "声音不完整", "damaged sound": "声音已损坏",
+    "longer than its header says": "比文件头所述更长",
     "sound too long": "声音过长", "too many channels": "声道过多", "sample rate out of range": "采样率超出范围", "no samples": "没有采样",
     "span outside of its file": "片段超出文件范围", "samples that are not numbers": "含有非数值的采样", "samples out of range": "采样值超出范围", "no sound": "没有声音",
     "bad annotation": "标注有误", "annotation too large": "标注文件过大",

@@ -7,15 +7,15 @@ from __future__ import annotations
 import inspect
 from importlib import resources
 
-from zhuji.data import clean, conll
+from zhuji.data import clean, conll, phonemes
 from zhuji.modalities import _ngrams, _words, image, spelled
 
 _PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 _PATTERNS = {clean: ("_BREAKS", "_GAPS", "_SUSPECT", "_SIGNS", "_EMPTY_LINES"), spelled: ("_WORD",)}
-_VALUES = {spelled: ("_SHAPED",), _words: ("_WITHOUT_BLANKS",)}
+_VALUES = {spelled: ("_SHAPED",), _words: ("WITHOUT_BLANKS",)}
 _FUNCTIONS = (
     clean.without_controls, clean.with_single_blanks, _ngrams.runs, _ngrams.places, _ngrams._mixed,
-    _words.spaced, _words._part, _words._blankless, spelled._written, spelled.shape, image._layout, image._resized,
+    phonemes.speaker, phonemes.said, _words.spaced, _words._part, _words._blankless, spelled._written, spelled.shape, image._layout, image._resized,
 )  # fmt: skip
 
 
@@ -25,6 +25,7 @@ def program(client: str) -> str:
         f"{name} = re.compile({getattr(module, name).pattern!r})" for module, names in _PATTERNS.items() for name in names
     ]
     constants += [f"{name} = {getattr(module, name)!r}" for module, names in _VALUES.items() for name in names]
+    constants.append("_ONE_AT_A_TIME = threading.Lock()")
     constants.append(f"_CUT = re.compile({conll._WORD.pattern!r})")
     # Names of types stand in our functions' signatures; there they are texts that nobody evaluates.
     copied = [inspect.getsource(function).strip() for function in _FUNCTIONS]

@@ -3,7 +3,8 @@
 """Word and character error rate: the least edits from what was said to what was heard, over what was said, as jiwer counts them.
 
 Both are sums over rows of edits and of words or characters, so that they are right however rows are cut and merged, and an interval can be drawn from
-resampled rows. N rows.
+resampled rows. A word is what blanks part, and each character of a script without blanks (`core.scripts`): that is the mixed error rate of Chinese with
+English words in it. N rows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zhuji.core import scripts
 from zhuji.core.contracts import Columns
 from zhuji.core.errors import MissingExtra
 from zhuji.metrics.units import ratio_of
@@ -31,13 +33,16 @@ def judged(heard: Sequence[str], said: Sequence[str], prefix: str = "") -> Colum
     library = _library()
     counts = np.zeros((4, len(said)), np.int64)
     for row, (answer, truth) in enumerate(zip(heard, said, strict=True)):
-        words, letters = len(truth.split()), len(truth)
+        said_words, heard_words = scripts.words(truth), scripts.words(answer)
         if not truth or not answer:
-            edits = max(words, len(answer.split())), max(letters, len(answer))
+            edits = max(len(said_words), len(heard_words)), max(len(truth), len(answer))
         else:
-            found = library.process_words(truth, answer), library.process_characters(truth, answer)
+            found = (
+                library.process_words(" ".join(said_words), " ".join(heard_words)),
+                library.process_characters(truth, answer),
+            )
             edits = tuple(one.substitutions + one.deletions + one.insertions for one in found)
-        counts[:, row] = edits[0], words, edits[1], letters
+        counts[:, row] = edits[0], len(said_words), edits[1], len(truth)
     names = ("word_edits", "words", "letter_edits", "letters")
     return {prefix + name: column for name, column in zip(names, counts, strict=True)}
 
@@ -59,6 +64,8 @@ greedy_cer = ratio_of("greedy_letter_edits", "greedy_letters", higher_is_better=
 """Of the likeliest path of each row, without a search."""
 unfit = ratio_of("unfit", "rows", higher_is_better=False)
 """Share of the rows whose text has more letters than frames, which teach nothing."""
+unspelled = ratio_of("unspelled", "rows", higher_is_better=False)
+"""Share of the rows whose text has a letter that training never met, so that no answer can be it."""
 
 
 def by_length(columns: Columns) -> dict[str, Columns]:

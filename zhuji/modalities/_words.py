@@ -9,11 +9,7 @@ from functools import cache
 
 import numpy as np
 
-_WITHOUT_BLANKS = (
-    (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0xFF66, 0xFF9F),
-    (0x1B000, 0x1B16F), (0x20000, 0x323AF),
-)  # fmt: skip
-"""Han, Hiragana and Katakana: scripts that write no blanks, in which each character counts as a word."""
+from zhuji.core.scripts import WITHOUT_BLANKS
 
 
 @cache
@@ -21,7 +17,7 @@ def _solid() -> np.ndarray:
     """For every code point, whether it can stand inside a word: letters, marks and digits of scripts that write blanks."""
     table = np.array([unicodedata.category(chr(code))[0] in "LMN" for code in range(sys.maxunicode + 1)])
     table[ord("_")] = True
-    for first, last in _WITHOUT_BLANKS:
+    for first, last in WITHOUT_BLANKS:
         table[first : last + 1] = False
     return table
 
@@ -86,6 +82,6 @@ def _part(before: str, word: str) -> bool:
 
 def _blankless(character: str) -> bool:
     return (
-        any(first <= ord(character) <= last for first, last in _WITHOUT_BLANKS)
+        any(first <= ord(character) <= last for first, last in WITHOUT_BLANKS)
         or character in "，。、；：？！“”‘’（）《》「」…—"
     )

@@ -218,7 +218,7 @@ class Image(Modality):
         x0, y0, x1, y1 = (min(max(corner, 0.0), 1.0) for corner in corners)
         return Box(box.label, x0, y0, x1, y1) if x1 - x0 > _VISIBLE and y1 - y0 > _VISIBLE else None
 
-    def unplaced(self, prediction: Prediction, encoded: Encoded) -> Prediction:
+    def unplaced(self, prediction: Prediction, encoded: Encoded, stride: int = 1) -> Prediction:
         answer = prediction.answer
         if not isinstance(answer, tuple | list) or not all(isinstance(one, dict) and "box" in one for one in answer):
             return prediction

@@ -17,6 +17,7 @@ from zhuji.core.contracts import Encoded, Modality, Shown
 from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
 from zhuji.core.units import Units, UnitSpec
+from zhuji.data.phonemes import phonemes
 from zhuji.modalities import _marked, _ngrams, _tokenizers, _words
 from zhuji.modalities._marked import Marked
 from zhuji.modalities._tokenizers import BYTE_VOCABULARY, CLASSIFY, MASK, PAD, RESERVED, SEPARATE, UNKNOWN, Kind, printable
@@ -54,6 +55,8 @@ class Text(Modality):
     """Ids that every text is put between: the one for a start, the one for an end."""
     pieces: bool = False
     """Tell which tokens are pieces of one word, for objectives that hide whole words."""
+    phonemes: str | None = Field(default=None, pattern="^[a-z]{2,3}(-[A-Za-z0-9]+)*$")
+    """The language, as espeak-ng names it (`en-us`, `cmn`), in whose phonemes texts are written before they are cut: for models that speak or listen."""
     lowercase: bool = True
     min_frequency: int = Field(default=1, gt=0)
     """Rarer tokens are unknown."""
@@ -153,7 +156,7 @@ class Text(Modality):
     def fit(self, inputs: Iterable[Any], seed: int = 0) -> Self:
         """Trains the tokenizer, then learns runs and rarities. Inputs that can be gone through again are never held all at once.
         Nothing in it is left to chance, so `seed` changes nothing."""
-        texts = _Texts(list(inputs) if iter(inputs) is inputs else inputs)
+        texts = _Texts(list(inputs) if iter(inputs) is inputs else inputs, self._written)
         fitted = self.model_copy()
         fitted._later = None
         fitted._learned = self._given() if self.tokenizer == "read" else _tokenizers.train(
@@ -185,12 +188,12 @@ class Text(Modality):
     def shown(self, raw: Any) -> Shown:
         """Parts are words; of scripts without blanks, what a token holds. A run of tokens stands for all of their words."""
         if isinstance(raw, str):
-            text, written = raw, printable(raw)
+            text = written = self._written(raw)
             found = self._tokenizer.encode(written, add_special_tokens=False)
             parts, word = _words.gathered(written, found.offsets)
         else:
             text, parts = "".join(_words.spaced(raw)), _words.placed(raw)
-            split = _words.spaced([printable(word) for word in raw])
+            split = _words.spaced([*map(self._written, raw)])
             found = self._tokenizer.encode(split, is_pretokenized=True, add_special_tokens=False)
             word = np.array(found.word_ids, np.int64)
         row = self._limited(found.ids)
@@ -232,8 +235,17 @@ class Text(Modality):
     def encode_marked(self, texts: Sequence[str], names: Iterable[str], *, begun: bool) -> list[Encoded]:
         """Whole texts in which every such name stands for itself. `begun`: they begin as they are, without what `wrap` puts before."""
         reader, before = self.marked(names), np.array([] if begun else self._before, np.int32)
-        rows = [self._limited(reader.ids([(printable(text), False)])) for text in texts]
+        rows = [self._limited(reader.ids([(self._written(text), False)])) for text in texts]
         return [_joined((before,), row, (np.array(self._after, np.int32),)) for row in rows]
+
+    def _written(self, text: str) -> str:
+        return printable(text) if self.phonemes is None else phonemes(printable(text), self.phonemes)
+
+    def unknown(self, text: str) -> list[str]:
+        """The signs of a text, as it is written before it is cut, that the tokenizer does not know."""
+        signs = list(dict.fromkeys(self._written(text)))
+        found = self._tokenizer.encode_batch_fast(signs, add_special_tokens=False)
+        return [sign for sign, one in zip(signs, found, strict=True) if self.special.unknown in one.ids]
 
     @property
     def _room(self) -> int:
@@ -244,7 +256,7 @@ class Text(Modality):
         rows: list[Encoded] = []
         for is_text, group in groupby(inputs, lambda raw: isinstance(raw, str)):
             alike = list(group)
-            rows += self._of_texts([printable(raw) for raw in alike]) if is_text else self._of_words(alike)
+            rows += self._of_texts([*map(self._written, alike)]) if is_text else self._of_words(alike)
         return rows
 
     def _of_texts(self, texts: Sequence[str]) -> list[Encoded]:
@@ -256,7 +268,7 @@ class Text(Modality):
         return [self._limited(encoding.ids, _words.numbered(text, encoding.offsets)) for text, encoding in pairs]
 
     def _of_words(self, rows: Sequence[Sequence[str]]) -> list[Encoded]:
-        split = [_words.spaced([printable(word) for word in row]) for row in rows]
+        split = [_words.spaced([*map(self._written, row)]) for row in rows]
         found = self._tokenizer.encode_batch(split, is_pretokenized=True, add_special_tokens=False)
         return [self._limited(encoding.ids, np.array(encoding.word_ids, np.int32)) for encoding in found]
 
@@ -339,12 +351,12 @@ class Text(Modality):
 class _Texts:
     """Inputs as texts, as often as one likes; tuples of words are set as they would be written."""
 
-    def __init__(self, inputs: Iterable[Any]) -> None:
-        self.inputs = inputs
+    def __init__(self, inputs: Iterable[Any], written: Callable[[str], str]) -> None:
+        self.inputs, self.written = inputs, written
 
     def __iter__(self) -> Iterator[str]:
         for raw in self.inputs:
-            yield printable(raw if isinstance(raw, str) else "".join(_words.spaced(raw)))
+            yield self.written(raw if isinstance(raw, str) else "".join(_words.spaced(raw)))
 
 
 def _parts(texts: Iterable[str], size: int = 4096) -> Iterator[Sequence[str]]:

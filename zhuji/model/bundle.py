@@ -166,7 +166,7 @@ def read(path: Path | str, limits: Mapping[str, int] | None = None) -> Contents:
     around = {
         name: _verified(folder / name, hashes[name], LIMITS.get(name, LEARNED_LIMIT)) for name in hashes if name not in network
     }
-    config = _config(around[CONFIG], folder / CONFIG)
+    config = config_of(around[CONFIG], folder / CONFIG)
     tensors = read_header(folder / WEIGHTS, sizes[WEIGHTS]) if limits is None else None
     learned = {name: data for name, data in around.items() if name not in LIMITS}
     for name, data in learned.items():
@@ -269,7 +269,8 @@ def guarded(path: Path, work: Callable[[], T]) -> T:
         raise DamagedBundle(file=path, why=why) from error
 
 
-def _config(data: bytes, path: Path) -> _Config:
+def config_of(data: bytes, path: Path) -> _Config:
+    """What the bytes of config.json say. Raises DamagedBundle and NewerFormat."""
     plain = parse_json(data, path)
     if not isinstance(plain, dict):
         raise DamagedBundle(file=path, why=in_language("it is not a JSON object", "它不是 JSON 对象"))

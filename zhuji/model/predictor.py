@@ -23,6 +23,7 @@ from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.data.tags import OUTSIDE
 from zhuji.metrics.evidence import Evidence
+from zhuji.modalities._sounds import Sounds
 from zhuji.model.assembly import Model, collate
 
 FIRST_WINDOW, LARGEST_WINDOW = 32, 4096
@@ -30,6 +31,8 @@ FIRST_WINDOW, LARGEST_WINDOW = 32, 4096
 BATCH_UNITS = 8192
 FILES = 256
 """Pictures or sounds that are decoded and held at once."""
+SECONDS = 7_680
+"""Of sounds that may be as long as half a minute so many are; of longer ones there are fewer."""
 PIXELS = 16
 """Pixels that cost as much as one unit of text: a first layer gives them few channels."""
 COARSE_UNITS = 128
@@ -95,7 +98,10 @@ class Predictor:
     @property
     def window(self) -> int:
         """Inputs that are held at once."""
-        return LARGEST_WINDOW if self.model.modality.reads == "texts" else FILES
+        modality = self.model.modality
+        if isinstance(modality, Sounds):
+            return max(1, min(FILES, int(SECONDS / modality.longest)))
+        return LARGEST_WINDOW if modality.reads == "texts" else FILES
 
     def predict(self, inputs: Iterable[Any], batch_units: int | None = None) -> Iterator[Prediction]:
         """One answer per raw input, in order; at most `window` inputs are held at once."""
@@ -198,7 +204,11 @@ class Predictor:
             return [replace(one, answer=self.model.modality.decode(one.answer)) for one in found]
         if task.needs == "tags":
             return [replace(one, answer=_for_all_words(one.answer, raw)) for one, raw in zip(found, inputs, strict=True)]
-        return [self.model.modality.unplaced(one, row) for one, row in zip(found, encoded, strict=True)]
+        modality, stride = self.model.modality, self.model.backbone.stride
+        placed = [modality.unplaced(one, row, stride) for one, row in zip(found, encoded, strict=True)]
+        if modality.reads != "sounds":
+            return placed
+        return [replace(one, cut=row.cut * modality.unit_seconds) for one, row in zip(placed, encoded, strict=True)]
 
     def _batches(
         self, encoded: Sequence[Encoded], records: Sequence[Record], batch_units: int
@@ -256,7 +266,7 @@ def evaluating(model: Model, seed: int = 0) -> Iterator[None]:
 
 def windows(rows: Iterable[T], largest: int = LARGEST_WINDOW) -> Iterator[list[T]]:
     """The rows in lists that double in size, up to `largest`."""
-    remaining, size = iter(rows), FIRST_WINDOW
+    remaining, size = iter(rows), min(FIRST_WINDOW, largest)
     while window := list(islice(remaining, size)):
         yield window
         size = min(2 * size, largest)

@@ -120,14 +120,7 @@ def readable(predictor: Predictor, text: str, place: int | None = None) -> Ready
         most = row.encoded.length
         why = in_language(f"it has {row.encoded.cut} units more than {most}", f"比上限 {most} 个单元多出 {row.encoded.cut} 个")
         raise Unsayable(row=place, why=why)
-    unknown = modality.special.unknown if isinstance(modality, Text) else None
-    if unknown is not None and row.encoded.ids is not None and unknown in row.encoded.ids:
-        signs = dict.fromkeys(str(row.cleaned))
-        strange = [
-            sign
-            for sign, one in zip(signs, modality.encode(list(signs)), strict=True)
-            if unknown in (one.ids if one.ids is not None else ())
-        ]
-        shown = " ".join(strange[:20]) or str(row.cleaned)[:40]
+    if isinstance(modality, Text) and row.encoded.ids is not None and modality.special.unknown in row.encoded.ids:
+        shown = " ".join(modality.unknown(str(row.cleaned))[:20]) or str(row.cleaned)[:40]
         raise Unsayable(row=place, why=in_language(f"training never met: {shown}", f"训练中未出现过：{shown}"))
     return row

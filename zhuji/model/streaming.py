@@ -16,10 +16,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from zhuji.core import scripts
 from zhuji.core.answers import Timed
 from zhuji.core.config import Settings
 from zhuji.core.errors import ImpossiblePair
 from zhuji.core.log import in_language
+from zhuji.modalities._sounds import Sounds
 from zhuji.modalities.speech import Speech
 from zhuji.model.predictor import Predictor, padded
 from zhuji.nn.ctc import BLANK
@@ -53,6 +55,10 @@ class Partial:
     seconds: float = 0.0
     last: bool = False
 
+    def ended(self, seconds: float) -> Partial:
+        """The last one, of a stream of so many seconds: its last frame may reach beyond them."""
+        return replace(self, times=tuple(one.within(seconds) for one in self.times), seconds=seconds)
+
 
 def listen(predictor: Predictor, blocks: Iterable[np.ndarray], windows: Windows | None = None) -> Iterator[Partial]:
     """What is said in `blocks (S,)` of float32 samples at the modality's rate, however they are cut: one partial a window.
@@ -64,14 +70,21 @@ def listen(predictor: Predictor, blocks: Iterable[np.ndarray], windows: Windows 
     speech, task = _parts(predictor)
     windows = windows or Windows()
     text, kept = _Text(task, predictor.model.backbone.stride * speech.unit_seconds, windows.pause), 0
-    for log_p, last in _Ears(predictor, speech, windows).hear(blocks):
+    for log_p, end in _Ears(predictor, speech, windows).hear(blocks):
         kept += len(log_p)
-        yield text.add(log_p, kept, last)
+        part = text.add(log_p, kept, end is not None)
+        yield part if end is None else part.ended(end)
 
 
 def spaced(predictor: Predictor) -> bool:
     """Whether there are blanks between the texts of partials."""
     return _parts(predictor)[1].alphabet.spaced
+
+
+def hears_whole(predictor: Predictor, seconds: float) -> bool:
+    """Whether `predict` reads all of a sound of so many seconds; of a longer one only `listen` does."""
+    modality = predictor.model.modality
+    return not isinstance(modality, Sounds) or seconds <= modality.longest
 
 
 def _parts(predictor: Predictor) -> tuple[Speech, Transcribe]:
@@ -105,9 +118,9 @@ class _Ears:
     speech: Speech
     windows: Windows
 
-    def hear(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
-        """Log-probabilities `(T, V)` of the frames that are kept of each window, and whether it is the last. Windows begin where a frame of the whole
-        sound does."""
+    def hear(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, float | None]]:
+        """Log-probabilities `(T, V)` of the frames that are kept of each window, and behind the last one how many seconds the stream had. Windows begin
+        where a frame of the whole sound does."""
         unit = round(self.speech.unit_seconds * self.speech.rate) * self.predictor.model.backbone.stride
         asked = (self.windows.chunk, self.windows.left, self.windows.right)
         chunk, left, right = (round(seconds * self.speech.rate / unit) for seconds in asked)
@@ -118,12 +131,12 @@ class _Ears:
             # A sample more than the window has: what follows is not empty.
             while len(buffer) > (kept + chunk + right - first) * unit:
                 window = buffer[: (kept + chunk + right - first) * unit]
-                yield self._frames(window)[kept - first : kept - first + chunk], False
+                yield self._frames(window)[kept - first : kept - first + chunk], None
                 kept += chunk
                 begin = max(first, kept - left)
                 buffer, first = buffer[(begin - first) * unit :], begin
         if len(buffer):
-            yield self._frames(buffer)[kept - first :], True
+            yield self._frames(buffer)[kept - first :], (first * unit + len(buffer)) / self.speech.rate
 
     def _frames(self, samples: np.ndarray) -> np.ndarray:
         encoded = self.speech.encoded(samples)
@@ -154,7 +167,7 @@ class _Text:
         cut = len(waiting) if last else self._cut(waiting)
         text, times = self._told(waiting[:cut])
         offset = self.begun * self.frame
-        times = tuple(replace(one, begin=one.begin + offset, end=one.end + offset) for one in times)
+        times = tuple(one.later(offset) for one in times)
         self.waiting, self.begun = waiting[cut:], self.begun + cut
         return Partial(text, times, self._told(self.waiting)[0], kept * self.frame, last)
 
@@ -179,8 +192,8 @@ class _Text:
         for begin, end in zip([0, *ends], ends, strict=False):
             text, own = self._stretch(log_p[begin:end])
             texts += [text] if text else []
-            times += [replace(one, begin=one.begin + begin * self.frame, end=one.end + begin * self.frame) for one in own]
-        return (" " if self.task.alphabet.spaced else "").join(texts), tuple(times)
+            times += [one.later(begin * self.frame) for one in own]
+        return scripts.joined(texts) if self.task.alphabet.spaced else "".join(texts), tuple(times)
 
     def _stretch(self, log_p: np.ndarray) -> tuple[str, Sequence[Timed]]:
         if not len(log_p):
@@ -188,4 +201,4 @@ class _Text:
         logits = torch.from_numpy(log_p)[None]
         found = self.task.decode({"logits": logits, "real": torch.ones(logits.shape[:2], dtype=torch.bool)})[0]
         long = len(log_p) * self.frame
-        return str(found.answer), [replace(one, begin=one.begin * long, end=one.end * long) for one in found.times]
+        return str(found.answer), [one.scaled(long) for one in found.times]

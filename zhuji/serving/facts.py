@@ -57,7 +57,10 @@ def facts_of(predictor: Predictor, index_hash: str | None = None) -> Facts:
     """`index_hash`: of the model that made the index which is served."""
     model = predictor.model
     example = predictor.golden[0]["input"] if predictor.golden else None
-    answer = predictor.golden[0]["answer"] if predictor.golden else next(iter(predictor.predict([""]))).answer
+    if predictor.golden:
+        answer = predictor.golden[0]["answer"]
+    else:  # of what kind answers are shows any input that such a modality reads
+        (answer,) = (one.answer for one in predictor.predict(model.modality.example()[1][:1]))
     kind = _kind(predictor, answer)
     voice = model.task if isinstance(model.task, Speaks) and predictor.runner is None else None
     return Facts(

@@ -42,7 +42,12 @@ def predict(service: Service) -> dict[str, Any]:
     }
     row = {
         "type": "object",
-        "properties": {"answer": {}, "score": {"type": ["number", "null"]}, "scores": {"type": ["object", "null"]}},
+        "properties": {
+            "answer": {},
+            "score": {"type": ["number", "null"]},
+            "scores": {"type": ["object", "null"]},
+            "cut": {**_SECONDS, "description": "Seconds at the end of a sound that were not read."},
+        },
     }
     answer = _answer({"predictions": {"type": "array", "items": row}})
     if one and one.lane is not None:

@@ -31,7 +31,19 @@ from zhuji.nn.heads import PerUnitHead
 from zhuji.nn.latent import divergence
 from zhuji.nn.sounds import masks
 from zhuji.nn.sounds.intelligibility import understood
-from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrow, narrowed, played, room, stretch
+from zhuji.nn.sounds.mixing import (
+    coloured,
+    echoed,
+    fitted,
+    loudening,
+    microphone,
+    mixed,
+    narrow,
+    narrowed,
+    played,
+    room,
+    stretch,
+)
 from zhuji.nn.sounds.powers import Powers, Told, itakura_saito
 from zhuji.nn.sounds.spectra import istft, stft
 from zhuji.nn.sounds.waves import samples_of
@@ -95,12 +107,12 @@ class Enhance(Task):
     """A folder of recordings of noise, with a split or to be split; None: noise is made up, from white to brown."""
     snr: tuple[float, float] = (-5.0, 15.0)
     """By how many decibels the recording is louder than the noise, least and most."""
-    gain: float = Field(default=6.0, ge=0, le=60)
-    """Louder or softer by at most so many decibels, in training."""
     speed: tuple[float, float] = (1.0, 1.0)
     """In training, how many times as fast recording and noise are played, each for itself: slowest and fastest (Ko et al. 2015)."""
     layered: float = Field(default=0.0, ge=0, le=1)
     """Probability that noise in training is that of two recordings."""
+    microphone: float = Field(default=0.0, ge=0, le=1)
+    """Probability that recording and noise in training each sound as through another microphone (Valin 2018)."""
     narrow: float = Field(default=0.0, ge=0, le=1)
     """Probability that recording and noise in training have lost the upper half of their frequencies, as a telephone does it."""
     room: float = Field(default=0.0, ge=0, le=1)
@@ -156,7 +168,7 @@ class Enhance(Task):
     # ---------------------------------------------------------------------------------------------------- mixtures
 
     def posed(self, head: Masker, units: Units) -> tuple[Tensor, Tensor]:
-        """The mixture and the recording `(B, S)`, at the level that was drawn."""
+        """The mixture and the recording `(B, S)`, as loud as the network hears mixtures."""
         clean, lengths = samples_of(units).cpu(), (units.mask.sum(1) * head.hop).tolist()
         # Drawn in either case: chance that moves on says that outputs are not those of the units as they came.
         step = torch.randint(2**62, ())
@@ -165,14 +177,13 @@ class Enhance(Task):
         for row, (key, length) in enumerate(zip(keys.tolist(), lengths, strict=True)):
             if length:
                 chance = torch.Generator().manual_seed(key & (2**63 - 1))
-                given[row, :length], wanted[row, :length] = self.mixture(
-                    clean[row, :length], head.rate, chance, learning=head.training
-                )
+                pair = torch.stack(self.mixture(clean[row, :length], head.rate, chance, learning=head.training))
+                given[row, :length], wanted[row, :length] = pair * loudening(pair[:1], torch.tensor([length]))
         return given.to(units.mask.device), wanted.to(units.mask.device)
 
     def mixture(self, clean: Tensor, rate: int, chance: Generator, *, learning: bool) -> tuple[Tensor, Tensor]:
         """`(S,)` in noise, and alone. `learning`: at any level and with the noise of training; else as it is, with noise that judges."""
-        drawn = torch.rand(8, generator=chance).tolist()
+        drawn = torch.rand(7, generator=chance).tolist()
         # Noise has come through the channel that the recording has come through.
         thin = narrow(clean)
         if learning and self.speed != (1.0, 1.0):
@@ -184,12 +195,13 @@ class Enhance(Task):
             )
             said = echoed(said, room(seconds, direct, rate, chance))
         noise = self._noise(len(clean), rate, chance, drawn[3:6], learning)
+        if learning and self.microphone and float(torch.rand((), generator=chance)) < self.microphone:
+            response, other = microphone(chance), microphone(chance)
+            clean, said, noise = response(clean), response(said), other(noise)
         if learning and self.narrow and float(torch.rand((), generator=chance)) < self.narrow:
             clean, said, thin = narrowed(clean), narrowed(said), True
         noise = narrowed(noise) if thin else noise
-        given = mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0]
-        level = 10 ** (self.gain * (2 * drawn[7] - 1) / 20) if learning else 1.0
-        return given * level, clean * level
+        return mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0], clean
 
     def _noise(self, length: int, rate: int, chance: Generator, drawn: Sequence[float], learning: bool) -> Tensor:
         if self.noise_folder is None:
@@ -239,7 +251,12 @@ class Enhance(Task):
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
         """`sound (B, S)`, what is left of each row, zero in padding; `real (B, T)`."""
         assert isinstance(head, Masker)
-        return self._sound(self._left(encoder, head, units)[0], head, units)
+        samples = samples_of(units)
+        # A soft voice is none the less a voice: the network hears all rows equally loud.
+        factor = loudening(samples, units.mask.sum(1) * head.hop)
+        loud = replace(units, values=(samples * factor).unflatten(1, (-1, head.hop)))
+        found = self._sound(self._left(encoder, head, loud)[0], head, units)
+        return {**found, "sound": found["sound"] / factor}
 
     @staticmethod
     def _bound(told: Told, speech: Tensor, rest: Tensor) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field, PrivateAttr
 from torch import Tensor, nn
 
+from zhuji.core import scripts
 from zhuji.core.answers import Timed
 from zhuji.core.contracts import Columns, Encoder, Example, Metric, Needs, Prediction, Task
 from zhuji.core.errors import BadSetting, ImpossiblePair
@@ -33,7 +34,7 @@ from zhuji.nn.layers import embedding, linear
 _LEAST = -7.0
 """Log-probability of a letter below which a search passes over it: one in a thousand."""
 _UNFIT = 0.05
-"""Share of rows with too few frames from which a person is told."""
+"""Share of rows with too few frames, or with unknown letters, from which a person is told."""
 
 
 class Speller(nn.Module):
@@ -106,7 +107,7 @@ class Transcribe(Task):
     def written(self, transcript: Any) -> str:
         """A transcript as it is learned and scored. Raises MissingExtra for pinyin without pypinyin."""
         text = normal(joined(transcript or ""), self.case, self.punctuation)
-        return syllables(text) if self.units == "pinyin" else text
+        return syllables(text) if self.units == "pinyin" else scripts.closed(text)
 
     def with_language(self, language: ctc.Language | None) -> Self:
         """A copy whose search asks `language` about its texts, given as numbers of `letters`."""
@@ -121,8 +122,10 @@ class Transcribe(Task):
         return type(self).parse({**self.plain(), "letters": found.letters, "merges": found.merges})
 
     def targets(self, record: Record) -> Mapping[str, Tensor]:
-        """`letters (L,)` int64; what training never met is left out."""
-        return {"letters": torch.tensor(self.alphabet.encode(self.written(record.target)), dtype=torch.int64)}
+        """`letters (L,)` int64; what training never met is left out, and then `unspelled ()` int64 is 1."""
+        text = self.written(record.target)
+        letters = torch.tensor(self.alphabet.encode(text), dtype=torch.int64)
+        return {"letters": letters, "unspelled": torch.tensor(int(not self.alphabet.spells(text)))}
 
     def head(self, spec: UnitSpec, dim: int) -> nn.Module:
         """Raises ImpossiblePair where units do not follow each other, and BadSetting where heads do not divide the width."""
@@ -165,19 +168,31 @@ class Transcribe(Task):
         return Ratio((1 - weight) * framed.total + weight * written.total, (1 - weight) * framed.count + weight * written.count)
 
     def evidence(self, outputs: Mapping[str, Tensor], batch: Batch) -> Columns:
-        """By row: edits of the likeliest path, against the letters that training met (`metrics.transcription.judged`), and whether the text is `unfit`."""
+        """By row: edits of the likeliest path, against the letters that training met (`metrics.transcription.judged`), and whether the text is `unfit`, or
+        `unspelled`."""
         letters = batch.targets["letters"]
         said = [self.alphabet.decode(row[row > 0].tolist()) for row in letters.cpu()]
         heard = [self.alphabet.decode(ctc.greedy(log_p)) for log_p in frames_of(outputs)]
         _, fits = ctc.losses(outputs["logits"].detach(), outputs["real"], letters)
         unfit = fits.logical_not().cpu().numpy().astype(np.int64)
-        return {**transcription.judged(heard, said, "greedy_"), "unfit": unfit, "rows": np.ones_like(unfit)}
+        unspelled = batch.targets["unspelled"].cpu().numpy().astype(np.int64)
+        return {
+            **transcription.judged(heard, said, "greedy_"),
+            "unfit": unfit,
+            "unspelled": unspelled,
+            "rows": np.ones_like(unfit),
+        }
 
     def metrics(self) -> Mapping[str, Metric]:
         """Of the likeliest path, which costs no search. That of characters comes first: it orders models in which no word is right yet. Without words that
         are written apart only characters count."""
         by_word = {"greedy_wer": transcription.greedy_wer} if self.alphabet.spaced else {}
-        return {"greedy_cer": transcription.greedy_cer, **by_word, "unfit": transcription.unfit}
+        return {
+            "greedy_cer": transcription.greedy_cer,
+            **by_word,
+            "unfit": transcription.unfit,
+            "unspelled": transcription.unspelled,
+        }
 
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """The text of each row; `score`: the geometric mean of its letters' probabilities, each in the frame where it is surest; `times` of its words, in
@@ -215,18 +230,31 @@ class Transcribe(Task):
         """How texts were written before they were compared."""
         rule = [transcription.note(self.case, self.punctuation), *([PINYIN] if self.units == "pinyin" else [])]
         rule += [f"beams {self.beams}", *([] if self._language is None else [f"language model {self.language_weight:g}"])]
-        return dict.fromkeys(self.answer_metrics(), ", ".join(rule))
+        told = dict.fromkeys(self.answer_metrics(), ", ".join(rule))
+        if "wer" in told and any(map(scripts.alone, self.letters)):
+            told["wer"] += ", each character of Chinese or Japanese a word"
+        return told
 
     def warnings(self, scores: Mapping[str, float]) -> list[str]:
-        if scores.get("unfit", 0.0) <= _UNFIT:
-            return []
-        return [
-            in_language(
-                f"{scores['unfit']:.0%} of the transcripts have more letters than their rows have frames, and teach nothing: choose a backbone that keeps more "
-                "frames (backbone.subsample), or task.units=bpe",
-                f"{scores['unfit']:.0%} 的转写文本比其帧数还长，无法学习：请选用保留更多帧的骨干网络（backbone.subsample），或 task.units=bpe",
+        told = list[str]()
+        if (unfit := scores.get("unfit", 0.0)) > _UNFIT:
+            told.append(
+                in_language(
+                    f"{unfit:.0%} of the transcripts have more letters than their rows have frames, and teach nothing: choose a backbone that keeps more "
+                    "frames (backbone.subsample), or task.units=bpe",
+                    f"{unfit:.0%} 的转写文本比其帧数还长，无法学习：请选用保留更多帧的骨干网络（backbone.subsample），或 task.units=bpe",
+                )
             )
-        ]
+        if (unspelled := scores.get("unspelled", 0.0)) > _UNFIT:
+            told.append(
+                in_language(
+                    f"{unspelled:.0%} of the transcripts have letters that training never met, and no answer can be right there: choose smaller letters "
+                    f"(task.units=characters; here {self.units}), or learn from more transcripts",
+                    f"{unspelled:.0%} 的转写文本含有训练中从未出现的字母单元，这些行不可能答对：请选用更小的单元（task.units=characters；当前为 {self.units}），"
+                    "或增加训练用的转写文本",
+                )
+            )
+        return told
 
     def reading(self) -> Mapping[str, Any]:
         """The likeliest letter of each real frame, merged where it repeats, number 0 being none; where a search is asked for, it is left to the reader."""

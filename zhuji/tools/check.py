@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from zhuji.core.config import Settings, assignments, overlay
 from zhuji.core.files import write_text
 from zhuji.core.log import in_language as say_in
 from zhuji.core.records import SPLITS
+from zhuji.data.leaks import cut_through, numbered
 from zhuji.data.prepare import Prepared, prepare
 from zhuji.data.settings import DataSettings
 from zhuji.data.words import counted, told
@@ -114,13 +116,7 @@ def _failures(prepared: Prepared, settings: DataSettings) -> list[str]:
             )
         )
     if leaks.rows:
-        kinds = counted(leaks.found)
-        found.append(
-            say_in(
-                f"{leaks.rows} rows stand in two splits ({kinds}); training moves them unless told otherwise",
-                f"{leaks.rows} 行同时出现在两个划分中（{kinds}）；除非另有要求，训练时会移动它们",
-            )
-        )
+        found.append(_torn(prepared))
     for proxy in leaks.proxies:
         found.append(
             say_in(
@@ -131,6 +127,25 @@ def _failures(prepared: Prepared, settings: DataSettings) -> list[str]:
     if prepared.roles.kind == "unlabelled":
         found.append(say_in("no column looks like a label: pass --label NAME", "没有列像标签：请传入 --label 列名"))
     return found
+
+
+def _torn(prepared: Prepared) -> str:
+    """That rows stand in two splits, and what training would do with them."""
+    leaks, column = prepared.leaks, prepared.roles.group
+    kinds = counted(leaks.found)
+    placed = [r for r in prepared.records if r.split in SPLITS]
+    own = np.array([SPLITS.index(str(r.split)) for r in placed])
+    if leaks.found["group"] and cut_through(numbered([r.group for r in placed]), own):
+        return say_in(
+            f"{leaks.rows} rows stand in two splits ({kinds}); training leaves groups of column '{column}' where they are, because moving them would "
+            "empty a split: train with --leaks allow where they are meant to be on both sides, or with --set data.splits.hold_out=[NAME] to hold one out",
+            f"{leaks.rows} 行同时出现在两个划分中（{kinds}）；列「{column}」的分组若移动会使某个划分变空，训练时保持原处：若本就应分布在两侧，训练时请传入 --leaks allow；"
+            "若要留出其中一组，请传入 --set data.splits.hold_out=[名称]",
+        )
+    return say_in(
+        f"{leaks.rows} rows stand in two splits ({kinds}); training moves them unless told otherwise",
+        f"{leaks.rows} 行同时出现在两个划分中（{kinds}）；除非另有要求，训练时会移动它们",
+    )
 
 
 def _warnings(facts: Mapping[str, Any], options: CheckSettings) -> list[str]:

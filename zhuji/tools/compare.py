@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zhuji.core import scripts
 from zhuji.core.config import Settings, assignments
 from zhuji.core.contracts import Columns
 from zhuji.core.errors import NoCommonRows, NotABundle
@@ -127,8 +128,8 @@ def _evidence(keys: Sequence[Key], answers: Answers, facts: Mapping[str, Any]) -
     if _heard(facts):
         told = facts["notes"]["cer"]
         case, punctuation = transcription.rule_in(told)
-        texts = [normal(text, case, punctuation) for text in actual]
-        return transcription.judged(given, [*map(syllables, texts)] if PINYIN in told.split(", ") else texts)
+        written = syllables if PINYIN in told.split(", ") else scripts.closed
+        return transcription.judged(given, [written(normal(text, case, punctuation)) for text in actual])
     if facts.get("kind") == "pair":
         cut = translation.cut_in(str(facts.get("notes", {}).get("bleu", "")))
         return translation.judged(given, actual, [text for _, text, _ in keys], cut)

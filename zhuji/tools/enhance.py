@@ -143,16 +143,24 @@ def _targets(source: Path, out: Path) -> list[tuple[Path, Path]]:
     )
     if not found:
         raise EmptyData(file=source)
-    named = Counter(path.with_suffix("") for path in found)
-    pairs: list[tuple[Path, Path]] = []
+    stems, files = Counter(path.with_suffix("") for path in found), {path: _file(path) for path in found}
+    given, pairs = set(files.values()), list[tuple[Path, Path]]()
     for path in found:
-        target = out / path.relative_to(root)
-        target = target.with_suffix(".wav") if named[path.with_suffix("")] == 1 else target.with_name(f"{target.name}.wav")
-        if target.exists() and any(target.samefile(one) for one in found):
+        target, stem = out / path.relative_to(root), path.with_suffix("")
+        # `a.wav.mp3` stands beside `a.wav` and `a.mp3`.
+        alone = stems[stem] == 1 and stem not in files
+        target = target.with_suffix(".wav") if alone else target.with_name(f"{target.name}.wav")
+        if target.exists() and _file(target) in given:
             rule = in_language("must be another folder than that of the sounds", "不得是原声音所在的文件夹")
             raise BadSetting(key="--out", rule=rule, value=out)
         pairs.append((path, target))
     return pairs
+
+
+def _file(path: Path) -> tuple[int, int]:
+    """Equal of two names of one file."""
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino
 
 
 def _cleaned(predictor: Predictor, modality: Waveform, pair: tuple[Path, Path], settings: EnhanceSettings) -> Done:

@@ -18,13 +18,14 @@ from zhuji.data.cells import cell_text, joined, words
 from zhuji.data.clean import Cleaner
 from zhuji.data.infer import infer_roles
 from zhuji.data.ledger import Ledger
-from zhuji.data.media import KINDS, Kind, kind_of
+from zhuji.data.media import KINDS, Kind, kind_of, seconds_of
 from zhuji.data.pictures import opened, quietly
 from zhuji.data.read import folder_of
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import Source, open_source
 from zhuji.data.tags import spans
 from zhuji.model.predictor import Predictor
+from zhuji.model.streaming import hears_whole
 from zhuji.tools._copies import Copies
 from zhuji.tools._seeking import sought
 
@@ -100,7 +101,7 @@ def predict(
     cleaner = Cleaner(predictor.clean)
     found = _rows(predictor, sources, base)
     files = _kind(predictor)
-    rows = _shown(found, ledger) if files else _sound(found, cleaner, ledger)
+    rows = _shown(found, ledger, predictor) if files else _sound(found, cleaner, ledger)
     first, second = tee(rows)
     answers = predictor.predict((text for _, _, _, text in first), units)
     for (file, number, values, text), answer in zip(second, answers, strict=True):
@@ -170,17 +171,21 @@ def _rows_of_files(predictor: Predictor, source: Source, settings: DataSettings,
             yield row.file, row.number, None if problem else row.values, problem or medium
 
 
-def _shown(rows: Iterable[Raw], ledger: Ledger) -> Iterator[tuple[str, int, Values, Medium]]:
-    """The rows whose pictures or sounds can be decoded."""
+def _shown(rows: Iterable[Raw], ledger: Ledger, predictor: Predictor) -> Iterator[tuple[str, int, Values, Medium]]:
+    """The rows whose pictures or sounds can be decoded; that a sound is longer than what is read of it is told."""
 
     def seen(row: Raw) -> tuple[str, tuple[str, ...]]:
         """The cause why not, and what was done to it."""
         if row[2] is None:
             return str(row[3]), ()
         try:
-            return "", opened(row[3]).changes if isinstance(row[3], Picture) else kind_of(row[3]).look(row[3])[1]
+            if isinstance(row[3], Picture):
+                return "", opened(row[3]).changes
+            medium, changes = kind_of(row[3]).look(row[3])
         except MediumError as error:
             return error.cause, ()
+        cut = () if hears_whole(predictor, seconds_of(medium)) else (predictor.model.modality.cut_by,)
+        return "", (*changes, *cut)
 
     with quietly():
         for (file, number, values, picture), (problem, changes) in ahead(rows, seen):

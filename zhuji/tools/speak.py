@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zhuji.core.errors import EmptyData
 from zhuji.core.files import atomic_folder, write_json
 from zhuji.data.sounds import as_wav
 from zhuji.model.predictor import Predictor
@@ -47,8 +48,10 @@ def speak(
     """Say each text into the folder `out`, which must be new or empty and is filled whole or not at all: a WAV file of 16 bits for each, and `spoken.json`.
     One sound is held at a time. All texts are looked at before anything is written.
 
-    Raises NotEmpty, what `model.speak.spoken` raises, and ImpossiblePair for a trained vocoder of other frames."""
+    Raises EmptyData where there is no text, NotEmpty, what `model.speak.spoken` raises, and ImpossiblePair for a trained vocoder of other frames."""
     begun, total = time.monotonic(), 0.0
+    if not texts:
+        raise EmptyData
     task = speaker_of(predictor, settings.speaker)
     trained = vocoder if isinstance(vocoder, TrainedVocoder) else None
     if trained is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zhuji.core import scripts
 from zhuji.core.answers import Timed
 from zhuji.core.errors import BadSetting
 from zhuji.core.log import in_language
@@ -61,7 +62,7 @@ class Listening:
             texts += [part.text] if part.text else []
             times += part.times
             seconds = part.seconds
-        return Transcript((" " if self.spaced else "").join(texts), tuple(times), seconds, self.spaced)
+        return Transcript(scripts.joined(texts) if self.spaced else "".join(texts), tuple(times), seconds, self.spaced)
 
 
 def refuse_unknown(path: Path) -> None:
@@ -102,4 +103,11 @@ def _block(block: np.ndarray) -> np.ndarray:
     if block.ndim != 1 or block.dtype not in (np.float32, np.float64, np.int16):
         rule = in_language("must be blocks of one channel, float32 or int16", "必须是单声道的 float32 或 int16 数据块")
         raise BadSetting(key="source", rule=rule, value=f"{block.dtype} {block.shape}")
+    strange = ~(np.abs(block.astype(np.float64)) <= sounds.LOUDEST)  # so is what is no number
+    if strange.any():
+        rule = in_language(
+            f"must be samples that are numbers, at most {sounds.LOUDEST:,} times full scale",
+            f"采样须为数值，且不超过满幅的 {sounds.LOUDEST:,} 倍",
+        )
+        raise BadSetting(key="source", rule=rule, value=f"{block[strange][0]:g}")
     return block.astype(np.float32) / (32_768 if block.dtype == np.int16 else 1)

@@ -67,7 +67,7 @@ def baselines(
             name: _answering(rival, task, train, test, resamples=resamples, seed=seed)
             for name, rival in WRITTEN[task.needs].items()
         }
-    if task.needs != "label":
+    if not known(task):
         return {}
     labels: tuple[str, ...] = tuple(task.plain().get("labels", ()))
     target, columns = _targets(task, train), _targets(task, test)
@@ -90,6 +90,11 @@ def baselines(
         return score_columns(answerable, columns, ids, labels, resamples=resamples, seed=seed)
 
     return {key: _fitted(fit, rows, scored) for key, fit in fits.items()}
+
+
+def known(task: Task) -> bool:
+    """Whether there are any for such a task."""
+    return task.needs == "label" or task.needs in WRITTEN
 
 
 Answers = Callable[[Task, Sequence[Record], Sequence[Record]], Sequence[Any]]

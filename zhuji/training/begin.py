@@ -29,7 +29,7 @@ from zhuji.training.checkpoint import Checkpoints
 from zhuji.training.material import Material, gather
 from zhuji.training.optim import optimiser
 from zhuji.training.players import refuse_alone
-from zhuji.training.precision import Precision, choose
+from zhuji.training.precision import PAYS, Precision, choose
 from zhuji.training.run import Run
 from zhuji.training.schedule import Timetable, timetable
 from zhuji.training.state import State
@@ -226,9 +226,15 @@ def _precision(run: Run, model: Model, loader: Loader, material: Material, devic
 def say_precision(precision: Precision) -> None:
     """Said only where there was something to choose."""
     if precision.ratio is not None:
-        en, zh = ("; it would not pay", "，不值得改用") if precision.name == "fp32" else ("", "")
-        say(in_language(f"Precision: {precision.name} (bf16 ran {precision.ratio:.2f} times as fast as fp32 here{en}).",
-                        f"精度：{precision.name}（本机 bf16 的速度为 fp32 的 {precision.ratio:.2f} 倍{zh}）。"))  # fmt: skip
+        en, zh = (
+            f"bf16 ran {precision.ratio:.2f} times as fast as fp32 here",
+            f"本机 bf16 的速度为 fp32 的 {precision.ratio:.2f} 倍",
+        )
+        if precision.name == "fp32" and precision.ratio < PAYS:
+            en, zh = f"{en}; it is worth its coarser numbers from {PAYS:g} times on", f"{zh}；达到 {PAYS:g} 倍才值得降低精度"
+        elif precision.name == "fp32":
+            en, zh = "a pass is too short here to tell whether bf16 is faster", "单次计算太短，无法判断 bf16 是否更快"
+        say(in_language(f"Precision: {precision.name} ({en}).", f"精度：{precision.name}（{zh}）。"))
 
 
 def _resolved(run: Run, precision: Precision, device: torch.device, used: int, parts: Mapping[str, Any]) -> Run:

@@ -35,7 +35,7 @@ from zhuji.nn.adapters import merged
 from zhuji.tasks.next_unit import NextUnit
 from zhuji.training import folder as places
 from zhuji.training import gallery, transfer
-from zhuji.training.baselines import Baseline, baselines
+from zhuji.training.baselines import Baseline, baselines, known
 from zhuji.training.begin import Job
 from zhuji.training.evaluation import Scores, score
 from zhuji.training.foreseen import counted
@@ -207,7 +207,12 @@ def validate(job: Job, model: Model) -> dict[str, float]:
     if not len(job.material.rows["valid"]):
         return {}
     scores = judged(job, model, job.material.rows["valid"])
-    return {**{name: interval.value for name, interval in scores.metrics.items()}, "loss": scores.loss}
+    found = {**{name: interval.value for name, interval in scores.metrics.items()}, "loss": scores.loss}
+    # What is wrong with the data is so at every validation: it is told at the first one, while there is time to stop.
+    if not job.state.progress.history:
+        for warning in model.task.warnings(found):
+            say(warning)
+    return found
 
 
 def rehearse_end(job: Job, model: Model, scratch: Path) -> None:
@@ -246,11 +251,12 @@ def on_processor(model: Model) -> Model:
 
 
 def _baselines(job: Job, asked: Sequence[Record]) -> Mapping[str, Baseline]:
-    if not job.run.evaluate.baselines:
+    counting = isinstance(job.material.task, NextUnit)
+    if not asked or not job.run.evaluate.baselines or not (counting or known(job.material.task)):
         return {}
     say(in_language("Training the baselines …", "正在训练基线模型 …"))
     # Without intervals: those belong to the parts of `asked`.
-    if isinstance(job.material.task, NextUnit):
+    if counting:
         rows, size = job.material.rows, job.material.modality.spec.num_ids
         whole = [row for name in ("test", *job.prepared.more_tests) for row in rows[name].encoded]
         return counted(job.material.task, rows["train"].encoded, whole, tuple(record.id for record in asked), size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zhuji.core.config import overlay
-from zhuji.core.errors import DataError, NothingToResume, UsageError
+from zhuji.core.errors import BundleError, DataError, NothingToResume, UsageError
 from zhuji.core.files import sweep
 from zhuji.core.log import in_language, say
 from zhuji.core.seed import derive
@@ -36,7 +36,7 @@ def fit(run: Run, run_dir: Path, *, progress: bool = True) -> Result:
     places.write_run(folder, run)
     try:
         return _run(run, folder, progress)
-    except (UsageError, DataError):
+    except (UsageError, DataError, BundleError):
         places.unclaim(folder)  # wrong words or wrong data: the same command, mended, may take the same folder
         raise
 

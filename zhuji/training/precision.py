@@ -77,9 +77,9 @@ def choose(asked: str, model: Model, batches: Sequence[Batch], device: torch.dev
     model.zero_grad(set_to_none=True)
     # The quickest pass of each: what a busy neighbour or the first call adds says nothing about the format.
     fp32, bf16 = (min(times) for times in seconds.values())
-    ratio = fp32 / bf16
+    ratio = round(fp32 / bf16, 2)  # as it is told
     pays = ratio >= PAYS and fp32 >= _TINY
-    return Precision("bf16" if pays else "fp32", round(ratio, 2))
+    return Precision("bf16" if pays else "fp32", ratio)
 
 
 def _pass_seconds(precision: Precision, model: Model, batch: Batch, device: torch.device) -> float:

@@ -20,7 +20,7 @@ import torch
 from zhuji.core import lookup
 from zhuji.core.config import overlay
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import DataError, EmptyData, NothingToResume, UsageError
+from zhuji.core.errors import BundleError, DataError, EmptyData, NothingToResume, UsageError
 from zhuji.core.files import read_json, sweep, write_json
 from zhuji.core.log import in_language, say
 from zhuji.core.quantity import count_text
@@ -93,7 +93,7 @@ def fit(run: Pretraining, run_dir: Path, *, progress: bool = True) -> Result:
     places.write_run(folder, run)
     try:
         return _run(run, folder, progress)
-    except (UsageError, DataError):
+    except (UsageError, DataError, BundleError):
         places.unclaim(folder)  # wrong words or wrong data: the same command, mended, may take the same folder
         raise
 

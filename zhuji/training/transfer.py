@@ -21,13 +21,15 @@ from torch import nn
 from zhuji.core import lookup
 from zhuji.core.config import Part
 from zhuji.core.contracts import Backbone, Modality, Reads, Task
-from zhuji.core.errors import BadSetting, ChangedSinceStart
+from zhuji.core.errors import BadSetting, ChangedSinceStart, NotABundle
 from zhuji.core.log import in_language, say
 from zhuji.core.records import Record
 from zhuji.core.seed import derive
+from zhuji.model import bundle
 from zhuji.model.assembly import Model
 from zhuji.model.bundle import open_bundle
 from zhuji.model.predictor import Predictor
+from zhuji.model.safety import read_bytes
 from zhuji.nn.adapters import adapt, adapter_parameters, linear_words, norm_parameters
 from zhuji.training.run import Plan, StartSettings
 
@@ -41,14 +43,31 @@ def open_model(path: str) -> Predictor:
     """A bundle, a run folder, a Hugging Face folder, or `hf:NAME`. Raises what opening these raises (`BundleError`s)."""
     from zhuji.model import huggingface
 
-    if path.startswith("hf:"):
-        return huggingface.read(huggingface.fetch(path))
-    return huggingface.read(path) if huggingface.looks_like(path) else open_bundle(path)
+    folder, theirs = _found(path)
+    return huggingface.read(folder) if theirs else open_bundle(folder)
 
 
 def reads(path: str) -> Reads:
-    """What the model there reads. Raises as `open_model` does."""
-    return open_model(path).model.modality.reads
+    """What the model there reads, known without opening it. Raises NotABundle, and what reading its config.json raises."""
+    from zhuji.model import huggingface
+
+    folder, theirs = _found(path)
+    if theirs:
+        return huggingface.reads(folder)
+    file = bundle.bundle_folder(folder) / bundle.CONFIG
+    if not file.is_file():
+        raise NotABundle(file=file.parent, why=in_language(f"there is no {bundle.CONFIG}", f"没有 {bundle.CONFIG}"))
+    config = bundle.config_of(read_bytes(file, bundle.LIMITS[bundle.CONFIG]), file)
+    return bundle.guarded(file, lambda: lookup.build(Modality, config.modality).reads)  # type: ignore[type-abstract]
+
+
+def _found(path: str) -> tuple[Path, bool]:
+    """Its folder, and whether it is one of Hugging Face."""
+    from zhuji.model import huggingface
+
+    if path.startswith("hf:"):
+        return huggingface.fetch(path), True
+    return Path(path), huggingface.looks_like(path)
 
 
 def absolute(path: str) -> str:

@@ -12,7 +12,7 @@ from tests.model.huggingface.made_sounds import folder
 from zhuji.core.errors import DamagedBundle, UnreadableModel
 from zhuji.modalities.speech import Speech
 from zhuji.model.huggingface import files
-from zhuji.model.huggingface.encoders import Found, architecture_of, filled, names_of
+from zhuji.model.huggingface.encoders import Found, filled, names_of
 from zhuji.model.huggingface.options import Options
 from zhuji.model.huggingface.sound_family import ENCODER
 from zhuji.model.huggingface.whisper import Whisper
@@ -52,12 +52,3 @@ def test_more_blocks_than_tensors_are_not_built(tmp_path: Path) -> None:
     body, _ = there.family.read(Options({**there.options.data, "encoder_layers": 1 << 20}, there.options.path))
     with pytest.raises(DamagedBundle, match="blocks"):
         filled(there, SPEECH, body, TASK)
-
-
-def test_an_architecture_is_named_or_the_bare_one(tmp_path: Path) -> None:
-    path = tmp_path / files.CONFIG
-    assert architecture_of(Options({}, path), Whisper()) == "WhisperEncoder"
-    assert architecture_of(Options({"architectures": ["WhisperModel"]}, path), Whisper()) == "WhisperModel"
-    for named in (["WhisperForCausalLM"], [3], {"a": 1}):
-        with pytest.raises(UnreadableModel, match="WhisperForConditionalGeneration"):
-            architecture_of(Options({"architectures": named}, path), Whisper())

@@ -3,9 +3,11 @@
 import pytest
 
 from zhuji.backbones.transformer import Transformer
-from zhuji.core.errors import UnwritableModel
+from zhuji.core.errors import UnreadableModel, UnwritableModel
 from zhuji.model.huggingface.bert import Bert
-from zhuji.model.huggingface.family import demand, eps_of, translated
+from zhuji.model.huggingface.family import architecture_of, demand, eps_of, family_of, translated
+from zhuji.model.huggingface.options import Options
+from zhuji.model.huggingface.whisper import Whisper
 
 
 def test_names_of_blocks_and_of_lone_tensors():
@@ -29,3 +31,18 @@ def test_a_demand_names_the_setting():
 
 def test_what_norms_add_unless_it_is_set():
     assert (eps_of(Transformer()), eps_of(Transformer(norm="layer")), eps_of(Transformer(norm_eps=0.5))) == (1e-6, 1e-5, 0.5)
+
+
+def test_an_architecture_is_named_or_the_bare_one(tmp_path):
+    path = tmp_path / "config.json"
+    assert architecture_of(Options({}, path), Whisper().heads) == "WhisperEncoder"
+    assert architecture_of(Options({"architectures": ["WhisperModel"]}, path), Whisper().heads) == "WhisperModel"
+    for named in (["WhisperForCausalLM"], [3], {"a": 1}):
+        with pytest.raises(UnreadableModel, match="WhisperForConditionalGeneration"):
+            architecture_of(Options({"architectures": named}, path), Whisper().heads)
+
+
+def test_a_family_is_found_by_the_type_of_a_model():
+    known = (Bert(), Whisper())
+    assert family_of(known, {"model_type": "whisper"}) is known[1]
+    assert family_of(known, {"model_type": ["bert"]}) is family_of(known, {}) is None

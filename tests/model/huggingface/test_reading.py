@@ -7,10 +7,11 @@ import pickle
 import pytest
 import torch
 
+from tests.model.huggingface import made_pictures, made_sounds
 from tests.model.huggingface.made import folder, model, reconfigure, retensor, states
 from zhuji.core.errors import BundleError, DamagedBundle, NotABundle, UnreadableModel, UnsafeBundle
 from zhuji.model.bundle import open_bundle, save
-from zhuji.model.huggingface import looks_like, read
+from zhuji.model.huggingface import looks_like, read, reads
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "gpt2", "llama"])
@@ -45,6 +46,17 @@ def test_a_last_norm_that_is_missing_is_told(tmp_path, capsys):
     (path / "modules.json").write_text(json.dumps(modules))
     read(path)
     assert "length 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("make", "kind", "inputs"), [
+    (folder, "bert", "texts"), (made_pictures.folder, "vit", "pictures"), (made_sounds.folder, "whisper", "sounds"),
+])  # fmt: skip
+def test_what_a_model_reads_is_known_before_it_is_opened(make, kind, inputs, tmp_path):
+    path = make(tmp_path / "there", kind)
+    assert reads(path) == inputs == read(path).model.modality.reads
+    for weights in path.glob("*.safetensors"):
+        weights.unlink()
+    assert reads(path) == inputs
 
 
 class TestRefused:

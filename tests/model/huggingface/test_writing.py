@@ -55,6 +55,13 @@ def test_the_setting_that_stands_in_the_way_is_named(family, changes, told, tmp_
     assert not (tmp_path / "there").exists()
 
 
+def test_phonemes_have_no_counterpart(tmp_path):
+    made = model("bert")
+    assembled = assemble(made.modality.model_copy(update={"phonemes": "en-us"}), made.backbone, made.task)
+    with pytest.raises(UnwritableModel, match="phonemes"):
+        write(assembled, tmp_path / "there")
+
+
 def test_only_transformers_over_text(tmp_path):
     made = assemble(text(), Bag(width=8), Classify(labels=("a", "b"), counts=(1, 1)))
     with pytest.raises(UnwritableModel, match="bag over text"):

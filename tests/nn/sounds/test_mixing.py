@@ -4,9 +4,22 @@ import math
 
 import numpy as np
 import pytest
+import scipy.signal
 import torch
 
-from zhuji.nn.sounds.mixing import coloured, echoed, fitted, mixed, narrow, narrowed, played, room, stretch
+from zhuji.nn.sounds.mixing import (
+    coloured,
+    echoed,
+    fitted,
+    loudening,
+    microphone,
+    mixed,
+    narrow,
+    narrowed,
+    played,
+    room,
+    stretch,
+)
 
 
 def drawn(seed: int) -> torch.Generator:
@@ -97,3 +110,22 @@ def test_silence_is_not_narrow() -> None:
 
 def test_fitted_is_cut_or_filled_up() -> None:
     assert fitted(torch.arange(3), 2).tolist() == [0, 1] and fitted(torch.arange(3), 5).tolist() == [0, 1, 2, 0, 0]
+
+
+def test_rows_become_as_loud_as_a_tenth_of_full_scale() -> None:
+    rows = torch.zeros(4, 1_000)
+    rows[0], rows[1, :100], rows[2] = 3.0, -0.002, 1e-6
+    found = rows * loudening(rows, torch.tensor([1_000, 100, 1_000, 0]))
+    assert found[0].tolist() == pytest.approx([0.1] * 1_000) and found[1, :100].tolist() == pytest.approx([-0.1] * 100)
+    assert found[2, 0].item() == pytest.approx(1e-3) and not found[1, 100:].any() and not found[3].any()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_microphone_is_a_filter_of_two_poles_and_two_zeros(seed: int) -> None:
+    """Against the recurrence, sample by sample; scipy takes the same coefficients."""
+    above, below = (torch.rand(2, 2, generator=drawn(seed)).double().numpy() * 2 - 1) * 3 / 8
+    sound = np.zeros(600, np.float32)
+    sound[:400] = torch.randn(400, generator=drawn(9)).numpy()  # what rings on goes round the end, and is nothing by then
+    wanted = scipy.signal.lfilter([1, *above], [1, *below], sound.astype(np.float64))
+    found = microphone(drawn(seed))(torch.from_numpy(sound))
+    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-5)

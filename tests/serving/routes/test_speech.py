@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from urllib.parse import unquote
 
 import numpy as np
 import openai
@@ -17,6 +18,7 @@ from zhuji.model.bundle import open_bundle
 from zhuji.model.speak import SpeakSettings, spoken
 from zhuji.model.vocode import TrainedVocoder
 from zhuji.serving.app import create
+from zhuji.serving.settings import ServeSettings
 
 pytestmark = pytest.mark.enable_socket
 
@@ -89,6 +91,15 @@ def test_a_vocoder_beside_the_voice_makes_the_samples():
     (wanted,) = spoken(open_bundle(voiced.voice()), ["ab cd"], vocoder=trained)
     assert answer.headers["x-vocoder"] == "model1" and answer.headers["x-sample-rate"] == str(voiced.RATE)
     np.testing.assert_allclose(np.frombuffer(answer.content, "<i2") / 32_767, wanted.samples, atol=1e-3)
+
+
+def test_a_vocoder_may_have_any_name_that_a_model_may_have():
+    """A header holds Latin letters alone."""
+    places = ServeSettings.parse({
+        "models": [{"name": "voice", "path": str(voiced.voice())}, {"name": "声码器", "path": str(vocoder.bundled())}], "threads": 1,
+    })  # fmt: skip
+    answer = post(places, "/v1/audio/speech", json={"input": "ab cd", "response_format": "pcm"})
+    assert answer.status_code == 200 and unquote(answer.headers["x-vocoder"]) == "声码器"
 
 
 def test_a_vocoder_of_other_frames_is_left_alone(tmp_path):

@@ -10,9 +10,15 @@ import openai
 import pytest
 
 from tests.serving import live, made
+from tests.serving.house import post, settings
+from zhuji.core.contracts import Backbone, Task
+from zhuji.core.lookup import find
 from zhuji.core.records import Sound
 from zhuji.data.sounds import as_wav
+from zhuji.modalities.speech import Speech
+from zhuji.model.assembly import assemble
 from zhuji.model.bundle import open_bundle
+from zhuji.tools.transcribe import transcribe
 
 pytestmark = pytest.mark.enable_socket
 
@@ -44,9 +50,31 @@ def test_words_and_segments_have_times(client):
     ]
     assert found.language == "en" and found.duration == pytest.approx(1.5) and found.text == answer.answer
     assert " ".join(one.text for one in found.segments).split() == answer.answer.split()
-    assert all(0 <= one.start <= one.end <= 1.51 for one in (*found.words, *found.segments))
+    assert all(0 <= one.start <= one.end <= 1.5 for one in (*found.words, *found.segments))
     plain = ask(client, response_format="verbose_json")
     assert plain.words is None and plain.segments and plain.language == "unknown"
+
+
+def test_what_is_longer_than_the_model_reads_at_once_is_heard_to_its_end(client):
+    """As `zhuji transcribe` hears it, in windows."""
+    long = as_wav(0.3 * np.random.default_rng(4).standard_normal(8_000 * 34), 8_000)
+    wanted = transcribe(open_bundle(made.listener()), long).whole()
+    found = ask(client, file=("long.wav", long), response_format="verbose_json", timestamp_granularities=["word"])
+    assert found.text == wanted.text and found.duration == wanted.seconds == 34.0
+    assert [(one.word, one.start, one.end) for one in found.words] == [
+        (one.word, pytest.approx(one.begin), pytest.approx(one.end)) for one in wanted.times
+    ]
+    assert 33 < found.words[-1].end <= 34
+
+
+def test_what_is_too_long_for_a_model_that_cannot_listen_is_refused():
+    speech = Speech(rate=8_000, features="raw", longest=1.0)
+    body, task = find(Backbone, "wav2vec2").example(), find(Task, "transcribe").example()
+    place = made.saved(assemble(speech, body, task.task), [Sound(data=as_wav(np.ones(900), 8_000))])
+    form = {"files": {"file": ("said.wav", SOUND)}}
+    answer = post(settings(place), "/v1/audio/transcriptions", **form)
+    assert answer.status_code == 400 and answer.json()["error"]["param"] == "file"
+    assert "windows are joined" in answer.json()["error"]["message"]
 
 
 def test_subtitles(client):

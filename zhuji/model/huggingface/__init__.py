@@ -3,4 +3,5 @@
 from zhuji.model.huggingface.fetching import fetch as fetch
 from zhuji.model.huggingface.reading import looks_like as looks_like
 from zhuji.model.huggingface.reading import read as read
+from zhuji.model.huggingface.reading import reads as reads
 from zhuji.model.huggingface.writing import write as write

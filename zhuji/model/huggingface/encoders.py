@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 
 from zhuji.core.contracts import Backbone, Modality, Task
-from zhuji.core.errors import DamagedBundle, UnreadableModel
+from zhuji.core.errors import DamagedBundle
 from zhuji.core.log import in_language
 from zhuji.model.assembly import Model, assemble
 from zhuji.model.huggingface import files
@@ -66,17 +66,6 @@ class Found:
     @property
     def head(self) -> Head:
         return self.family.heads[self.architecture]
-
-
-def architecture_of(options: Options, family: EncoderFamily) -> str:
-    """The architecture that config.json names; without a name the bare encoder. Raises UnreadableModel for one that is not known."""
-    named = options.get("architectures") or [list(family.heads)[-1]]
-    architecture = named[0] if isinstance(named, list) else named
-    if not isinstance(architecture, str) or architecture not in family.heads:
-        names = ", ".join(family.heads)
-        why = in_language(f"the architecture must be one of: {names}", f"architectures 必须是以下之一：{names}")
-        raise UnreadableModel(file=options.path, why=why, value=architecture)
-    return architecture
 
 
 def filled(found: Found, modality: Modality, backbone: Backbone, task: Task) -> Model:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from zhuji.core.errors import UnreadableModel
-from zhuji.core.log import in_language
 from zhuji.model.huggingface.bert import Bert
 from zhuji.model.huggingface.distilbert import DistilBert
-from zhuji.model.huggingface.family import Family, Head
+from zhuji.model.huggingface.family import Family, Head, architecture_of, family_of
 from zhuji.model.huggingface.gpt2 import Gpt2
 from zhuji.model.huggingface.llama import Llama
 from zhuji.model.huggingface.options import Options
@@ -22,14 +20,9 @@ def known(model_type: object) -> bool:
 def found(options: Options) -> tuple[Family, str, Head]:
     """Family, name of the architecture and head of a config. Raises UnreadableModel."""
     kind = options.get("model_type")
-    family = next((family for family in FAMILIES if kind in family.types), None)
+    family = family_of(FAMILIES, options.data)
     if family is None:
         names = ", ".join(name for family in FAMILIES for name in family.types)
         raise options.refuse("model_type", f"must be one of: {names}", f"必须是以下之一：{names}", kind)
-    named = options.get("architectures") or [list(family.heads)[-1]]
-    architecture = named[0] if isinstance(named, list) else named
-    if not isinstance(architecture, str) or architecture not in family.heads:
-        names = ", ".join(family.heads)
-        why = in_language(f"the architecture must be one of: {names}", f"architectures 必须是以下之一：{names}")
-        raise UnreadableModel(file=options.path, why=why, value=architecture)
+    architecture = architecture_of(options, family.heads)
     return family, architecture, family.heads[architecture]

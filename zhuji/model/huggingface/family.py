@@ -7,14 +7,14 @@ A table of names goes from our modules to theirs, `{n}` being the number of a bl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from torch import Tensor
 
 from zhuji.backbones.transformer import Transformer
-from zhuji.core.errors import UnwritableModel
+from zhuji.core.errors import UnreadableModel, UnwritableModel
 from zhuji.core.log import in_language
 from zhuji.modalities.text import Text
 from zhuji.model.huggingface.options import Options
@@ -32,6 +32,31 @@ class Head:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     twins: Mapping[str, str] = field(default_factory=dict[str, str])
     activation: Activation = "relu"
+
+
+def architecture_of(options: Options, heads: Mapping[str, Head]) -> str:
+    """The architecture that config.json names; without a name the last one that is known, a bare encoder. Raises UnreadableModel for one that is not known."""
+    named = options.get("architectures") or [list(heads)[-1]]
+    architecture = named[0] if isinstance(named, list) else named
+    if not isinstance(architecture, str) or architecture not in heads:
+        names = ", ".join(heads)
+        why = in_language(f"the architecture must be one of: {names}", f"architectures 必须是以下之一：{names}")
+        raise UnreadableModel(file=options.path, why=why, value=architecture)
+    return architecture
+
+
+class Typed(Protocol):
+    """`types` as config.json names them."""
+
+    types: ClassVar[tuple[str, ...]]
+
+
+T = TypeVar("T", bound=Typed)
+
+
+def family_of(families: Iterable[T], config: Mapping[str, Any]) -> T | None:
+    """The family that a config.json names, where it is one of these."""
+    return next((family for family in families if config.get("model_type") in family.types), None)
 
 
 class Family(ABC):

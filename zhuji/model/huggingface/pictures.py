@@ -18,8 +18,8 @@ from zhuji.data.settings import CleanSettings
 from zhuji.modalities.image import Image
 from zhuji.model.assembly import Model
 from zhuji.model.huggingface import files, heads, processor, timm
-from zhuji.model.huggingface.encoders import Found, architecture_of, filled, names_of
-from zhuji.model.huggingface.family import Head, Tensors, translated, unwritable
+from zhuji.model.huggingface.encoders import Found, filled, names_of
+from zhuji.model.huggingface.family import Head, Tensors, architecture_of, family_of, translated, unwritable
 from zhuji.model.huggingface.options import Options
 from zhuji.model.huggingface.picture_family import PictureFamily
 from zhuji.model.huggingface.resnet import Resnet
@@ -38,12 +38,17 @@ def read(folder: Path) -> Predictor | None:
     options = Options(config, folder / files.CONFIG)
     if timm.is_timm(config):
         return _opened(folder, options, timm.family_of(options), timm=True)
-    family = next((family for family in FAMILIES if config.get("model_type") in family.types), None)
+    family = family_of(FAMILIES, config)
     return None if family is None else _opened(folder, options, family)
 
 
+def knows(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json is that of a model over pictures."""
+    return timm.is_timm(config) or family_of(FAMILIES, config) is not None
+
+
 def _opened(folder: Path, options: Options, family: PictureFamily, *, timm: bool = False) -> Predictor:
-    found = Found(folder, options, family, _timm_purpose(options) if timm else architecture_of(options, family))
+    found = Found(folder, options, family, _timm_purpose(options) if timm else architecture_of(options, family.heads))
     backbone, told = family.read(options)
     if timm:
         image = processor.read_timm(options, told)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from zhuji.backbones.transformer import Transformer
+from zhuji.core.contracts import Reads
 from zhuji.core.errors import DamagedBundle, UnreadableModel
 from zhuji.core.log import in_language, say
 from zhuji.data.settings import CleanSettings
@@ -48,6 +49,15 @@ def looks_like(path: Path | str) -> bool:
     return (folder / files.CONFIG).is_file() and bool(
         {"model_type", "architectures", "architecture"} & files.read_config(folder).keys()
     )
+
+
+def reads(path: Path | str) -> Reads:
+    """What the model in such a folder reads: by its config.json alone, where that tells."""
+    folder = Path(path)
+    config = files.read_config(folder) if (folder / files.CONFIG).is_file() else {}
+    if pictures.knows(config):
+        return "pictures"
+    return "sounds" if sounds.knows(config) else "texts"
 
 
 def read(path: Path | str) -> Predictor:

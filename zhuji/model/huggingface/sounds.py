@@ -14,7 +14,8 @@ from zhuji.data.infer import Roles
 from zhuji.data.settings import CleanSettings
 from zhuji.modalities.speech import Speech
 from zhuji.model.huggingface import files
-from zhuji.model.huggingface.encoders import Found, architecture_of, filled
+from zhuji.model.huggingface.encoders import Found, filled
+from zhuji.model.huggingface.family import architecture_of, family_of
 from zhuji.model.huggingface.options import Options
 from zhuji.model.huggingface.sound_family import SoundFamily
 from zhuji.model.huggingface.wav2vec2 import Wav2vec2
@@ -32,12 +33,17 @@ def read(folder: Path) -> Predictor | None:
     if not (folder / files.CONFIG).is_file():
         return None
     config = files.read_config(folder)
-    family = next((family for family in FAMILIES if config.get("model_type") in family.types), None)
+    family = family_of(FAMILIES, config)
     return None if family is None else _opened(folder, Options(config, folder / files.CONFIG), family)
 
 
+def knows(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json is that of a model over sounds."""
+    return family_of(FAMILIES, config) is not None
+
+
 def _opened(folder: Path, options: Options, family: SoundFamily) -> Predictor:
-    found = Found(folder, options, family, architecture_of(options, family))
+    found = Found(folder, options, family, architecture_of(options, family.heads))
     backbone, _ = family.read(options)
     speech = _speech(folder, family, backbone)
     task = build(Task, {"name": "contrast", "pool": family.pool, "views": "crop"})  # type: ignore[type-abstract]

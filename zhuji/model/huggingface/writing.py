@@ -36,6 +36,8 @@ def write(model: Model, folder: Path | str) -> str:
             f"only transformers over text, and vit and resnet over pictures, have counterparts, not {body.name()} over {text.name()}",
             f"只有文本上的 transformer、图片上的 vit 和 resnet 才有对应，{text.name()} 上的 {body.name()} 没有",
         )
+    if text.phonemes is not None:
+        raise unwritable("texts that are written in phonemes have no counterpart", "以音素书写的文本没有对应")
     family, architecture, head, config = _chosen(model, body, text)
     config = {**config, **_special(text), "vocab_size": text.spec.num_ids, "architectures": [architecture], "dtype": "float32"}
     written = dict(tokenizer.written(text))

@@ -6,6 +6,9 @@ Shapes: B rows, S samples, N samples of a recording.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -18,6 +21,11 @@ _ABOVE = 0.55
 """Share of the frequencies below which what a resampler's edge lets through still lies."""
 _NOTHING = 3e-6
 """Share of the energy, -55 decibels: spoken digits of 8 kHz brought to 16 have -118 to -60 there, wide recordings of speech -25 in the median, below -55 in a few of a hundred."""
+
+_LEVEL, _SOFTEST = 0.1, 1e-4
+"""Shares of full scale: as loud as networks hear rows, and what is softer is hardly a recording."""
+_COLOUR = 3 / 8
+"""Greatest coefficient of a made-up microphone."""
 
 
 def mixed(sound: Tensor, noise: Tensor, snr: Tensor) -> Tensor:
@@ -43,6 +51,27 @@ def played(sound: Tensor, factor: float) -> Tensor:
     wanted = size // 2 + 1
     kept = F.pad(spectrum[:wanted], (0, max(0, wanted - len(spectrum))))
     return torch.fft.irfft(kept, n=size) * (size / len(sound))
+
+
+def loudening(sound: Tensor, lengths: Tensor) -> Tensor:
+    """`(B, 1)`: the factor by which each row of `sound (B, S)`, silent behind `lengths (B,)`, becomes as loud as a tenth of full scale, by the root of its
+    mean square; what is softer than -80 decibels is lifted by 60 and no more."""
+    loud = (sound.double().square().sum(1) / lengths.clamp_min(1)).sqrt().clamp_min(_SOFTEST)
+    return (_LEVEL / loud).to(sound)[:, None]
+
+
+def microphone(chance: Generator) -> Callable[[Tensor], Tensor]:
+    """What a made-up microphone makes of sounds `(S,)`: a filter of two poles and two zeros whose four coefficients are uniform within three eighths (Valin
+    2018); peaks and dips are of up to about 13 decibels."""
+    above, below = ((torch.rand(2, 2, generator=chance).double() * 2 - 1) * _COLOUR).unbind()
+
+    def heard(sound: Tensor) -> Tensor:
+        turn = torch.arange(len(sound) // 2 + 1, device=sound.device) * (-2 * math.pi / max(1, len(sound)))
+        first, second = (torch.polar(torch.ones_like(angle), angle) for angle in (turn.double(), 2 * turn.double()))
+        answer = (1 + above[0] * first + above[1] * second) / (1 + below[0] * first + below[1] * second)
+        return torch.fft.irfft(torch.fft.rfft(sound) * answer.to(torch.complex64), n=len(sound))
+
+    return heard
 
 
 def narrowed(sound: Tensor) -> Tensor:

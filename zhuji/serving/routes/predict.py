@@ -70,8 +70,11 @@ def _shown(answers: Answers, inputs: Sequence[Any]) -> Response:
 
 def shown(prediction: Prediction, words: tuple[str, ...] = (), rate: int = 0) -> dict[str, Any]:
     """A prediction as JSON has it; `words`: what tags stand for; `rate`: samples a second of an answer that is a sound, which stands as `sound`, a WAV file
-    in base64."""
-    said: dict[str, Any] = {"words": words} if words else {}
+    in base64. `cut`: seconds at the end of a sound that were not read, where there are any."""
+    said: dict[str, Any] = {
+        **({"words": words} if words else {}),
+        **({"cut": round(prediction.cut, 3)} if prediction.cut else {}),
+    }
     if prediction.waves is not None:
         said["sound"] = base64.b64encode(as_wav(prediction.waves.sound, rate)).decode()
     return {"answer": prediction.answer, "score": prediction.score, "scores": prediction.scores, **said}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import quote
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def router(service: Service) -> APIRouter:
         if vocoder is not None:
             one = await service.run(vocoder.name, lambda predictor: _sounded(predictor, one))
         data = await service.encode(lambda: _file(one, asked.response_format))
-        told = {"X-Sample-Rate": str(one.rate), "X-Vocoder": vocoder.name if vocoder else GRIFFIN_LIM}
+        told = {"X-Sample-Rate": str(one.rate), "X-Vocoder": quote(vocoder.name) if vocoder else GRIFFIN_LIM}
         return Response(data, media_type=_TYPES[asked.response_format], headers=told)
 
     return routes

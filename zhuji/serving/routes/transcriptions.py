@@ -5,7 +5,7 @@ Source: OpenAI API reference, as its Python client 3.57 types it. What would cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from fastapi import APIRouter, Response
@@ -13,16 +13,20 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from zhuji.core.contracts import Prediction
+from zhuji.core.errors import ImpossiblePair
 from zhuji.core.log import in_language
 from zhuji.core.records import Sound
 from zhuji.core.refusals import NotAnswerable, Refused
+from zhuji.core.unreadable import SoundError
 from zhuji.data import sounds
 from zhuji.data.subtitles import Cue, cues, srt, vtt
+from zhuji.model.predictor import Predictor
+from zhuji.model.streaming import Partial, hears_whole
 from zhuji.serving._openai import OpenAIRequest
 from zhuji.serving.failures import json_response
 from zhuji.serving.service import Service
 from zhuji.serving.shelf import Served
+from zhuji.tools.transcribe import Listening, Transcript, transcribe
 
 _SEVERAL = "timestamp_granularities[]"
 Format = Literal["json", "text", "srt", "verbose_json", "vtt"]
@@ -53,13 +57,40 @@ def router(service: Service) -> APIRouter:
             asked, sound = _asked(form), await _sound(form)
         served = _listener(service, asked)
         try:
-            answers = await service.answer(served.name, [sound])
+            seconds = await service.encode(lambda: sounds.header(sound).seconds)
+            found = await _heard(service, served.name, sound, seconds)
         except NotAnswerable as error:
             raise NotAnswerable(why=error.facts["why"], param="file") from None
-        seconds = await service.encode(lambda: sounds.header(sound).seconds)
-        return _told(answers.predictions[0], seconds, asked)
+        except SoundError as error:
+            raise NotAnswerable(why=str(error.facts.get("why") or error.message()).rstrip(".。"), param="file") from None
+        return _told(found, asked)
 
     return routes
+
+
+async def _heard(service: Service, name: str, sound: Sound, seconds: float) -> Transcript:
+    """What Python's `predict` gives, or of a longer sound than it reads its `transcribe`. Raises Refused where the model cannot do that, and what reading the
+    sound raises."""
+    if hears_whole((await service.opened(name)).predictor, seconds):
+        (answer,) = (await service.answer(name, [sound])).predictions
+        text = str(answer.answer)
+        return Transcript(text, tuple(answer.times), seconds, spaced=" " in text)
+    spaced = list[bool]()
+
+    def produce(predictor: Predictor) -> Iterator[Partial]:
+        listening = transcribe(predictor, sound)
+        spaced.append(listening.spaced)
+        yield from listening
+
+    try:
+        parts = [part async for part in service.stream(name, produce)]
+    except ImpossiblePair as error:
+        rule = in_language("a sound that is longer than the model reads at once must be one that it can listen to",
+                           "长于模型一次所读的声音须能由其逐段聆听")  # fmt: skip
+        raise Refused(
+            rule=f"{rule} ({error.facts['rule']})", fix=in_language("cut it into pieces", "请切成小段"), param="file"
+        ) from None
+    return Listening(iter(parts), spaced[0]).whole()
 
 
 def _asked(form: FormData) -> TranscriptionRequest:
@@ -100,26 +131,25 @@ def _listener(service: Service, asked: TranscriptionRequest) -> Served:
     return served
 
 
-def _told(answer: Prediction, seconds: float, asked: TranscriptionRequest) -> Response:
-    text = str(answer.answer)
-    found = cues(answer.times, spaced=" " in text)
+def _told(heard: Transcript, asked: TranscriptionRequest) -> Response:
+    found = cues(heard.times, spaced=heard.spaced)
     if asked.response_format == "text":
-        return Response(text + "\n", media_type="text/plain; charset=utf-8")
+        return Response(heard.text + "\n", media_type="text/plain; charset=utf-8")
     if asked.response_format == "srt":
         return Response(srt(found), media_type="text/plain; charset=utf-8")
     if asked.response_format == "vtt":
         return Response(vtt(found), media_type="text/vtt; charset=utf-8")
     if asked.response_format == "json":
-        return json_response({"text": text})
-    return json_response(_verbose(answer, found, seconds, asked))
+        return json_response({"text": heard.text})
+    return json_response(_verbose(heard, found, asked))
 
 
-def _verbose(answer: Prediction, found: Sequence[Cue], seconds: float, asked: TranscriptionRequest) -> Mapping[str, Any]:
+def _verbose(heard: Transcript, found: Sequence[Cue], asked: TranscriptionRequest) -> Mapping[str, Any]:
     told: dict[str, Any] = {
-        "task": "transcribe", "language": asked.language or "unknown", "duration": seconds, "text": str(answer.answer)
+        "task": "transcribe", "language": asked.language or "unknown", "duration": heard.seconds, "text": heard.text
     }  # fmt: skip
     if "word" in asked.timestamp_granularities:
-        told["words"] = [{"word": one.word, "start": one.begin, "end": one.end} for one in answer.times]
+        told["words"] = [{"word": one.word, "start": one.begin, "end": one.end} for one in heard.times]
     if "segment" in asked.timestamp_granularities:
         told["segments"] = [
             {"id": place, "start": cue.begin, "end": cue.end, "text": cue.text} for place, cue in enumerate(found)

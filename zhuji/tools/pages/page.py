@@ -18,7 +18,7 @@ from zhuji.version import __version__
 FOLDER = Path(__file__).parent / "templates"
 
 
-LOWER_IS_BETTER = {"wer", "cer", "greedy_wer", "greedy_cer", "unfit", "log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss",
+LOWER_IS_BETTER = {"wer", "cer", "greedy_wer", "greedy_cer", "unfit", "unspelled", "log_loss", "brier", "ece", "ece_mass", "ece_width", "rmse", "mae", "mse", "hamming", "hamming_loss",
                    "perplexity", "bits_per_unit", "empty", "copied", "words_lost", "alignment", "uniformity", "align_and_spread",
                    "surprise", "divergence", "denoising", "sliced_distance"}  # fmt: skip
 
