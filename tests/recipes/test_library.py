@@ -28,7 +28,18 @@ def _verb(name: str) -> str:
     return " ".join(recipes.read(name).facts["command"].split()[:3])
 
 
-OTHERS = ("finetune", "finetune-pictures", "tagger", "detector", "recognise", "best-rq", "enhance", "enhance-further", "speak", "speak-attention")
+OTHERS = (
+    "finetune",
+    "finetune-pictures",
+    "tagger",
+    "detector",
+    "recognise",
+    "best-rq",
+    "enhance",
+    "enhance-further",
+    "speak",
+    "speak-attention",
+)
 LABELLED = [name for name in recipes.names() if _verb(name) == "zhuji train DATA" and name not in OTHERS]
 DRAWING = [name for name in LABELLED if recipes.read(name).settings.get("task", {}).get("name") == "generate"]
 PICTURES = [name for name in LABELLED if recipes.read(name).settings["modality"]["name"] == "image" and name not in DRAWING]
