@@ -6,7 +6,7 @@
 SPEECH holds `prompts_en`, `digits_en` and `noise`, each with `metadata.csv`. Training hears the training sentences of the prompts, rows of six digits by all
 speakers but one, and the training recordings of noise. The test: the prompts' published test sentences, rows of digits by the speaker held out, and noise
 recordings of the published test split; MORE is a folder of clean speech by other voices, of which 200 rows of each voice, or all it has, are heard in
-training. Each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
+training; STRANGERS are folders of further voices that are only tested with. Each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
 their own 8 kHz (PESQ wb and nb). SNR is that of the whole row. `--beside`: runs of WORK that were trained on WORK/speech by other settings, measured as well;
 `--leave`: the run itself with such shares of the mixture left in, too; `--rooms`: the prompts in made-up rooms, too.
 """
@@ -51,6 +51,8 @@ MORE = 200
 """Rows of each further voice at most."""
 ROWS = 30
 """Of digits that are tested with."""
+EACH, SENTENCE = 10, (1.5, 6.0)
+"""Recordings of each further voice that is tested with, and how many seconds they last."""
 MEASURES = ("si_sdr", "pesq", "stoi")
 SHOWN = {"si_sdr": "SI-SDR dB", "pesq": "PESQ", "stoi": "STOI"}
 SYSTEMS = ("noisy", "wiener", "ours")
@@ -136,12 +138,24 @@ def training_noise(speech: Path, place: Path) -> Path:
     return place
 
 
-def tests(speech: Path) -> list[Set]:
+def never_heard(folders: Sequence[Path]) -> list[np.ndarray]:
+    """A few recordings of each voice, of sentences rather than words."""
+    found: list[np.ndarray] = []
+    for folder in folders:
+        rows = [row for row in listed(folder) if SENTENCE[0] < float(row["duration"]) < SENTENCE[1]]
+        order = stream(0, "strangers", folder.name).permutation(len(rows))[:EACH]
+        found += [heard(rows[place], 16_000) for place in order.tolist()]
+    return found
+
+
+def tests(speech: Path, strangers: Sequence[Path] = ()) -> list[Set]:
     prompts = [heard(row, 16_000) for row in listed(speech / "prompts_en") if row["split"] == "test"]
     digits = digit_rows(speech, [HELD_OUT], None, "test")[:ROWS]
     recordings = [row for row in listed(speech / "noise") if row["split"] == "test"]
     found: list[Set] = []
-    for name, rate, clean in (("prompts", 16_000, prompts), ("digits", 8_000, digits)):
+    given = [("prompts", 16_000, prompts), ("digits", 8_000, digits)]
+    given += [("strangers", 16_000, never_heard(strangers))] if strangers else []
+    for name, rate, clean in given:
         known = [one for row in recordings if (one := heard(row, rate)).any()]
         chance, noise = stream(0, "noise", name), list[np.ndarray]()
         for one in clean:
@@ -325,13 +339,17 @@ def main() -> None:
         type=Path,
         help="a folder of clean speech with `metadata.csv` (file_name, voice, split), to train with as well",
     )
+    parser.add_argument(
+        "--strangers", type=Path, nargs="+", default=[],
+        help="folders with `metadata.csv` (file_name, duration), a voice each, to test with as well; none of them is in MORE",
+    )  # fmt: skip
     parser.add_argument("--from", dest="start", type=Path, help="a run of `enhance` that the training goes on from")
     parser.add_argument("--beside", action="append", default=[], help="names of further runs in WORK")
     parser.add_argument("--leave", type=float, nargs="+", default=[], help="shares of the mixture that are left in")
     parser.add_argument("--rooms", action="store_true", help="measure in made-up rooms, too")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    sets = tests(given.speech)
+    sets = tests(given.speech, given.strangers)
     known = [baselines(one, given.work) for one in sets]
     data, run = training_data(given.speech, given.more, given.work / "speech"), given.work / given.run
     cpu = trained(data, training_noise(given.speech, given.work / "noise"), run, given.sets, given.start)
