@@ -43,6 +43,7 @@ from zhuji.nn.sounds.mixing import (
     played,
     room,
     stretch,
+    swelled,
 )
 from zhuji.nn.sounds.powers import Powers, Told, itakura_saito
 from zhuji.nn.sounds.spectra import istft, stft
@@ -109,6 +110,8 @@ class Enhance(Task):
     """By how many decibels the recording is louder than the noise, least and most."""
     speed: tuple[float, float] = (1.0, 1.0)
     """In training, how many times as fast recording and noise are played, each for itself: slowest and fastest (Ko et al. 2015)."""
+    swell: float = Field(default=0.0, ge=0, le=30)
+    """By how many decibels a recording in training grows louder or softer on its way, at most."""
     layered: float = Field(default=0.0, ge=0, le=1)
     """Probability that noise in training is that of two recordings."""
     microphone: float = Field(default=0.0, ge=0, le=1)
@@ -188,6 +191,8 @@ class Enhance(Task):
         thin = narrow(clean)
         if learning and self.speed != (1.0, 1.0):
             clean = fitted(played(clean, self._fast(chance)), len(clean))
+        if learning and self.swell:
+            clean = swelled(clean, rate, self.swell, chance)
         said, (low, high) = clean, self.snr
         if drawn[0] < self.room:
             seconds, direct = (

@@ -19,6 +19,7 @@ from zhuji.nn.sounds.mixing import (
     played,
     room,
     stretch,
+    swelled,
 )
 
 
@@ -129,3 +130,15 @@ def test_a_microphone_is_a_filter_of_two_poles_and_two_zeros(seed: int) -> None:
     wanted = scipy.signal.lfilter([1, *above], [1, *below], sound.astype(np.float64))
     found = microphone(drawn(seed))(torch.from_numpy(sound))
     np.testing.assert_allclose(found.numpy(), wanted, atol=1e-5)
+
+
+def test_loudness_turns_every_half_second() -> None:
+    found = 20 * torch.log10(swelled(torch.ones(4_001), 2_000, 10.0, drawn(0)).double())
+    knots = found[::1_000]
+    assert len(knots) == 5 and knots.abs().max() <= 10 and knots.std() > 2
+    # Straight lines in decibels between them, to float32 of a logarithm.
+    between = torch.lerp(knots[:-1], knots[1:], 0.3)
+    torch.testing.assert_close(found[300::1_000], between, atol=1e-4, rtol=0)
+    assert swelled(torch.ones(1), 2_000, 10.0, drawn(0)).shape == (1,) and torch.equal(
+        swelled(torch.ones(9), 2_000, 0.0, drawn(0)), torch.ones(9)
+    )

@@ -24,6 +24,8 @@ _NOTHING = 3e-6
 
 _LEVEL, _SOFTEST = 0.1, 1e-4
 """Shares of full scale: as loud as networks hear rows, and what is softer is hardly a recording."""
+_TURN = 0.5
+"""Seconds after which loudness turns."""
 _COLOUR = 3 / 8
 """Greatest coefficient of a made-up microphone."""
 
@@ -72,6 +74,15 @@ def microphone(chance: Generator) -> Callable[[Tensor], Tensor]:
         return torch.fft.irfft(torch.fft.rfft(sound) * answer.to(torch.complex64), n=len(sound))
 
     return heard
+
+
+def swelled(sound: Tensor, rate: int, decibels: float, chance: Generator) -> Tensor:
+    """`(S,)` that grows louder and softer on its way, by at most so many decibels either way, in straight lines of half a second: as somebody who turns
+    away, or says some words more softly."""
+    size = max(2, 1 + math.ceil((len(sound) - 1) / (_TURN * rate)))
+    turns = decibels * (2 * torch.rand(size, generator=chance) - 1)
+    curve = F.interpolate(turns[None, None], size=len(sound), mode="linear", align_corners=True)[0, 0]
+    return sound * 10 ** (curve.to(sound) / 20)
 
 
 def narrowed(sound: Tensor) -> Tensor:
