@@ -12,7 +12,7 @@ def test_an_answer_is_fixed_and_can_be_written_as_json():
     answer = Prediction(("a", "b"), 0.5, {"a": 0.5, "b": 0.25}, (Timed("a", 0.0, 0.5),))
     assert json.loads(json.dumps(asdict(answer))) == {
         "answer": ["a", "b"], "score": 0.5, "scores": {"a": 0.5, "b": 0.25}, "times": [{"word": "a", "begin": 0.0, "end": 0.5}],
-        "waves": None,
+        "waves": None, "cut": 0.0,
     }  # fmt: skip
     for told, name in ((answer, "score"), (About("a"), "name"), (Shown("", (), np.zeros((0, 2))), "text")):
         with pytest.raises(FrozenInstanceError):
