@@ -17,6 +17,7 @@ FORGERIES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow  # over HTTP: tests/serving/routes/test_chat.py
 def test_what_was_taught_is_answered():
     chat = Chat(talker())
     for said in conversations():

@@ -51,7 +51,7 @@ def learned(task, batch, steps):
     return head.eval(), losses
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow) if kind == "scales" else kind for kind in KINDS])
 def test_it_finds_what_it_was_shown(kind):
     """Squares whose inside has a colour of its own, a class each: found again, with their boxes. Cells of an eighth: tolerance IoU 0.5."""
     task, _ = fitted(kind=kind, width=16, side=0.3, sides=(0.2, 0.5), threshold=0.3)
