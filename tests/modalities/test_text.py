@@ -246,6 +246,8 @@ def test_texts_are_cut_as_they_are_said() -> None:
     assert text.decode(number.ids) == "fˈɔːɹɾi tˈuː" == text.shown("42").text
     right, write = text.encode(["right", ("write",)])
     assert right.ids is not None and write.ids is not None and right.ids.tolist() == write.ids.tolist()
+    hidden = text.encode_masked("42 [MASK]")
+    assert hidden.ids is not None and hidden.ids.tolist() == [*number.ids.tolist(), text.special.mask]
     assert text.unknown("four vats") == ["v", "æ", "s"], "phonemes that training never met"
     again = Text.parse(text.plain()).with_files(text.files())
     assert again.encode(["two"])[0].length == 4
@@ -255,3 +257,9 @@ def test_texts_are_cut_as_they_are_said() -> None:
 def test_a_language_is_a_name(language: str) -> None:
     with pytest.raises(BadSetting):
         Text.parse({"phonemes": language})
+
+
+def test_half_a_sign_behind_a_mask_is_no_error() -> None:
+    text = Text(tokenizer="characters").fit(["ab"])
+    row = text.encode_masked("a[MASK]\ud800")
+    assert row.ids is not None and row.ids.tolist()[1:] == [text.special.mask, text.special.unknown]

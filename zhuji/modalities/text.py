@@ -217,10 +217,9 @@ class Text(Modality):
         more than text."""
         mask = self.special.mask
         assert mask is not None, "the vocabulary has no mask"
-        parts = text.split(str(self._tokenizer.id_to_token(mask)))
-        found = self._tokenizer.encode_batch_fast(
-            [printable(part.rstrip()) for part in parts[:-1]] + parts[-1:], add_special_tokens=False
-        )
+        *before, last = text.split(str(self._tokenizer.id_to_token(mask)))
+        written = [self._written(part) for part in (*(part.rstrip() for part in before), last)]
+        found = self._tokenizer.encode_batch_fast(written, add_special_tokens=False)
         ids = [id for part in found for id in (*part.ids, mask)][:-1]
         row = Encoded(np.array(ids, np.int32)[: self._room], cut=max(len(ids) - self._room, 0))
         return _joined((np.array(self._before, np.int32),), row, (np.array(self._after, np.int32),))
