@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from zhuji.tools.pages import pictures
 
@@ -44,3 +45,13 @@ def test_lines_of_worsening_say_their_ends() -> None:
         "accuracy", {name: [(0, 0.9), (1, 0.8), (2, end)] for name, end in (("noise", 0.5), ("模糊", 0.25))}
     )
     assert "noise 0.900 → 0.500" in found.alt and "模糊" in found.svg and found.name == "robustness"
+
+
+@pytest.mark.parametrize(("lowest", "bottom"), [(0.1, 0.0), (0.0, 0.0), (-8.0, -9.0)])
+def test_an_axis_begins_at_zero_unless_a_line_lies_below(lowest: float, bottom: float) -> None:
+    """Where one does, a margin of a tenth of the span is below it at most."""
+    ax = Figure().subplots()
+    ax.axvline(1.0)
+    ax.plot([0, 1, 2], [lowest, 2.0, 0.3])
+    pictures._from_zero(ax)
+    assert bottom <= ax.get_ylim()[0] <= min(0.0, lowest) and ax.get_ylim()[1] > 2

@@ -105,7 +105,7 @@ def curves(log: Curves) -> Picture:
         right.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
         if len(drawn) > 1:
             left.legend()
-        left.set_ylim(bottom=0)
+        _from_zero(left)
 
     drawn = [points for points in (*log.loss.values(), log.valid_loss) if points]
     logged = max(map(len, log.loss.values()), default=0)
@@ -114,6 +114,12 @@ def curves(log: Curves) -> Picture:
         ends += "; " + "; ".join(f"{name} {points[-1][1]:.3f}" for name, points in log.loss.items() if points)
     last = f"; {log.metric} {log.valid_metric[-1][1]:.3f}" if log.valid_metric else ""
     return draw("curves", say_in("Training curves", "训练曲线"), ends + last, (WIDE, 3.0), paint, axes=3)
+
+
+def _from_zero(ax: Axes) -> None:
+    """The axis begins at 0, or below where a line does: the loss of a bound or of decibels may be negative."""
+    if not ax.dataLim.y0 < 0:
+        ax.set_ylim(bottom=0)
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ def panels(name: str, title: str, shown: Sequence[Panel], best: float | None = N
             if best is not None:
                 ax.axvline(best, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
             if panel.zero:
-                ax.set_ylim(bottom=0)
+                _from_zero(ax)
             ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5))
             ax.set_title(panel.title)
             ax.set_xlabel(say_in("step", "步"))
