@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.heard import RATE, tone, written
+from zhuji.core.answers import Prediction, Timed
 from zhuji.core.errors import BadSetting, MissingFile
 from zhuji.core.records import Sound
 from zhuji.core.units import Batch
@@ -138,6 +139,15 @@ def test_silence_at_both_ends_is_trimmed() -> None:
     assert row.grid == (26,) and left.grid == (76,) and row.cut == 0
     (silent,) = Speech(**SMALL, trim=30, loudness=-20).encode([Sound(data=as_wav(quiet, RATE))])
     assert silent.grid == (26,) and np.isfinite(silent.values).all()
+
+
+def test_times_of_a_trimmed_sound_are_those_of_the_whole() -> None:
+    quiet = np.zeros(2_000, np.float32)
+    modality = Speech(**SMALL, trim=30)
+    (row,) = modality.encode([Sound(data=as_wav(np.concatenate((quiet, tone(400, 0.25), quiet)), RATE))])
+    told = modality.unplaced(Prediction("a b", times=(Timed("a", 0.0, 0.5), Timed("b", 0.5, 1.0))), row)
+    # 26 frames of 10 ms, of which the last begins where the sound ends; 2,000 samples are a quarter of a second.
+    assert [(one.begin, one.end) for one in told.times] == [(0.25, pytest.approx(0.38)), (pytest.approx(0.38), 0.5)]
 
 
 def test_loudness_is_brought_to_one_level() -> None:

@@ -81,7 +81,8 @@ class Units:
 class Encoded:
     """One row as its modality encoded it: `ids (*grid)` int32 and/or `values (*grid, C)` float32 or uint8 (pixels), the number of units that
     were cut off because the row was too long, and where units have them `words (*grid)` and `parts (*grid, K)` int32 as in `Units`. `frame (4,)`
-    float32 of a picture: scale_x, scale_y, offset_x, offset_y, so that x * scale_x + offset_x is a place in the resized picture."""
+    float32 of a picture: scale_x, scale_y, offset_x, offset_y, so that x * scale_x + offset_x is a place in the resized picture; `(1,)` of a sound that was
+    trimmed: seconds that were left out before it."""
 
     ids: np.ndarray | None = None
     values: np.ndarray | None = None

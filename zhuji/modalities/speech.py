@@ -18,7 +18,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
-from zhuji.core.contracts import Encoded, Shown
+from zhuji.core.contracts import Encoded, Prediction, Shown
 from zhuji.core.errors import MissingFile
 from zhuji.core.framing import Banded, Frames, Framing
 from zhuji.core.log import in_language
@@ -208,16 +208,21 @@ class Speech(Banded, Sounds):
         loud = np.flatnonzero(power > power.max() * 10 ** (-self.trim / 10))
         return slice(loud[0] * self.step, (loud[-1] + 1) * self.step) if len(loud) else slice(None)
 
+    def _begin(self, samples: np.ndarray) -> float:
+        """Seconds that `trim` takes away before the rest."""
+        return (self._kept(samples).start or 0) / self.rate
+
     def _levelled(self, samples: np.ndarray) -> np.ndarray:
         level = math.sqrt(float((samples.astype(np.float64) ** 2).mean())) if len(samples) else 0.0
         return samples if self.loudness is None or not level else samples * np.float32(10 ** (self.loudness / 20) / level)
 
     def _encoded(self, heard: Heard, values: Tensor) -> Encoded:
         units = round(heard.cut / self.unit_seconds)
+        frame = None if self.trim is None else np.array([self._begin(heard.samples)], np.float32)
         if self.features == "samples":
-            return Encoded(ids=values.numpy().astype(np.int32), cut=units)
+            return Encoded(ids=values.numpy().astype(np.int32), cut=units, frame=frame)
         array = values.numpy()
-        return Encoded(values=array[..., None] if self.plane else array, cut=units)
+        return Encoded(values=array[..., None] if self.plane else array, cut=units, frame=frame)
 
     def collate(self, rows: Sequence[Encoded], grid: tuple[int, ...]) -> Units:
         """`values` float32, normalised, or `ids`; zeros behind."""
@@ -240,6 +245,14 @@ class Speech(Banded, Sounds):
         """Its sound is what was kept of it: a task that learns samples would hold all of a long one."""
         return replace(record, input=replace(Sound.of(record.input), seconds=self.longest)) if encoded.cut else record
 
+    def unplaced(self, prediction: Prediction, encoded: Encoded, stride: int = 1) -> Prediction:
+        """Times count from where the whole sound begins."""
+        found = super().unplaced(prediction, encoded, stride)
+        if encoded.frame is None:
+            return found
+        (begin,) = encoded.frame.tolist()
+        return replace(found, times=tuple(one.later(begin) for one in found.times))
+
     def _numbers(self) -> tuple[Tensor, Tensor]:
         return torch.tensor(self.measured.mean), torch.tensor(self.measured.deviation)
 
@@ -248,8 +261,7 @@ class Speech(Banded, Sounds):
         heard = sounds.samples(Sound.of(raw), self.rate, self.longest)
         row = self._encoded(heard, self.of_samples(heard.samples))
         cells = self.bands if self.plane else 1
-        begin = (self._kept(heard.samples).start or 0) / self.rate
-        return in_tenths(np.arange(row.length) // cells, self.unit_seconds * cells, begin)
+        return in_tenths(np.arange(row.length) // cells, self.unit_seconds * cells, self._begin(heard.samples))
 
     def stem(self, dim: int) -> nn.Module:
         """A vector for each id; of frames a linear map; of the cells of a plane, of Whisper's frames and of raw samples themselves where the network
