@@ -27,7 +27,9 @@ def test_from_a_folder_to_clean_files(tmp_path: Path) -> None:
         written(noise / part / f"{number}.wav", np.random.default_rng(number).standard_normal(8_000).astype(np.float32) * 0.1)
     found = zhuji.train(data, epochs=20, run_dir=tmp_path / "run", sets=(*SETS, f"task.noise_folder={noise}"))
     test = found.test
-    assert test["si_sdr"]["value"] > test["si_sdr_noisy"]["value"] + 2 and "si_sdr_wiener" in test
+    rivals = found.baselines
+    assert test["si_sdr"]["value"] > rivals["mixture"]["si_sdr"]["value"] + 2 and "si_sdr" in rivals["wiener"]
+    assert "no baseline" not in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert read_json(found.run / "results.json")["bad_steps"] == 0
     again = zhuji.evaluate(tmp_path / "run")
     assert again.scores["si_sdr"].value == pytest.approx(test["si_sdr"]["value"], abs=1e-6)

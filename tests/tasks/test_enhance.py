@@ -264,7 +264,7 @@ def test_it_learns_to_leave_tones(kind: str, backbone: Backbone) -> None:
         optimiser.step()
     one.eval()
     columns = one.task.evidence(one.outputs(data), data)
-    gain = enhancement.mean_of("si_sdr")(columns) - enhancement.mean_of("si_sdr_noisy")(columns)
+    gain = enhancement.mean_of("si_sdr")(columns) - enhancement.mean_of("si_sdr_mixture")(columns)
     assert one.loss(data).mean().item() < before - 5 and gain > 3
 
 
@@ -295,7 +295,7 @@ def test_answers_are_measured_beside_the_mixture_and_a_filter() -> None:
     data = batch(one)
     columns = one.task.judge(one.task.decode(one.outputs(data)), RECORDS)
     names = one.task.answer_metrics()
-    assert "si_sdr_wiener" in names and ("pesq_noisy" in names) == enhancement.installed()
+    assert "si_sdr_wiener" in names and ("pesq_mixture" in names) == enhancement.installed()
     assert all(len(columns[name]) == len(RECORDS) for metric in names.values() for name in metric.columns)
     assert one.task.notes().keys() <= names.keys()
 

@@ -167,6 +167,25 @@ def test_the_bundle_holds_the_best_weights():
     assert same(bundled, {name: saved[f"model/{name}"] for name in bundled})
 
 
+def test_rivals_that_were_measured_along_with_the_model_stand_among_the_baselines():
+    def of(value):
+        return {"value": value, "low": None, "high": None}
+
+    scores = {"snr": of(3), "snr_wiener": of(2), "snr_mixture": of(1), "loss_mixture": of(0)}
+    facts = {
+        "test": scores, "valid": {"snr": of(4), "snr_mixture": of(1)}, "more_tests": {"rooms": scores},
+        "by_group": {"ann": {"rows": 7, **scores}}, "baselines": {"copy": {"snr": of(0)}}, "more_baselines": {}, "group_baselines": {},
+        "steps": 5,
+    }  # fmt: skip
+    told = finish.told_apart(facts, ("mixture", "wiener"))
+    theirs = {"mixture": {"snr": of(1), "loss": of(0)}, "wiener": {"snr": of(2)}}
+    assert told["test"] == told["more_tests"]["rooms"] == {"snr": of(3)} and told["valid"] == {"snr": of(4)}
+    assert told["by_group"] == {"ann": {"rows": 7, "snr": of(3)}} and told["steps"] == 5
+    assert told["baselines"] == {**theirs, "copy": {"snr": of(0)}}
+    assert told["more_baselines"] == {"rooms": theirs} and told["group_baselines"] == {"ann": theirs}
+    assert "with_leaks" not in told and finish.told_apart(facts, ()) is facts
+
+
 def test_a_result_is_what_the_folder_holds():
     result = Result.read(trained.run())
     assert result.bundle == trained.run() / "bundle"

@@ -270,7 +270,9 @@ class Task(Part, ABC):
     writes: ClassVar[bool] = False
     """Its answers are ids of units (tuples of int), which the modality turns into what a person reads."""
     loops: ClassVar[bool] = False
-    """It is for writing unit by unit, each after those before: more than one pass through the network, which not every format can hold."""
+    """It is for writing unit by unit, each after those before: several passes through the network, which not every format can hold."""
+    rivals: ClassVar[tuple[str, ...]] = ()
+    """Baselines that are judged along with its own answers: metric `m` of `rival` is called `m_rival`."""
     draws: ClassVar[bool] = False
     """It makes rows of values (`drawn`)."""
     sounds: ClassVar[bool] = False

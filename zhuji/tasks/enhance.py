@@ -96,6 +96,7 @@ class Enhance(Task):
     needs: ClassVar[Needs] = "nothing"
     sounds: ClassVar[bool] = True
     seeks: ClassVar[tuple[str, ...]] = ("leave",)
+    rivals: ClassVar[tuple[str, ...]] = ("mixture", "wiener")
 
     mask: masks.Kind | Literal["variational"] = "complex"
     """real: loudness is changed, frequency by frequency; complex: phases as well; variational: a Wiener filter of the powers that an autoencoder tells of
@@ -299,10 +300,10 @@ class Enhance(Task):
         """By row SI-SDR of what is left, and of the mixture (`metrics.enhancement.judged`)."""
         sound, given, wanted = (_rows(outputs[name], outputs["real"]) for name in ("sound", "given", "wanted"))
         rate, only = int(outputs["rate"]), ("si_sdr",)
-        return {**enhancement.judged(sound, wanted, rate, only), **enhancement.judged(given, wanted, rate, only, "_noisy")}
+        return {**enhancement.judged(sound, wanted, rate, only), **enhancement.judged(given, wanted, rate, only, "_mixture")}
 
     def metrics(self) -> Mapping[str, Metric]:
-        return {name: enhancement.mean_of(name) for name in ("si_sdr", "si_sdr_noisy")}
+        return {name: enhancement.mean_of(name) for name in ("si_sdr", "si_sdr_mixture")}
 
     def decode(self, outputs: Mapping[str, Tensor]) -> list[Prediction]:
         """How loud the cleaned row is, as the root of its mean square in every 16 units; the samples themselves are the answer's `waves`."""
@@ -320,7 +321,7 @@ class Enhance(Task):
 
     def answer_metrics(self) -> Mapping[str, Metric]:
         """PESQ and STOI where their packages are installed, of ours, of the mixture and of the Wiener filter; and its SI-SDR."""
-        names = [f"{measure}{suffix}" for measure in _measures()[1:] for suffix in ("", "_noisy", "_wiener")]
+        names = [f"{measure}{suffix}" for measure in _measures()[1:] for suffix in ("", "_mixture", "_wiener")]
         return {name: enhancement.mean_of(name) for name in (*names, "si_sdr_wiener")}
 
     def notes(self) -> Mapping[str, str]:
@@ -343,7 +344,7 @@ def _measured(waves: Waves) -> Columns:
     ours, noisy, filtered_ = (
         enhancement.judged([found], [waves.wanted], waves.rate, names, suffix)
         for found, names, suffix in (
-            (waves.sound, _measures()[1:], ""), (waves.given, _measures()[1:], "_noisy"), (filtered, _measures(), "_wiener"),
+            (waves.sound, _measures()[1:], ""), (waves.given, _measures()[1:], "_mixture"), (filtered, _measures(), "_wiener"),
         )
     )  # fmt: skip
     return {**ours, **noisy, **filtered_}

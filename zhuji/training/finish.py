@@ -82,10 +82,10 @@ class Result:
 
 def finish(job: Job) -> Result:
     """Take the best weights, judge them on the test split, and write down everything; `results.json` comes last."""
-    model, rows, draws = best_model(job), job.material.rows, job.run.evaluate.bootstrap
+    model, rows, draws, rivals = best_model(job), job.material.rows, job.run.evaluate.bootstrap, job.material.task.rivals
     test, valid = judged(job, model, rows["test"], draws, answers=True), judged(job, model, rows["valid"], draws)
     write_answers(job.folder, predictor(job, model), rows["test"].records, _answers(job, model, rows["test"], test))
-    facts = _facts(job, model, test, valid)
+    facts = told_apart(_facts(job, model, test, valid), rivals)
     golden = (rows["test"].records, test.columns) if test.rows else (rows["valid"].records, valid.columns)
     # A bundle may stand there already if the run was killed between here and the last line.
     shutil.rmtree(job.folder / places.BUNDLE, ignore_errors=True)
@@ -163,6 +163,33 @@ def _rivals(job: Job) -> Facts:
     notes = {name: rival.note for name, rival in found.items() if rival.note}
     more = {name: on[name] for name in job.prepared.more_tests if name in on}
     return {"baselines": on.get("test", {}), "more_baselines": more, "group_baselines": groups, "baseline_notes": notes}
+
+
+def told_apart(facts: Facts, rivals: Sequence[str]) -> Facts:
+    """Facts in which the scores of rivals that were measured along with the model's (`Task.rivals`) stand among those of the baselines."""
+    if not rivals:
+        return facts
+
+    def own(scores: Facts) -> Facts:
+        return {name: of for name, of in scores.items() if not name.endswith(tuple(f"_{rival}" for rival in rivals))}
+
+    def theirs(scores: Facts) -> Facts:
+        ends = {rival: f"_{rival}" for rival in rivals}
+        return {
+            rival: {name.removesuffix(end): of for name, of in scores.items() if name.endswith(end)}
+            for rival, end in ends.items()
+        }
+
+    each = {part: {name: own(of) for name, of in facts[part].items()} for part in ("more_tests", "by_group")}
+    more, groups = (
+        {name: {**theirs(of), **facts[kept].get(name, {})} for name, of in facts[part].items()}
+        for part, kept in (("more_tests", "more_baselines"), ("by_group", "group_baselines"))
+    )
+    baselines = {**theirs(facts["test"]), **facts["baselines"]} if facts["test"] else facts["baselines"]
+    return {
+        **facts, **each, **{name: own(facts[name]) for name in ("test", "valid", "with_leaks", "without_leaks") if name in facts},
+        "baselines": baselines, "more_baselines": more, "group_baselines": groups,
+    }  # fmt: skip
 
 
 def about_model(model: Model) -> Facts:

@@ -35,6 +35,7 @@ BASELINES = {
     "thumbnail_ridge": ("8 × 8 colours + ridge", "8 × 8 颜色 + 岭回归"),
     "tfidf_logistic": ("TF-IDF + logistic regression", "TF-IDF + 逻辑回归"), "tfidf_ridge": ("TF-IDF + ridge", "TF-IDF + 岭回归"),
     "dictionary": ("word by word", "逐词对照"), "copy": ("copy", "照抄原文"),
+    "mixture": ("mixture as it is", "原混合音"), "wiener": ("Wiener filter", "维纳滤波"),
     "unigram": ("how often each unit comes", "各单元的频率"), "previous_unit": ("what follows the previous unit", "前一单元之后的频率"),
     "usual_tag": ("usual tag of each word", "各词最常见的标签"), "shape_svm": ("word shapes + linear SVM", "词形 + 线性 SVM"),
 }  # fmt: skip
