@@ -116,6 +116,16 @@ def test_a_transcript_is_that_of_python(view):
     assert violations(page) == []
 
 
+def test_what_was_not_read_is_said(view):
+    page = view.open("lang=en&model=kinds")
+    give(page)
+    assert "not read" not in page.locator("#result").inner_text()
+    longest = predictor("kinds").model.modality.longest
+    give(page, as_wav(np.zeros(int(8_000 * (longest + 1.5))), 8_000), "long.wav")
+    page.wait_for_selector("#result [data-words=not_read]")
+    assert "The last 1.5 s were not read" in page.locator("#result").inner_text()
+
+
 def test_a_vector_is_that_of_python_and_one_sound_is_asked_for(view):
     page = view.open("lang=en&model=codes")
     assert page.locator("#input .field").count() == 1, "a file is one input: there is none to compare it with"

@@ -170,7 +170,8 @@ async function predict(value, other, signal) {
   const { found, seconds } = await data("predict", file ? form(model, file) : body, { signal });
   const [prediction, second] = found.predictions;
   const context = { input: value, model, other: second };
-  fill(find("result"), make("div", { class: `shown ${model.answers}` }, kind.show(prediction, context)), more(value),
+  const unread = prediction.cut ? spoken("p", "not_read", { seconds: prediction.cut }, { class: "quiet" }) : null;
+  fill(find("result"), make("div", { class: `shown ${model.answers}` }, kind.show(prediction, context)), unread, more(value),
     times({ server: found.seconds, seconds, version: found.version }));
   const told = kind.told(prediction, context);
   const { key, ...values } = told;
