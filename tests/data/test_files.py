@@ -60,6 +60,22 @@ def test_a_label_that_is_asked_for_is_one(tmp_path: Path) -> None:
     assert (found.label, found.target) == (("transcript",), None)
 
 
+def test_a_first_file_that_is_gone_hides_no_column(tmp_path: Path) -> None:
+    folder = spoken_folder(tmp_path)
+    (folder / "clips" / "0.wav").unlink()
+    ledger = Ledger()
+    assert roles(folder).sound == "file_name"
+    assert all(isinstance(r.input, Sound) for r in read_records(DataSettings(path=str(folder)), ledger=ledger))
+    assert ledger.causes("dropped") == {"no such sound": 1}
+
+
+def test_names_of_files_that_are_not_there_are_texts(tmp_path: Path) -> None:
+    lines = [f"{number}.wav,text of number {number},{'ab'[number % 2]}" for number in range(40)]
+    (tmp_path / "rows.csv").write_text("\n".join(["file,text,label", *lines]) + "\n")
+    found = roles(tmp_path / "rows.csv")
+    assert (found.sound, found.text) == (None, ("text",))
+
+
 def test_a_row_has_one_input(tmp_path: Path) -> None:
     with pytest.raises(BadSetting):
         roles(spoken_folder(tmp_path), sound="file_name", text=("transcript",))

@@ -24,6 +24,7 @@ def test_a_cell_is_itself_its_bytes_or_a_name_seen_from_the_folder() -> None:
     [
         ({"offset": 1.5, "duration": 2}, 1.5, 2.0), ({"offset": "0", "duration": "2.5"}, 0.0, 2.5), ({"duration": 2}, 0.0, None),
         ({"offset": "", "duration": 2}, 0.0, None), ({"offset": 1}, 1.0, None),
+        ({"offset": math.nan, "duration": 2}, 0.0, None), ({"offset": 1, "duration": math.nan}, 1.0, None), ({"offset": " "}, 0.0, None),
     ],
 )  # fmt: skip
 def test_a_manifest_names_pieces_of_files(row: dict[str, object], start: float, seconds: float | None) -> None:
@@ -34,6 +35,12 @@ def test_a_manifest_names_pieces_of_files(row: dict[str, object], start: float, 
 def test_an_offset_that_is_no_number_is_no_place() -> None:
     found = SOUNDS.of({"a": "b.wav", "offset": "soon"}, "a", Path())
     assert isinstance(found, Sound) and math.isnan(found.start)
+
+
+@pytest.mark.parametrize("said", ["half", "nan", float("inf"), "-inf"])
+def test_a_duration_that_is_no_number_is_no_piece(said: object) -> None:
+    found = SOUNDS.of({"a": "b.wav", "offset": 1.0, "duration": said}, "a", Path())
+    assert isinstance(found, Sound) and found.seconds is not None and math.isnan(found.seconds)
 
 
 def test_bytes_and_names_are_told_apart() -> None:

@@ -76,8 +76,15 @@ def of_path(path: str) -> Medium:
 
 
 def _piece(sound: Sound, values: Mapping[str, Any]) -> Sound:
-    if values.get(OFFSET) in (None, ""):
-        return sound
-    start, seconds = (cells.number(values[name]) if values.get(name) not in (None, "") else None for name in (OFFSET, SECONDS))
-    # What is no number is no place either, and is refused as such.
-    return replace(sound, start=math.nan if start is None else start, seconds=seconds)
+    start, seconds = (_told(values.get(name)) for name in (OFFSET, SECONDS))
+    return sound if start is None else replace(sound, start=start, seconds=seconds)
+
+
+def _told(cell: Any) -> float | None:
+    """None of an empty cell. What is no number is no place either, and NaN is refused as such."""
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return None
+    if isinstance(cell, float) and math.isnan(cell):
+        return None  # how tables without nothing write nothing
+    found = cells.number(cell)
+    return math.nan if found is None else found
