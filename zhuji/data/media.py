@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zhuji.core.records import Medium, Picture, Sound
+from zhuji.core.records import Medium, Picture, Record, Sound
 from zhuji.data import cells, marks, names, pictures, sounds
 
 OFFSET, SECONDS = "offset", "duration"
@@ -63,6 +63,11 @@ def kind_of(medium: Medium) -> Kind:
 def seconds_of(raw: Any) -> float:
     """Of a sound that was listened to; 0 of all else."""
     return (raw.length or 0.0) if isinstance(raw, Sound) else 0.0
+
+
+def heard_in(record: Record) -> float:
+    """Seconds of the sound of a row, be it what is read or what is learned; 0 of one without."""
+    return seconds_of(record.input) + seconds_of(record.target)
 
 
 def of_bytes(data: bytes, path: str = "") -> Medium:

@@ -17,7 +17,7 @@ from zhuji.data.balance import oversampled
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.leaks import Leaks, blocks, cut_through, gate, numbered
 from zhuji.data.ledger import Ledger
-from zhuji.data.media import seconds_of
+from zhuji.data.media import heard_in
 from zhuji.data.names import split_name, test_name
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
@@ -164,10 +164,10 @@ def _usable(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -
         split = split_name(record.split) or test_name(record.split)
         if has_split and split is None:
             ledger.drop("unknown split", label=counted_as(record))
-            ledger.seconds_dropped += seconds_of(record.input)
+            ledger.seconds_dropped += heard_in(record)
         elif np.isnan(time):
             ledger.drop("unreadable time", label=counted_as(record))
-            ledger.seconds_dropped += seconds_of(record.input)
+            ledger.seconds_dropped += heard_in(record)
         else:
             usable.append(replace(record, split=split))
     return usable
