@@ -41,6 +41,14 @@ def test_words_that_return_are_classes(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["说话人", "发音人", "client_id", "spk_id"])
+def test_a_speaker_by_other_names_is_a_group(tmp_path: Path, name: str) -> None:
+    folder = spoken_folder(tmp_path)
+    rows = (folder / "metadata.csv").read_text().replace("speaker", name)
+    (folder / "metadata.csv").write_text(rows, encoding="utf-8")
+    assert roles(folder).group == name
+
+
 def test_sentences_are_second_texts_and_none_is_in_two_splits(tmp_path: Path) -> None:
     found = roles(sentences(tmp_path))
     assert (found.sound, found.target, found.group, found.kind, found.label) == (
