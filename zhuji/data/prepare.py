@@ -137,11 +137,11 @@ def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:
 
 
 def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
-    if task not in ("any", "generate") and roles.kind == "unlabelled":
-        raise NoRole(role="label", columns=", ".join(columns))
     needed = {"tag": "label", **dict.fromkeys(_OF_PAIRS, "target")}.get(task)
     if needed and roles.kind != {"label": "tag", "target": "pair"}[needed]:
         raise NoRole(role=needed, columns=", ".join(columns))
+    if task not in ("any", "generate") and roles.kind == "unlabelled":
+        raise NoRole(role="label", columns=", ".join(columns))
     if task == "speak":
         if roles.sound is None:
             raise NoRole(role="sound", columns=", ".join(columns))
