@@ -96,11 +96,12 @@ def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tup
         _bound(records, cluster, settings),
         settings.splits,
         seed if settings.splits.seed is None else settings.splits.seed,
+        file=settings.path,
     )
     # A group that is held out is whole by itself, and must not follow one copied row into training.
     grouped = not settings.splits.hold_out
     splits, leaks = gate(records, first, cluster, settings.leaks, file=settings.path, groups=grouped)
-    require(splits, np.unique(first).tolist())
+    require(splits, np.unique(first).tolist(), settings.path)
     return [replace(r, split=SPLITS[part]) for r, part in zip(records, splits.tolist(), strict=True)], leaks
 
 

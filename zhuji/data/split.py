@@ -35,10 +35,10 @@ def method(settings: SplitSettings, records: Sequence[Record]) -> str:
     return settings.by
 
 
-def assign(records: Sequence[Record], block: Array, settings: SplitSettings, seed: int) -> Array:
+def assign(records: Sequence[Record], block: Array, settings: SplitSettings, seed: int, *, file: str = "") -> Array:
     """Number of each row's split, (N,) int64. A part that the records' own splits lack is cut from their train rows.
 
-    `block` (N,) int64: rows that stay together. Raises TooFewRows when a part that is wanted gets no row,
+    `block` (N,) int64: rows that stay together; `file`: where they come from, for errors. Raises TooFewRows when a part that is wanted gets no row,
     and NoRole, see `method`.
     """
     own = np.array([SPLITS.index(r.split) if r.split else TRAIN for r in records], np.int64)
@@ -55,15 +55,15 @@ def assign(records: Sequence[Record], block: Array, settings: SplitSettings, see
         else:
             kind = np.zeros(len(rows), np.int64) if by == "random" else strata([r.label for r in rows])
             own[pool] = _deal(kind, block[pool], share, stream(seed, "split"))
-    require(own, [TRAIN, *(part for part in (VALID, TEST) if shares[part])])
+    require(own, [TRAIN, *(part for part in (VALID, TEST) if shares[part])], file)
     return own
 
 
-def require(splits: Array, parts: Sequence[int]) -> None:
+def require(splits: Array, parts: Sequence[int], file: str = "") -> None:
     """Raises TooFewRows unless each of the parts has a row."""
     for part in parts:
         if not (splits == part).any():
-            raise TooFewRows(split=SPLITS[part], needed=1, rows=0)
+            raise TooFewRows(file=file or None, split=SPLITS[part], needed=1, rows=0)
 
 
 def strata(labels: Sequence[Label]) -> Array:
