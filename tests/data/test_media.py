@@ -54,4 +54,8 @@ def test_bytes_and_names_are_told_apart() -> None:
 def test_seconds_are_known_once_it_was_listened_to() -> None:
     assert (seconds_of(Sound("a", length=1.5)), seconds_of(Sound("a")), seconds_of("a text")) == (1.5, 0.0, 0.0)
     sound = Sound("a", length=1.5)
-    assert (heard_in(Record("1", sound)), heard_in(Record("1", "a text", target=sound)), heard_in(Record("1", "a text"))) == (1.5, 1.5, 0.0)
+    assert (heard_in(Record("1", sound)), heard_in(Record("1", "a text", target=sound)), heard_in(Record("1", "a text"))) == (
+        1.5,
+        1.5,
+        0.0,
+    )

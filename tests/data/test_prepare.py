@@ -342,7 +342,7 @@ def test_a_task_insists_on_what_it_needs(tmp_path, task, role):
 @pytest.mark.parametrize("task", ["translate", "transcribe", "speak"])
 def test_who_wants_pairs_is_asked_for_no_label(tmp_path, task):
     rows = [[text, f"{text} again"] for text in TEXTS]
-    with pytest.raises(NoRole, match="a target column must be found, .*--target"):
+    with pytest.raises(NoRole, match=r"a target column must be found, .*--target"):
         prepare(DataSettings(path=write(tmp_path, ["one", "other"], rows)), 0, task=task)
 
 

@@ -92,7 +92,11 @@ def test_fingerprint_tells_files_of_one_name_apart(tmp_path, how):
             if how == "sounds":
                 write(tmp_path / split / "rows" / kind / "1.wav", f"sound {number}")
     name = "metadata.csv" if how == "tables" else "rows"
-    where = {"path": tmp_path} if how == "lists" else {"path": tmp_path / "train" / name, "test_path": str(tmp_path / "test" / name)}
+    where = (
+        {"path": tmp_path}
+        if how == "lists"
+        else {"path": tmp_path / "train" / name, "test_path": str(tmp_path / "test" / name)}
+    )
     before = source(**where).fingerprint()
     if how in ("lists", "tables"):
         assert set(before) == {"train/metadata.csv", "test/metadata.csv"}

@@ -60,7 +60,11 @@ def test_a_run_with_a_folder_of_noise_goes_on_from_anywhere(part, monkeypatch, t
     for number in range(6):
         written(tmp_path / "noise" / f"{number}.wav", tone(900 + 70 * number, 0.5, seed=number))
     cleaning = part == "task"
-    modality = {"name": "waveform", "rate": 8000} if cleaning else {"name": "speech", "rate": 8000, "bands": 6, "variation": {"noise": 0.5}}
+    modality = (
+        {"name": "waveform", "rate": 8000}
+        if cleaning
+        else {"name": "speech", "rate": 8000, "bands": 6, "variation": {"noise": 0.5}}
+    )
     sets = [f"{part}.noise_folder=noise", "train.rehearse=false", "evaluate.baselines=false", "evaluate.bootstrap=0"]
     plain = {
         "data": {"path": str(folder), "leaks": "allow"}, "modality": modality, "train": {"steps": 3, "precision": "fp32"},

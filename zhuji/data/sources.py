@@ -185,9 +185,7 @@ def _told_apart(parts: Sequence[Part]) -> tuple[Part, ...]:
     if not again:
         return tuple(parts)
     shared = Path(os.path.commonpath([part.path.absolute().parent for part in parts if part.name in again]))
-    return tuple(
-        replace(part, name=below(part.path.absolute(), shared)) if part.name in again else part for part in parts
-    )
+    return tuple(replace(part, name=below(part.path.absolute(), shared)) if part.name in again else part for part in parts)
 
 
 def _parts(path: Path, split: str | None, settings: DataSettings, others: tuple[Path, ...] = ()) -> list[Part]:
