@@ -77,6 +77,13 @@ def test_a_first_file_that_is_gone_hides_no_column(tmp_path: Path) -> None:
     assert ledger.causes("dropped") == {"no such sound": 1}
 
 
+def test_blanks_around_names_of_files_are_none_of_them(tmp_path: Path) -> None:
+    folder = spoken_folder(tmp_path)
+    header, *lines = (folder / "metadata.csv").read_text().splitlines()
+    (folder / "metadata.csv").write_text("\n".join([header, *(f" {line.replace('.wav', '.wav ')}" for line in lines)]) + "\n")
+    assert roles(folder).sound == "file_name" and len(list(read_records(DataSettings(path=str(folder))))) == 24
+
+
 def test_names_of_files_that_are_not_there_are_texts(tmp_path: Path) -> None:
     lines = [f"{number}.wav,text of number {number},{'ab'[number % 2]}" for number in range(40)]
     (tmp_path / "rows.csv").write_text("\n".join(["file,text,label", *lines]) + "\n")

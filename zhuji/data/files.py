@@ -28,7 +28,7 @@ def find_files(search: Search, folder: Path) -> None:
 def of_files(columns: Sequence[Column], folder: Path, kind: Kind) -> Choice:
     """The column of pictures or sounds, of their bytes, or of names of their files as seen from `folder`."""
     fit = [c for c in columns if c.filled and c.share(kind.is_one) > 0.5]
-    named = [c for c in fit if any(not isinstance(v, str) or (folder / v).is_file() for v in c.filled[:_TRIED])]
+    named = [c for c in fit if any(not isinstance(v, str) or (folder / v.strip()).is_file() for v in c.filled[:_TRIED])]
     column = best_named(named, kind.hints) or next(iter(named), None)
     if column is None:
         return None

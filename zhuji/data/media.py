@@ -34,7 +34,7 @@ class Kind:
     def is_one(self, value: Any) -> bool:
         """Is a cell one, its bytes or the name of its file?"""
         if isinstance(value, str):
-            return value.lower().endswith(self.endings)
+            return value.strip().lower().endswith(self.endings)
         return isinstance(value, self.medium) or (isinstance(value, bytes) and self.begins(value))
 
     def of(self, values: Mapping[str, Any], column: str, folder: Path) -> Medium | None:
