@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.heard import RATE, tone, written
-from zhuji.core.errors import EmptyData, MissingFile
+from zhuji.core.errors import EmptyData, MissingFile, TooFewRows
 from zhuji.data.noises import noises
 
 pytest.importorskip("soundfile")
@@ -45,6 +45,11 @@ def test_silence_is_left_out_and_other_rates_are_brought_to_one(tmp_path: Path) 
     written(tmp_path / "valid" / "b.wav", tone(1_500, 0.5))
     found = noises(str(tmp_path), RATE)
     assert len(found.learned) == 4 and lengths(found.judge) == [4_000, 4_000]
+
+
+def test_a_folder_of_too_few_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TooFewRows, match=str(tmp_path)):
+        noises(str(folder(tmp_path, ["0.wav", "1.wav"])), RATE)
 
 
 def test_where_nothing_is(tmp_path: Path) -> None:
