@@ -13,7 +13,9 @@ SCALES = ["slaney", "htk"]
 def sound() -> np.ndarray:
     random = np.random.default_rng(1)
     tones = sum(np.sin(2 * np.pi * f * np.arange(8_000) / 16_000) for f in (220, 740, 3_000))
-    return (0.1 * tones + 0.01 * random.standard_normal(8_000)).astype(np.float32)
+    # Its end is so soft that it lies below what counts beside the loudest.
+    soft = np.where(np.arange(8_000) < 5_000, 1, 1e-4)
+    return (soft * (0.1 * tones + 0.01 * random.standard_normal(8_000))).astype(np.float32)
 
 
 @pytest.mark.parametrize("scale", SCALES)
