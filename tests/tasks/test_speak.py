@@ -41,6 +41,30 @@ def test_targets_are_normalised_frames_and_who_speaks() -> None:
     assert all(int(one["spoken"]) == len(one["frames"]) for one in found)
 
 
+def test_speakers_are_known_by_how_often_they_speak() -> None:
+    rows = [replace(row, extra={"speaker": name}) for row, name in zip(voiced.records(6), "babacb", strict=True)]
+    rows.append(replace(rows[0], extra={}))
+    task = Speak(frames=voiced.FRAMING).fit(rows)
+    assert task.speakers == ("b", "a", "c") and task.voices == task.speakers
+    assert [task.voice_of(row) for row in rows[:2]] == ["b", "a"] and task.voice_of(rows[-1]) is None
+    assert task.voice_of(replace(rows[0], extra={"speaker": "d"})) is None
+
+
+def test_bands_that_hardly_change_are_not_blown_up() -> None:
+    silent = replace(voiced.records(1)[0], target=Sound(data=as_wav(np.zeros(voiced.RATE), voiced.RATE)))
+    assert Speak(frames=voiced.FRAMING).fit([silent]).deviation == pytest.approx([0.05] * 12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_speaks_counts_while_it_is_learned(kind: str) -> None:
+    batch = batch_of(voiced.records(4))
+    other = replace(batch, targets={**batch.targets, "speaker": 1 - batch.targets["speaker"]})
+    torch.manual_seed(0)
+    with torch.no_grad():
+        ours, theirs = (model(kind).outputs(one)["wrong"] for one in (batch, other))
+    assert ((ours - theirs).abs() > 1e-4).all()
+
+
 @pytest.mark.parametrize("promise", properties.EVERY, ids=lambda promise: promise.__name__)
 def test_who_attends_keeps_every_promise(promise) -> None:
     example = Speak.example()
@@ -73,6 +97,8 @@ def test_loss_and_evidence_are_what_the_parts_say(kind: str) -> None:
     assert float(loss.total) == pytest.approx(float(total.sum())) and float(loss.count) == float(batch.targets["spoken"].sum())
     columns = task.evidence(outputs, batch)
     assert task.metrics()["frame_error"](columns) == pytest.approx(float(outputs["wrong"].sum() / loss.count))
+    late = float((columns["late"]).sum() / columns["lasting"].sum())
+    assert task.metrics()["duration_error"](columns) == pytest.approx(late)
     assert columns["lasting"] == pytest.approx(batch.targets["spoken"].numpy() * voiced.FRAMING.seconds)
     assert set(columns) >= {name for metric in task.metrics().values() for name in metric.columns}
     assert task.notes().keys() <= task.metrics().keys() and task.loops == (kind == "attention")
@@ -104,6 +130,12 @@ def test_speed_scales_durations_and_the_speaker_changes_what_is_heard(kind: str)
     assert other.frames.shape != plain.frames.shape or not torch.allclose(other.frames, plain.frames)
     with pytest.raises(UnknownName, match="high, low"):
         frames(speaker="nobody")
+
+
+@pytest.mark.parametrize(("hidden", "width"), [(None, 2 * 17), (37, 37)])
+def test_the_feedforward_part_is_as_wide_as_asked_for(hidden: int | None, width: int) -> None:
+    head = Speak(width=17 * 2, layers=1, heads=1, hidden=hidden).head(UnitSpec(grid_ndim=1, num_ids=5), 8)
+    assert width in {side for parameter in head.parameters() for side in parameter.shape}
 
 
 def test_what_cannot_be_built_is_refused() -> None:
