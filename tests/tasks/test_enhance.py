@@ -112,6 +112,16 @@ def test_whether_there_is_a_room_says_nothing_of_the_noise() -> None:
     assert 10 < len(free) < 30 and free.min() < 0 and free.max() > 10
 
 
+def test_a_room_is_as_loud_as_asked_for() -> None:
+    """Noise of 0.4 s, so that echoes have about the energy of their answer: what rings on after the end, of 0.05 s, is a few hundredths."""
+    said = torch.randn(3_200, generator=torch.Generator().manual_seed(0))
+    for decibels in (0.0, 10.0):
+        task = Enhance(room=1.0, echo=(0.05, 0.05), direct=(decibels, decibels), snr=(60, 60))
+        pairs = [task.mixture(said, RATE, torch.Generator().manual_seed(n), learning=False) for n in range(10)]
+        found = torch.cat([ratio(given[None], clean[None]) for given, clean in pairs])
+        assert (found - decibels).abs().max() < 1.5
+
+
 def test_recording_and_noise_sound_through_microphones_of_their_own() -> None:
     """What each became by what it was, at each frequency: both change, and one is not the other at another level."""
     said, spectra = torch.from_numpy(tone(1_000, 0.4)), list[list[torch.Tensor]]()
