@@ -47,11 +47,19 @@ def test_silence_is_left_out_and_other_rates_are_brought_to_one(tmp_path: Path) 
     assert len(found.learned) == 4 and lengths(found.judge) == [4_000, 4_000]
 
 
-def test_where_nothing_is(tmp_path: Path) -> None:
+def test_of_a_long_recording_a_minute_is_kept(tmp_path: Path) -> None:
+    for part in ("train", "valid", "test"):
+        written(tmp_path / part / "a.wav", tone(100 + len(part), 61.0, 1_000, seed=len(part)), 1_000)
+    found = noises(str(tmp_path), 1_000)
+    assert lengths((*found.learned, *found.judge)) == [60_000] * 3
+
+
+@pytest.mark.parametrize("silent", [("train",), ("valid", "test")])
+def test_where_nothing_is(silent: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(MissingFile):
         noises(str(tmp_path / "none"), RATE)
     for number, part in enumerate(("train", "valid", "test") * 3):
-        level = 0.0 if part == "train" else 1.0
+        level = 0.0 if part in silent else 1.0
         written(tmp_path / part / f"{number}.wav", level * tone(300 + 100 * number, 0.5 + 0.05 * number, seed=number))
     with pytest.raises(EmptyData):
         noises(str(tmp_path), RATE)
