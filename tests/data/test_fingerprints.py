@@ -96,7 +96,15 @@ def test_a_likeness_is_that_of_the_bits_that_lie_over_each_other() -> None:
     whole, noise = frames(60, 0), np.random.default_rng(1).random((60, 16)) < 0.1
     spoiled = whole ^ np.packbits(noise, axis=1).view(">u2")[:, 0].astype(np.uint16)
     spoiled[30:35] = whole[30:35]
-    others = [spoiled, spoiled[20:], whole[:50], np.concatenate((frames(25, 2), spoiled)), whole[10:40], frames(60, 3), np.tile(frames(6, 4), 8)]
+    others = [
+        spoiled,
+        spoiled[20:],
+        whole[:50],
+        np.concatenate((frames(25, 2), spoiled)),
+        whole[10:40],
+        frames(60, 3),
+        np.tile(frames(6, 4), 8),
+    ]
     # Alike everywhere but for one bit, so that no frame is the same; and seven frames that are.
     others += [others[-1] ^ 1, np.concatenate((whole[-7:], frames(1, 5)))]
     sounds = [marked(n, bits) for n, bits in enumerate((whole, *others))]

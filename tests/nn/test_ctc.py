@@ -127,7 +127,10 @@ def test_few_texts_are_open_and_those_are_by_all_that_counts():
     """One frame and one beam: what a language model or a bonus prefers is kept, though it is heard less clearly."""
     log_p, bonus = np.log(np.array([[0.1, 0.5, 0.4]])), np.array([0.0, 0.0, 2.0])
     assert Search(1)(log_p)[0].ids == (1,) and Search(1, bonus=bonus)(log_p)[0].ids == (2,)
-    language = lambda texts: np.log(np.tile([0.4, 0.1, 0.5], (len(texts), 1)))
+
+    def language(texts):
+        return np.log(np.tile([0.4, 0.1, 0.5], (len(texts), 1)))
+
     assert [heard.ids for heard in Search(1, language=language, weight=1.0)(log_p)] == [(2,)]
 
 

@@ -137,7 +137,11 @@ def test_what_many_layers_add_does_not_outgrow_what_they_add_to():
     torch.manual_seed(0)
     made = DilatedStack(SIZES._replace(width=64, hidden=64, skip=64, dilations=(1, 2) * 8), True)
     xavier = 2 / (64 + 64)
-    added = [weight for gate in made.gates for weight in (gate.skip.weight, *(() if gate.residual is None else (gate.residual.weight,)))]
+    added = [
+        weight
+        for gate in made.gates
+        for weight in (gate.skip.weight, *(() if gate.residual is None else (gate.residual.weight,)))
+    ]
     # Of 126,976 numbers a variance is known to a hundredth.
     assert torch.cat(added).var().item() == pytest.approx(xavier / 16, rel=0.02)
 

@@ -138,7 +138,10 @@ def test_a_language_model_and_beams_change_what_is_heard():
     assert told.decode(outputs)[0].answer == task.with_language(language).decode(outputs)[0].answer == "bb"
     quiet = task.model_copy(update={"beams": 8, "language_weight": 0.0}).with_language(language)
     assert quiet.decode(outputs)[0].answer == "aa"
-    assert "beams 8, language model 0.5" in told.notes()["wer"] and told.described() == task.model_copy(update={"beams": 8}).described()
+    assert (
+        "beams 8, language model 0.5" in told.notes()["wer"]
+        and told.described() == task.model_copy(update={"beams": 8}).described()
+    )
 
 
 def test_a_search_knows_what_no_frame_is_surest_of():

@@ -160,7 +160,9 @@ def test_the_judge_measures_whole_recordings_and_padding_changes_nothing(parts: 
 def test_in_a_batch_a_recording_is_judged_as_it_is_alone() -> None:
     """To what the order of sums does; behind the last frame of the shorter one stand samples of which none is made."""
     model, whole = vocoder.model(), voiced.said("abab")
-    records = [Record(str(size), Sound(data=as_wav(whole[:size], voiced.RATE))) for size in (len(whole), 10 * voiced.FRAMING.step - 7)]
+    records = [
+        Record(str(size), Sound(data=as_wav(whole[:size], voiced.RATE))) for size in (len(whole), 10 * voiced.FRAMING.step - 7)
+    ]
     together = model.outputs(batch_of(model, records))
     for row, record in enumerate(records):
         alone = model.outputs(batch_of(model, [record]))
@@ -180,7 +182,9 @@ def test_critics_teach_the_maker_nothing_while_they_learn(parts: tuple[Model, Ba
     with torch.enable_grad():
         loss = model.task.plays(CRITIC).outputs(model.encoder, model.head, batch)["loss"].sum()
         slopes = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
-    taught = {model.task.owner(name) for (name, _), slope in zip(model.named_parameters(), slopes, strict=True) if slope is not None}
+    taught = {
+        model.task.owner(name) for (name, _), slope in zip(model.named_parameters(), slopes, strict=True) if slope is not None
+    }
     assert taught == {CRITIC}
 
 
