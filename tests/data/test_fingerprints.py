@@ -105,8 +105,9 @@ def test_a_likeness_is_that_of_the_bits_that_lie_over_each_other() -> None:
         frames(60, 3),
         np.tile(frames(6, 4), 8),
     ]
-    # Alike everywhere but for one bit, so that no frame is the same; and seven frames that are.
+    # Alike everywhere but for one bit, so that no frame is the same, or but two neighbours; and seven frames that are.
     others += [others[-1] ^ 1, np.concatenate((whole[-7:], frames(1, 5)))]
+    others.append(np.concatenate((whole[:30] ^ 1, whole[30:32], whole[32:] ^ 1)))
     sounds = [marked(n, bits) for n, bits in enumerate((whole, *others))]
     pairs = list(combinations(range(len(sounds)), 2))
     found = similarity(sounds, *zip(*pairs, strict=True))
