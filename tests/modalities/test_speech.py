@@ -217,6 +217,13 @@ def test_what_is_varied_are_powers_and_what_is_hidden_is_the_mean() -> None:
     for row, real in zip(moved, mask, strict=True):
         # The same in all bands and frames, to float32 of numbers up to 20.
         assert row[real].std() < 1e-4 < row[real].abs().max() <= 6 * math.log(10) / 10
+    plane = Speech(**SMALL, plane=True, variation={"gain": 6}).fit(given)
+    laid = Batch(whole(plane, given))
+    assert plane.varied(laid, torch.Generator()).units.mask.equal(laid.units.mask)
+    sharing = Speech(**SMALL, variation={"time_masks": 1, "time_share": 0.5}).fit(given)
+    given_short = Batch(whole(sharing, sounds(0.4, 0.09)))
+    hidden = [(sharing.varied(given_short, torch.Generator().manual_seed(n)).units.values[1, :10] == 0).all(-1) for n in range(20)]
+    assert max(int(one.sum()) for one in hidden) == 5
     hiding = Speech(**SMALL, variation={"time_masks": 1, "time_width": 5, "time_share": 1}).fit(given)
     hidden = [(hiding.varied(batch, torch.Generator().manual_seed(n)).units.values == 0).all(-1) & mask for n in range(20)]
     assert max(int(one.sum(1).max()) for one in hidden) == 5
@@ -228,12 +235,12 @@ def test_bands_are_loudest_at_librosas_frequencies() -> None:
     np.testing.assert_allclose(Speech(**SMALL, low=100, high=3_500).middles().numpy(), theirs, rtol=1e-5)
 
 
-def test_noise_of_a_folder_is_not_trimmed(tmp_path: Path) -> None:
+def test_noise_of_a_folder_is_not_trimmed_nor_as_short_as_what_is_said(tmp_path: Path) -> None:
     given = sounds(0.4, 0.3)
     pausing = np.concatenate((np.zeros(9 * RATE // 10, np.float32), tone(3_000, 0.1)))
     written(tmp_path / "hum.wav", pausing)
     asked = {"noise": 1.0, "noise_folder": str(tmp_path), "snr": (-30, -30)}
-    speech = Speech(**SMALL, trim=30, variation=asked).fit(given)
+    speech = Speech(**SMALL, trim=30, longest=0.5, variation=asked).fit(given)
     batch = Batch(whole(speech, given))
     mean, deviation = torch.tensor(speech.measured.mean), torch.tensor(speech.measured.deviation)
     found = [speech.varied(batch, torch.Generator().manual_seed(seed)).units.values[0] for seed in range(5)]

@@ -81,6 +81,7 @@ def test_a_recording_that_is_too_short_or_too_long_teaches_nothing_and_is_told(k
     with torch.no_grad():
         ours, wanted = model(kind).loss(whole), model(kind).loss(alone)
     assert float(ours.total) == pytest.approx(float(wanted.total), rel=1e-5) and float(ours.count) == float(wanted.count)
+    assert whole.targets["spoken"][2] == 0, "however short its text is"
     columns = model(kind).task.evidence(model(kind).outputs(whole), whole)
     assert columns["unfit"].tolist() == [0, 1, 1] and columns["terms"][1:].tolist() == [0, 0]
     assert model(kind).task.warnings({"unfit": 0.5}) and not model(kind).task.warnings({"unfit": 0.0})
@@ -97,6 +98,8 @@ def test_loss_and_evidence_are_what_the_parts_say(kind: str) -> None:
     assert float(loss.total) == pytest.approx(float(total.sum())) and float(loss.count) == float(batch.targets["spoken"].sum())
     columns = task.evidence(outputs, batch)
     assert task.metrics()["frame_error"](columns) == pytest.approx(float(outputs["wrong"].sum() / loss.count))
+    assert task.metrics()["alignment"](columns) == pytest.approx(float(outputs["apart"].sum() / loss.count))
+    assert [told.answer for told in task.decode(outputs)] == outputs["seconds"].tolist()
     late = float((columns["late"]).sum() / columns["lasting"].sum())
     assert task.metrics()["duration_error"](columns) == pytest.approx(late)
     assert columns["lasting"] == pytest.approx(batch.targets["spoken"].numpy() * voiced.FRAMING.seconds)
@@ -111,6 +114,7 @@ def test_every_unit_is_said_once_and_in_order(kind: str) -> None:
         found = model(kind).task.said(model(kind).encoder, model(kind).head, units, Voice())
     assert found.durations[units.mask].min() >= 1 and not found.durations[~units.mask].any()
     assert found.real.sum(1).tolist() == found.durations.sum(1).tolist()
+    assert torch.equal(found.durations, model(kind).answers(units)["durations"])
     assert found.frames.shape == (*found.real.shape, 12)
 
 

@@ -93,6 +93,9 @@ def test_the_decoder_writes_each_letter_after_those_before_alone():
     told, changed = (one.head.written(features, these) for these in (letters, other))
     torch.testing.assert_close(told[:, :2], changed[:, :2])
     assert (told[:, 2] - changed[:, 2]).abs().amax(1).min() > 1e-4
+    forgetful = model(attention=0.3, dropout=0.5).requires_grad_(False)
+    forgetful.head.train()
+    assert not torch.equal(*(forgetful.head.written(features, letters) for _ in range(2)))
 
 
 def test_the_decoder_is_not_needed_for_an_answer():
@@ -189,7 +192,9 @@ def test_answers_are_judged_as_texts_are_learned():
     task = Transcribe().fit(RECORDS)
     columns = task.judge([Prediction("ab a"), Prediction("b"), Prediction(""), Prediction("ba")], RECORDS)
     assert columns["word_edits"].tolist() == [0, 1, 2, 0] and columns["words"].tolist() == [2, 2, 2, 1]
-    assert list(task.answer_metrics()) == ["wer", "cer"] and "punctuation drop" in task.notes()["cer"]
+    rates = {name: metric(columns) for name, metric in task.answer_metrics().items()}
+    assert rates == {"wer": 3 / 7, "cer": columns["letter_edits"].sum() / columns["letters"].sum()} and rates["cer"] != rates["wer"]
+    assert list(rates) == ["wer", "cer"] and "punctuation drop" in task.notes()["cer"]
     chinese = Transcribe().fit([Record("0", "", target="筑基。")])
     assert list(chinese.answer_metrics()) == ["cer"] and next(iter(chinese.metrics())) == "greedy_cer"
 

@@ -129,6 +129,7 @@ def test_masks_are_runs_inside_each_row_and_no_wider_than_asked_for() -> None:
     assert ((time[:, 1:].int() - time[:, :-1].int()).clamp_min(0).sum(1) + time[:, 0].int()).max() == 1
     bands = Variation(band_masks=1, band_width=7).hidden(values, mask, chance())[:, 0] == 0
     assert bands.sum(1).max() == 7 and bands.any(0).all()
+    assert (Variation(band_masks=2, band_width=7).hidden(values, mask, chance())[:, 0] == 0).sum(1).max() > 7
 
 
 def test_noise_of_a_folder_is_taken_where_there_is_one() -> None:
@@ -147,6 +148,19 @@ def test_noise_of_a_folder_begins_anywhere_and_goes_round() -> None:
     places = (found - found.min(1, keepdim=True).values).round().long()
     assert set(places[:, 0].tolist()) == {0, 1, 2, 3, 4}
     assert torch.equal(places, (places[:, :1] + torch.arange(7)) % 5)
+
+
+def test_whether_there_is_noise_says_nothing_of_which_and_how_loud() -> None:
+    """A flat sound under two noises, each in a band of its own, by 0 to 20 decibels."""
+    values, mask = torch.zeros(400, 3, BANDS), torch.ones(400, 3, dtype=torch.bool)
+    values[:, :, 2:] = -20.0
+    noises = [torch.full((4, BANDS), -20.0).index_fill(1, torch.tensor([band]), 0.0) for band in (5, 7)]
+    found = Variation(noise=0.5, snr=(0.0, 20.0)).loud(values, mask, MELS, noises, chance())[0][:, 0]
+    heard = found[:, [5, 7]] > -10
+    assert not (heard[:, 0] & heard[:, 1]).any() and all(70 < count < 130 for count in heard.sum(0).tolist())
+    # Two bands of one, one of the other: the noise's is 3 decibels louder.
+    decibels = 3.0103 - found[:, [5, 7]][heard] * 10 / math.log(10)
+    assert -0.1 < decibels.min() < 1 and 19 < decibels.max() < 20.1
 
 
 def test_without_a_folder_what_is_laid_under_is_what_was_said_in_another_row() -> None:
