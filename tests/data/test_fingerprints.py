@@ -108,6 +108,9 @@ def test_a_likeness_is_that_of_the_bits_that_lie_over_each_other() -> None:
     # Alike everywhere but for one bit, so that no frame is the same, or but two neighbours; and seven frames that are.
     others += [others[-1] ^ 1, np.concatenate((whole[-7:], frames(1, 5)))]
     others.append(np.concatenate((whole[:30] ^ 1, whole[30:32], whole[32:] ^ 1)))
+    # The opposite everywhere but at one key.
+    others.append(~whole)
+    others[-1][[30, 34]] = whole[[30, 34]]
     sounds = [marked(n, bits) for n, bits in enumerate((whole, *others))]
     pairs = list(combinations(range(len(sounds)), 2))
     found = similarity(sounds, *zip(*pairs, strict=True))
@@ -122,6 +125,12 @@ def test_clusters_are_of_what_is_alike_enough_and_not_of_what_everybody_shares()
     assert cluster_of([marked(0, whole), marked(1, half)], 0.8).tolist() == [0, 1]
     assert cluster_of([marked(0, whole), marked(1, half)], 0.3).tolist() == [0, 0]
     assert not cluster_of([marked(n, whole) for n in range(20)], 0.8).any()
+    # One of which one key alone is known stands between two that are alike, and others stand there twice.
+    marks = [whole, np.concatenate((frames(20, 2), whole[20:25], frames(15, 3))), whole ^ 1, frames(40, 4)]
+    marks[2][[20, 24]] = whole[[20, 24]]
+    assert cluster_of([marked(n, one) for n, one in enumerate(marks)], 0.8).tolist() == [0, 1, 0, 2]
+    again = cluster_of([marked(n, marks[n]) for n in (3, 0, 3, 1, 2, 0)], 0.8).tolist()
+    assert again[0] == again[2] and again[1] == again[4] == again[5] and len(set(again)) == 3
     silent = cluster_of([marked(n, np.zeros(12, np.uint16)) for n in range(70)], 0.8)
     assert len(set(silent.tolist())) == 70
 

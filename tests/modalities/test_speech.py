@@ -222,7 +222,9 @@ def test_what_is_varied_are_powers_and_what_is_hidden_is_the_mean() -> None:
     assert plane.varied(laid, torch.Generator()).units.mask.equal(laid.units.mask)
     sharing = Speech(**SMALL, variation={"time_masks": 1, "time_share": 0.5}).fit(given)
     given_short = Batch(whole(sharing, sounds(0.4, 0.09)))
-    hidden = [(sharing.varied(given_short, torch.Generator().manual_seed(n)).units.values[1, :10] == 0).all(-1) for n in range(20)]
+    hidden = [
+        (sharing.varied(given_short, torch.Generator().manual_seed(n)).units.values[1, :10] == 0).all(-1) for n in range(20)
+    ]
     assert max(int(one.sum()) for one in hidden) == 5
     hiding = Speech(**SMALL, variation={"time_masks": 1, "time_width": 5, "time_share": 1}).fit(given)
     hidden = [(hiding.varied(batch, torch.Generator().manual_seed(n)).units.values == 0).all(-1) & mask for n in range(20)]

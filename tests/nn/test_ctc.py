@@ -118,6 +118,8 @@ def test_a_language_model_and_a_bonus_count_as_they_should(weight):
         return heard + weight * said + sum(bonus[list(ids)]) if ids else heard + weight * said
 
     expected = {ids: score(ids, heard) for ids, heard in every(log_p).items()}
+    alone = {heard.ids: heard.score for heard in Search(len(expected), bonus=bonus)(log_p)}
+    assert alone == {ids: pytest.approx(heard + sum(bonus[list(ids)]), abs=1e-9) for ids, heard in every(log_p).items()}
     found = Search(len(expected), language=bigram, weight=weight, bonus=bonus)(log_p)
     assert {heard.ids: pytest.approx(heard.score, abs=1e-9) for heard in found} == expected
     assert found[0].ids == max(expected, key=expected.get)

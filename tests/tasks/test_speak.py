@@ -147,6 +147,10 @@ def test_what_cannot_be_built_is_refused() -> None:
         Speak().head(UnitSpec(grid_ndim=2, num_values=1), 8)
     with pytest.raises(BadSetting):
         Speak(heads=3).head(UnitSpec(grid_ndim=1, num_ids=5), 8)
-    for wrong in ({"mean": [0.0]}, {"mean": [0.0], "deviation": [1.0]}, {"frames": {"bands": 2}, "mean": [0.0, 0.0], "deviation": [1.0, 0.0]}):
+    for wrong in (
+        {"mean": [0.0]},
+        {"mean": [0.0], "deviation": [1.0]},
+        {"frames": {"bands": 2}, "mean": [0.0, 0.0], "deviation": [1.0, 0.0]},
+    ):
         with pytest.raises(BadSetting):
             Speak.parse(wrong, "task")

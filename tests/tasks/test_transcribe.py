@@ -193,7 +193,10 @@ def test_answers_are_judged_as_texts_are_learned():
     columns = task.judge([Prediction("ab a"), Prediction("b"), Prediction(""), Prediction("ba")], RECORDS)
     assert columns["word_edits"].tolist() == [0, 1, 2, 0] and columns["words"].tolist() == [2, 2, 2, 1]
     rates = {name: metric(columns) for name, metric in task.answer_metrics().items()}
-    assert rates == {"wer": 3 / 7, "cer": columns["letter_edits"].sum() / columns["letters"].sum()} and rates["cer"] != rates["wer"]
+    assert (
+        rates == {"wer": 3 / 7, "cer": columns["letter_edits"].sum() / columns["letters"].sum()}
+        and rates["cer"] != rates["wer"]
+    )
     assert list(rates) == ["wer", "cer"] and "punctuation drop" in task.notes()["cer"]
     chinese = Transcribe().fit([Record("0", "", target="筑基。")])
     assert list(chinese.answer_metrics()) == ["cer"] and next(iter(chinese.metrics())) == "greedy_cer"

@@ -137,6 +137,8 @@ def test_players_minimise_what_is_written(parts: tuple[Model, Batch]) -> None:
     apart = (framed.frames_of_rows(made, voiced.FRAMING) - framed.frames_of_rows(wanted, voiced.FRAMING)).abs().mean((1, 2))
     more = loss(MAKER, **{**alone, "mel": 2.0}) - loss(MAKER, **alone)
     torch.testing.assert_close(more, 2 * apart, atol=1e-5, rtol=1e-4)
+    matched = loss(MAKER, **{**alone, "matching": 3.0}) - loss(MAKER, **alone)
+    torch.testing.assert_close(matched, 3 * critics.features_apart(real, fake), atol=1e-5, rtol=1e-4)
 
 
 def test_the_judge_measures_whole_recordings_and_padding_changes_nothing(parts: tuple[Model, Batch]) -> None:
@@ -154,7 +156,10 @@ def test_the_judge_measures_whole_recordings_and_padding_changes_nothing(parts: 
     alone = batch_of(model, vocoder.records(4)[:1])
     torch.testing.assert_close(model.outputs(alone)["sound"][0], sound, atol=1e-5, rtol=1e-4)
     evidence = model.task.evidence(outputs, batch)
-    assert model.task.metrics()["mel_error"](evidence) == pytest.approx(float(outputs["mel_error"].mean()))
+    for name, column in (("mel_error", "mel_error"), ("spectral_error", "spectral")):
+        assert model.task.metrics()[name](evidence) == pytest.approx(float(outputs[column].mean()))
+    weighed = model.task.mel * outputs["mel_error"] + model.task.spectral * outputs["spectral"]
+    torch.testing.assert_close(outputs["loss"], weighed)
 
 
 def test_in_a_batch_a_recording_is_judged_as_it_is_alone() -> None:
