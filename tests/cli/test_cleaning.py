@@ -25,10 +25,12 @@ def test_what_was_written_and_how_fast(capsys: Out, tmp_path: Path, monkeypatch:
     assert (
         "1 sounds in" in out and "real-time factor" in out and "1 could not be read" in out and "zhuji evaluate runs/1" in out
     )
+    assert " of work for a second of sound; 0.3s of sound in all" in out
     assert err.count("b.wav") == 1
     monkeypatch.setenv("ZHUJI_LANG", "zh")
     assert main(["enhance", "r", str(tmp_path / "in" / "a.wav"), "--out", str(tmp_path / "out")]) == 0
-    assert "实时率" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "实时率" in out and "；声音共 0.3s" in out
 
 
 def test_a_sound_of_which_nothing_is_left_is_told_all_the_same(capsys: Out, tmp_path: Path) -> None:

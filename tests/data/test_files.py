@@ -41,6 +41,14 @@ def test_words_that_return_are_classes(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["说话人", "发音人", "client_id", "spk_id"])
+def test_a_speaker_by_other_names_is_a_group(tmp_path: Path, name: str) -> None:
+    folder = spoken_folder(tmp_path)
+    rows = (folder / "metadata.csv").read_text().replace("speaker", name)
+    (folder / "metadata.csv").write_text(rows, encoding="utf-8")
+    assert roles(folder).group == name
+
+
 def test_sentences_are_second_texts_and_none_is_in_two_splits(tmp_path: Path) -> None:
     found = roles(sentences(tmp_path))
     assert (found.sound, found.target, found.group, found.kind, found.label) == (
@@ -58,6 +66,29 @@ def test_sentences_are_second_texts_and_none_is_in_two_splits(tmp_path: Path) ->
 def test_a_label_that_is_asked_for_is_one(tmp_path: Path) -> None:
     found = roles(sentences(tmp_path), label=("transcript",))
     assert (found.label, found.target) == (("transcript",), None)
+
+
+def test_a_first_file_that_is_gone_hides_no_column(tmp_path: Path) -> None:
+    folder = spoken_folder(tmp_path)
+    (folder / "clips" / "0.wav").unlink()
+    ledger = Ledger()
+    assert roles(folder).sound == "file_name"
+    assert all(isinstance(r.input, Sound) for r in read_records(DataSettings(path=str(folder)), ledger=ledger))
+    assert ledger.causes("dropped") == {"no such sound": 1}
+
+
+def test_blanks_around_names_of_files_are_none_of_them(tmp_path: Path) -> None:
+    folder = spoken_folder(tmp_path)
+    header, *lines = (folder / "metadata.csv").read_text().splitlines()
+    (folder / "metadata.csv").write_text("\n".join([header, *(f" {line.replace('.wav', '.wav ')}" for line in lines)]) + "\n")
+    assert roles(folder).sound == "file_name" and len(list(read_records(DataSettings(path=str(folder))))) == 24
+
+
+def test_names_of_files_that_are_not_there_are_texts(tmp_path: Path) -> None:
+    lines = [f"{number}.wav,text of number {number},{'ab'[number % 2]}" for number in range(40)]
+    (tmp_path / "rows.csv").write_text("\n".join(["file,text,label", *lines]) + "\n")
+    found = roles(tmp_path / "rows.csv")
+    assert (found.sound, found.text) == (None, ("text",))
 
 
 def test_a_row_has_one_input(tmp_path: Path) -> None:

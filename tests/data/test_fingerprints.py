@@ -36,6 +36,13 @@ def test_the_same_recording_is_found_however_it_is_written() -> None:
     assert (similarity([*copies, *others], [0] * 8, list(range(4, 12))) < 0.5).all()
 
 
+def test_a_recording_of_which_there_are_very_many_is_found_too() -> None:
+    many = [listened(as_wav(gain * babble(0), RATE)) for gain in np.linspace(0.1, 0.9, 80)]
+    clusters = cluster_of([*many, listened(as_wav(babble(1), RATE))], 0.8).tolist()
+    assert len({exact_key(sound) for sound in many}) == 80
+    assert len(set(clusters[:80])) == 1 and clusters[80] != clusters[0]
+
+
 def test_without_a_threshold_only_equal_samples_are_copies() -> None:
     said = babble(0)
     sounds = [listened(as_wav(said, RATE)), listened(as_wav(0.3 * said, RATE)), listened(as_wav(said, RATE))]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.heard import RATE, tone, written
-from zhuji.core.errors import EmptyData, MissingFile
+from zhuji.core.errors import EmptyData, MissingFile, TooFewRows
 from zhuji.data.noises import noises
 
 pytest.importorskip("soundfile")
@@ -52,6 +52,11 @@ def test_of_a_long_recording_a_minute_is_kept(tmp_path: Path) -> None:
         written(tmp_path / part / "a.wav", tone(100 + 80 * number, 61.0, 1_000, seed=number), 1_000)
     found = noises(str(tmp_path), 1_000)
     assert lengths((*found.learned, *found.judge)) == [60_000] * 3
+
+
+def test_a_folder_of_too_few_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TooFewRows, match=str(tmp_path)):
+        noises(str(folder(tmp_path, ["0.wav", "1.wav"])), RATE)
 
 
 @pytest.mark.parametrize("silent", [("train",), ("valid", "test")])

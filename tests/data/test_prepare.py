@@ -335,8 +335,15 @@ def test_tagged_words_are_split_guarded_and_counted(tmp_path):
 
 @pytest.mark.parametrize("task, role", [("tag", "label"), ("translate", "target")])
 def test_a_task_insists_on_what_it_needs(tmp_path, task, role):
-    with pytest.raises(NoRole, match=role):
+    with pytest.raises(NoRole, match=f"a {role} column"):
         prepare(DataSettings(path=write(tmp_path, ["text", "label"], plain_rows())), 0, task=task)
+
+
+@pytest.mark.parametrize("task", ["translate", "transcribe", "speak"])
+def test_who_wants_pairs_is_asked_for_no_label(tmp_path, task):
+    rows = [[text, f"{text} again"] for text in TEXTS]
+    with pytest.raises(NoRole, match=r"a target column must be found, .*--target"):
+        prepare(DataSettings(path=write(tmp_path, ["one", "other"], rows)), 0, task=task)
 
 
 # ----------------------------------------------------------------------------------------------------------- pictures

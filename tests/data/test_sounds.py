@@ -108,6 +108,11 @@ def test_a_piece_of_a_file(tmp_path: Path) -> None:
         assert refused(Sound(path, start=start, seconds=seconds)) == "span outside of its file"
 
 
+def test_channels_that_cancel_each_other_are_told_as_silent() -> None:
+    both = np.stack((tone(300), -tone(300)), 1)
+    assert heard(Sound(data=coded(both, format="WAV", subtype="FLOAT")))[1] == ("channels mixed into one", "silent")
+
+
 def test_what_is_no_number_is_made_silent_and_told_or_refused() -> None:
     some, many = tone(300, 1.0), tone(300, 1.0)
     some[100], some[200] = np.nan, np.inf

@@ -81,6 +81,35 @@ def test_limit_holds_for_each_file(tmp_path):
     assert [row.split for row in source(tmp_path, limit=1)] == ["train", "test"]
 
 
+@pytest.mark.parametrize("how", ["lists", "tables", "texts", "sounds"])
+def test_fingerprint_tells_files_of_one_name_apart(tmp_path, how):
+    for split, number in (("train", 1), ("test", 2)):
+        if how in ("lists", "tables"):
+            write(tmp_path / split / "metadata.csv", CSV.replace("film", f"film {number}"))
+        for kind in "ab":
+            if how == "texts":
+                write(tmp_path / split / "rows" / kind / "1.txt", f"film {number}")
+            if how == "sounds":
+                write(tmp_path / split / "rows" / kind / "1.wav", f"sound {number}")
+    name = "metadata.csv" if how == "tables" else "rows"
+    where = (
+        {"path": tmp_path}
+        if how == "lists"
+        else {"path": tmp_path / "train" / name, "test_path": str(tmp_path / "test" / name)}
+    )
+    before = source(**where).fingerprint()
+    if how in ("lists", "tables"):
+        assert set(before) == {"train/metadata.csv", "test/metadata.csv"}
+        assert {row.file for row in source(**where)} == set(before)
+    for split in ("train", "test"):
+        for changed in [path for path in (tmp_path / split).rglob("*") if path.is_file()]:
+            whole = changed.read_bytes()
+            changed.write_bytes(whole.replace(b"film", b"book").replace(b"sound", b"noise"))
+            assert source(**where).fingerprint() != before
+            changed.write_bytes(whole)
+    assert source(**where).fingerprint() == before
+
+
 def test_fingerprint_is_of_the_bytes(tmp_path):
     path = write(tmp_path / "a.csv", CSV)
     assert source(path).fingerprint() == {"a.csv": {"sha256": hashlib.sha256(CSV.encode()).hexdigest(), "bytes": len(CSV)}}

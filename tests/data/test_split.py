@@ -162,3 +162,11 @@ def test_a_class_whose_only_block_would_be_tested_is_learned_instead():
     parts = assign(rows, block, SplitSettings(), 0)
     assert (parts[70:91] == 0).all()
     assert set(parts.tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_tenth_of_numbers_is_no_class_that_train_must_keep(seed):
+    numbers = stream(seed, "numbers").standard_normal(24).tolist()
+    rows = records(numbers, group=[f"g{i % 4}" for i in range(24)])
+    parts = assign(rows, np.arange(24) % 4, SplitSettings(), seed)
+    assert {0, 1, 2} == set(parts.tolist())

@@ -8,8 +8,17 @@ import pytest
 
 import zhuji
 from tests import supervised, trained
+from tests.heard import spoken_folder
+from zhuji.core.contracts import Backbone
 from zhuji.core.errors import ChangedSinceStart, NotABundle, TooManyDropped
+from zhuji.core.lookup import find
+from zhuji.data.prepare import prepare
+from zhuji.data.settings import DataSettings, SplitSettings
+from zhuji.modalities.speech import Speech
+from zhuji.model.assembly import assemble
 from zhuji.model.bundle import open_bundle
+from zhuji.model.predictor import Predictor
+from zhuji.tasks.classify import Classify
 from zhuji.tools.evaluate import evaluate
 
 
@@ -35,6 +44,22 @@ def test_only_the_test_split_of_data_that_has_one(tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("\n".join([f"{lines[0]},split", *split, ""]), encoding="utf-8")
     found = evaluate(trained.run(), tmp_path / "new.csv", sets=["evaluate.bootstrap=0"])
     assert (found.rows, found.split, found.ledger["read"], found.ledger["dropped"]) == (20, "test", 60, 40)
+
+
+def test_seconds_of_sounds_of_other_splits_are_dropped_ones(tmp_path: Path) -> None:
+    folder = spoken_folder(tmp_path)
+    lines = (folder / "metadata.csv").read_text().splitlines()
+    told = [f"{line},{'test' if row % 4 == 0 else 'train'}" for row, line in enumerate(lines[1:])]
+    (folder / "metadata.csv").write_text("\n".join([f"{lines[0]},split", *told]) + "\n")
+    prepared = prepare(DataSettings(path=str(folder), splits=SplitSettings(valid=0.0), leaks="allow"), 0)
+    train = prepared.split("train")
+    speech = Speech(rate=8_000, bands=6).fit([record.input for record in train])
+    model = assemble(speech, find(Backbone, "bag").example(), Classify().fit(train))
+    predictor = Predictor(model.eval(), roles=prepared.roles)
+    ledger = evaluate("nowhere", folder, predictor=predictor, sets=["evaluate.bootstrap=0", "data.max_dropped=1"]).ledger
+    lengths = [0.2 + 0.01 * row for row in range(24)]
+    assert (ledger["used"], ledger["dropped"]) == (6, 18) and ledger["seconds"] == pytest.approx(sum(lengths[::4]), abs=1e-3)
+    assert ledger["seconds_dropped"] == pytest.approx(sum(lengths) - sum(lengths[::4]), abs=1e-3)
 
 
 def test_columns_by_other_names_and_labels_never_met(tmp_path: Path) -> None:

@@ -144,6 +144,14 @@ def test_the_head_answers_what_was_fitted(run_of, tmp_path, way, monkeypatch):
     assert torch.allclose(answers, expected[order], atol=1e-2 * float(expected.abs().max()))
 
 
+def test_a_head_that_pools_twice_the_width_is_fitted_too(run_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(few_labels, "WAYS", (WAYS[3],))
+    result = fit(run_of("task.pool=mean_max"), tmp_path / "run", progress=False)
+    model = open_bundle(result.run).model
+    assert (tmp_path / "run" / places.CHOICE).exists()
+    assert model.head.deep.out.weight.shape == (3, 2 * model.backbone.out_width)
+
+
 def test_few_labels_leave_an_ordinary_bundle_and_tell_what_was_tried(whole, start):
     result, said = whole
     told = read_json(result.run / "choice.json")

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.heard import spoken_folder, tone, written
 from zhuji.core.errors import (
     ChangedSinceStart,
     Interrupted,
@@ -18,10 +19,12 @@ from zhuji.core.errors import (
     UnknownKey,
 )
 from zhuji.core.files import read_json
+from zhuji.modalities import speech
 from zhuji.model.bundle import open_bundle
 from zhuji.training import loop
 from zhuji.training.fit import fit, resume
 from zhuji.training.folder import RUN, read_run, unclaim
+from zhuji.training.run import compose
 
 LEFT = {
     "run.yaml", "start.json", "environment.json", "fingerprint.json", "ledger.json", "leaks.json", "splits.jsonl", "metrics.jsonl",
@@ -49,6 +52,32 @@ def stopped_after(monkeypatch, step, act):
         return original(work, state, *rest)
 
     monkeypatch.setattr(loop, "_gradients", gradients)
+
+
+@pytest.mark.parametrize("part", ["modality.variation", "task"])
+def test_a_run_with_a_folder_of_noise_goes_on_from_anywhere(part, monkeypatch, tmp_path):
+    folder = spoken_folder(tmp_path / "data")
+    for number in range(6):
+        written(tmp_path / "noise" / f"{number}.wav", tone(900 + 70 * number, 0.5, seed=number))
+    cleaning = part == "task"
+    modality = (
+        {"name": "waveform", "rate": 8000}
+        if cleaning
+        else {"name": "speech", "rate": 8000, "bands": 6, "variation": {"noise": 0.5}}
+    )
+    sets = [f"{part}.noise_folder=noise", "train.rehearse=false", "evaluate.baselines=false", "evaluate.bootstrap=0"]
+    plain = {
+        "data": {"path": str(folder), "leaks": "allow"}, "modality": modality, "train": {"steps": 3, "precision": "fp32"},
+        "backbone": {"name": "recurrent", "width": 8, "hidden": 8, "layers": 1}, "task": {"name": "enhance" if cleaning else "classify"},
+    }  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        stopped_after(patch, 1, lambda: signal.raise_signal(signal.SIGINT))
+        fit(compose(plain, sets=sets), tmp_path / "run", progress=False)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    speech._noises_of.cache_clear()  # another process remembers none
+    assert resume(tmp_path / "run", progress=False).facts["steps"] == 3
 
 
 def test_a_run_leaves_everything_and_its_folder_is_enough(settings, tmp_path):

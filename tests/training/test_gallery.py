@@ -22,7 +22,9 @@ from zhuji.model.bundle import open_bundle
 from zhuji.model.draw import DrawSettings, drawn
 from zhuji.model.speak import SpeakSettings, spoken
 from zhuji.tasks.classify import Classify
+from zhuji.tasks.next_unit import NextUnit
 from zhuji.tasks.transcribe import Transcribe
+from zhuji.tasks.vocode import Vocode
 from zhuji.training.gallery import (
     BOXED_SIDE,
     MOST,
@@ -46,7 +48,7 @@ def picture(size: tuple[int, int] = (8, 6), shade: int = 100) -> Picture:
     return Picture(data=file.getvalue())
 
 
-def record(number: int, label: Any, given: Picture | None = None) -> Record:
+def record(number: int, label: Any, given: Picture | Sound | None = None) -> Record:
     return Record(f"row-{number}", given or picture(), label=label)
 
 
@@ -68,6 +70,14 @@ def test_the_surest_mistakes_come_first_and_right_answers_not_at_all(tmp_path: P
     ]  # fmt: skip
     with Image.open(tmp_path / "g" / rows[0]["file"]) as image:
         assert image.format == "PNG" and np.asarray(image.convert("RGB"))[0, 0].tolist() == [100, 20, 200]
+
+
+@pytest.mark.parametrize("task", [Vocode(), NextUnit()])
+def test_numbers_that_are_no_guesses_are_no_mistakes(tmp_path: Path, task: Any) -> None:
+    """An error beside a column of numbers, which nobody asked for."""
+    heard = Sound(data=sounds.as_wav(np.full(4_000, 0.1), 8_000))
+    write(tmp_path / "g", [record(0, 3.0, heard)], [Prediction(0.5)], task)
+    assert not (tmp_path / "g").exists()
 
 
 def test_sets_of_classes_and_numbers(tmp_path: Path) -> None:

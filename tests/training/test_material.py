@@ -5,18 +5,21 @@ import numpy as np
 import pytest
 import torch
 
+from tests.heard import spoken_folder
 from zhuji.core.records import SPLITS, Record
 from zhuji.data.ledger import Ledger
 from zhuji.data.loader import BatchPlan
 from zhuji.data.prepare import prepare
+from zhuji.data.settings import DataSettings
 from zhuji.modalities.image import Image
+from zhuji.modalities.speech import Speech
 from zhuji.modalities.text import Text
 from zhuji.nn.pictures.variation import Variation
 from zhuji.tasks.classify import Classify
 from zhuji.tasks.contrast import Contrast
 from zhuji.tasks.tag import Tag
 from zhuji.tasks.translate import Translate
-from zhuji.training.material import encode, gather
+from zhuji.training.material import encode, gather, settle
 
 
 @pytest.fixture
@@ -31,6 +34,28 @@ def test_every_row_gets_its_fate(prepared):
     assert ledger.total("cut") == sum(row.cut > 0 for row in rows) > 0
     assert ledger.units == sum(row.length for row in rows)
     assert ledger.units_cut == sum(row.cut for row in rows)
+
+
+@pytest.mark.parametrize("plane", [False, True])
+def test_seconds_of_sounds_are_those_of_the_recordings_and_not_of_their_frames(tmp_path, plane):
+    prepared = prepare(DataSettings(path=str(spoken_folder(tmp_path)), leaks="allow"), 0)
+    gather(prepared, Speech(rate=8_000, bands=6, longest=0.3, plane=plane), Classify(), 0)
+    lengths = [0.2 + 0.01 * number for number in range(24)]
+    assert prepared.ledger.seconds == pytest.approx(sum(min(length, 0.3) for length in lengths))
+    assert prepared.ledger.seconds_cut == pytest.approx(sum(max(length - 0.3, 0.0) for length in lengths))
+
+
+def test_seconds_of_sounds_that_are_learned_are_counted_beside_those_of_dropped_rows(tmp_path):
+    folder = spoken_folder(tmp_path)
+    lines = [f"clips/{number}.wav,word {number},{('train', 'valid', 'test')[number % 3]}" for number in range(2, 24)]
+    lines += ["clips/0.wav,,train", "clips/1.wav,word 1,"]
+    (folder / "metadata.csv").write_text("\n".join(["file_name,transcript,split", *lines]) + "\n")
+    prepared = prepare(DataSettings(path=str(folder), leaks="allow", max_dropped=0.1), 0, task="speak")
+    modality = Text().fit([record.input for record in prepared.records])
+    encoded = modality.encode([record.input for record in prepared.records])
+    settle(prepared, SimpleNamespace(records=prepared.records, encoded=encoded, modality=modality))
+    assert prepared.ledger.seconds == pytest.approx(sum(0.2 + 0.01 * number for number in range(2, 24)))
+    assert (prepared.ledger.seconds_cut, prepared.ledger.seconds_dropped) == (0.0, pytest.approx(0.2 + 0.21))
 
 
 def test_made_rows_have_no_fate(settings):

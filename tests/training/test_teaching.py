@@ -1,12 +1,17 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from tests import trained
+from tests.heard import tone, written
 from zhuji.backbones.bag import Bag
 from zhuji.core.errors import BadSetting
 from zhuji.core.records import Record
 from zhuji.core.units import Batch
+from zhuji.data.read import read_records
+from zhuji.data.settings import DataSettings
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import LESSON, Teaching, assemble
 from zhuji.model.bundle import open_bundle
@@ -71,6 +76,20 @@ def test_answers_take_the_place_of_what_is_missing():
     assert teaching._answered(record, ["a"], many, lesson).label == ("a",)
     assert teaching._answered(record, 2.5, Regress(), lesson).label == 2.5
     assert teaching._answered(Record("a", "x", label=7.0), 2.5, Regress(), lesson).label == 7.0
+
+
+def test_a_test_row_is_not_met_among_the_unlabelled_ones_under_another_name(tmp_path):
+    for number in range(12):
+        written(tmp_path / "known" / "ab"[number % 2] / f"{number}.wav", tone(300 + 50 * number, seed=number))
+        written(tmp_path / "more" / f"copy-{number}.wav", tone(300 + 50 * number, seed=number))
+    written(tmp_path / "more" / "new.wav", tone(900, seed=99))
+    written(tmp_path / "more" / "new-again.wav", tone(900, seed=99))
+    records = list(read_records(DataSettings(path=str(tmp_path / "known"))))
+    material = SimpleNamespace(rows={"test": SimpleNamespace(records=records)}, task=Classify())
+    more = str(tmp_path / "more")
+    run = compose({}, {"data": {"path": "x.csv"}, "teacher": {"path": "x", "unlabelled": more}})
+    (found,) = teaching._unlabelled(run, material)
+    assert found.input.path.endswith(("new-again.wav", "new.wav")) and found.split == "train"
 
 
 def test_a_teacher_of_something_else_is_refused():

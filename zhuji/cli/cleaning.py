@@ -42,7 +42,7 @@ def _show_enhanced(screen: Console, found: Any) -> None:
     if clipped := sum(one.get("clipped", 0) for one in found["files"]):
         told = in_language("{:,} samples louder than full scale", "{:,} 个采样超出满幅").format(clipped)
         terminal.line(screen, in_language("clipped", "削波"), told)
-    told = in_language("{} seconds of work for a second of sound, {} in all", "每秒声音用时 {} 秒，共 {}")
+    told = in_language("{} seconds of work for a second of sound; {} of sound in all", "每秒声音用时 {} 秒；声音共 {}")
     terminal.line(
         screen,
         in_language("real-time factor", "实时率"),

@@ -1,8 +1,7 @@
 """The three shelves and what a part on each must be able to do.
 
 A part is a frozen object that is its own configuration (see `core/config.py`) and builds its piece of the network:
-`Modality.stem`, `Backbone.body`, `Task.head`. A task knows neither a modality nor a backbone; they meet in `zhuji.model` only.
-Shapes as in `core/units.py`.
+`Modality.stem`, `Backbone.body`, `Task.head`. A task knows neither a modality nor a backbone; they meet in `zhuji.model` only. Shapes as in `core/units.py`.
 """
 
 from __future__ import annotations
@@ -127,8 +126,7 @@ class Modality(Part, ABC):
         raise unexplained(self)
 
     def pictured(self, values: Tensor) -> list[np.ndarray]:
-        """Normalised `values (B, *grid, C)` as pictures, `(H, W, 3)` or `(H, W, 1)` uint8 each: the inverse of `encode` and `collate`; only of one
-        that reads pictures."""
+        """Normalised `values (B, *grid, C)` as pictures, `(H, W, 3)` or `(H, W, 1)` uint8: the inverse of `encode` and `collate`, where it reads pictures."""
         raise AssertionError(f"{self.name()} reads no pictures")
 
     def covers(self, encoded: Encoded) -> tuple[float, float, float, float]:

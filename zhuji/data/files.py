@@ -13,6 +13,8 @@ from zhuji.data.media import KINDS, OFFSET, SECONDS, Kind
 
 TOGETHER = ("no sentence stands in two splits", "同一句子不出现在两个划分中")
 """Why sentences are groups."""
+_TRIED = 50
+"""Names of a column of which one must be that of a file: the first ones may be gone."""
 
 
 def find_files(search: Search, folder: Path) -> None:
@@ -26,7 +28,7 @@ def find_files(search: Search, folder: Path) -> None:
 def of_files(columns: Sequence[Column], folder: Path, kind: Kind) -> Choice:
     """The column of pictures or sounds, of their bytes, or of names of their files as seen from `folder`."""
     fit = [c for c in columns if c.filled and c.share(kind.is_one) > 0.5]
-    named = [c for c in fit if not isinstance(c.filled[0], str) or (folder / c.filled[0]).is_file()]
+    named = [c for c in fit if any(not isinstance(v, str) or (folder / v.strip()).is_file() for v in c.filled[:_TRIED])]
     column = best_named(named, kind.hints) or next(iter(named), None)
     if column is None:
         return None

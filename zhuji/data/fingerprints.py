@@ -29,7 +29,7 @@ _AT_ONCE = 256
 _APART = 4
 """Frames between the two whose bits must agree: neighbours share most of their samples."""
 _MOST = 64
-"""Sounds that may share a key: what more share, such as silence, tells nothing."""
+"""Frames of one key up to which each is laid over each other one. Of more, such as those of silence, only over the next one: copies are joined by chains."""
 
 Array = np.ndarray
 
@@ -100,10 +100,12 @@ def _candidates(shown: Sequence[Array]) -> tuple[Array, Array, Array]:
     crowd = ends - np.searchsorted(key, key, side="left") > _MOST
     found = [np.empty((0, 3), np.int64)]
     for step in range(1, min(_MOST, len(key))):
-        at = np.flatnonzero(~crowd[:-step] & (key[:-step] == key[step:]) & (row[:-step] != row[step:]))
+        near = ~crowd[:-step] if step > 1 else True
+        at = np.flatnonzero(near & (key[:-step] == key[step:]) & (row[:-step] != row[step:]))
         if not len(at):
             break
-        found.append(np.stack((row[at], row[at + step], place[at] - place[at + step]), 1))
+        # At most of the places two copies agree: told once, they need no memory.
+        found.append(np.unique(np.stack((row[at], row[at + step], place[at] - place[at + step]), 1), axis=0))
     pairs = np.unique(np.concatenate(found), axis=0)
     return pairs[:, 0], pairs[:, 1], pairs[:, 2]
 

@@ -59,12 +59,14 @@ class Ledger:
     def drop(self, cause: str, *, split: str | None = None, label: Label = None, rows: int = 1) -> None:
         self.settle("dropped", cause, split=split, label=label, rows=rows)
 
-    def measure(self, units: int, cut: int, unit_seconds: float) -> None:
-        """Counts the units of a row that are kept and that are cut off, each of which lasts `unit_seconds`."""
+    def measure(self, units: int, cut: int, unit_seconds: float, heard: float) -> None:
+        """Counts the units of a row that are kept and that are cut off, each of which lasts `unit_seconds`, and the seconds `heard` of its sound: what is
+        not cut off of them is used. Units alone do not tell: a last frame may be empty for the most part."""
         self.units += units
         self.units_cut += cut
-        self.seconds += units * unit_seconds
-        self.seconds_cut += cut * unit_seconds
+        lost = min(heard, cut * unit_seconds)
+        self.seconds += heard - lost
+        self.seconds_cut += lost
 
     def total(self, fate: Fate | None = None, **where: str) -> int:
         """Rows with this fate (any if None) and these `cause`, `split`, `label`."""

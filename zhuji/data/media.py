@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zhuji.core.records import Medium, Picture, Sound
+from zhuji.core.records import Medium, Picture, Record, Sound
 from zhuji.data import cells, marks, names, pictures, sounds
 
 OFFSET, SECONDS = "offset", "duration"
@@ -34,7 +34,7 @@ class Kind:
     def is_one(self, value: Any) -> bool:
         """Is a cell one, its bytes or the name of its file?"""
         if isinstance(value, str):
-            return value.lower().endswith(self.endings)
+            return value.strip().lower().endswith(self.endings)
         return isinstance(value, self.medium) or (isinstance(value, bytes) and self.begins(value))
 
     def of(self, values: Mapping[str, Any], column: str, folder: Path) -> Medium | None:
@@ -65,6 +65,11 @@ def seconds_of(raw: Any) -> float:
     return (raw.length or 0.0) if isinstance(raw, Sound) else 0.0
 
 
+def heard_in(record: Record) -> float:
+    """Seconds of the sound of a row, be it what is read or what is learned; 0 of one without."""
+    return seconds_of(record.input) + seconds_of(record.target)
+
+
 def of_bytes(data: bytes, path: str = "") -> Medium:
     """Bytes out of a table: a sound where they or the path say so, else a picture."""
     return (Sound if sounds.is_sound(data) or path.lower().endswith(sounds.ENDINGS) else Picture)(path, data)
@@ -76,8 +81,15 @@ def of_path(path: str) -> Medium:
 
 
 def _piece(sound: Sound, values: Mapping[str, Any]) -> Sound:
-    if values.get(OFFSET) in (None, ""):
-        return sound
-    start, seconds = (cells.number(values[name]) if values.get(name) not in (None, "") else None for name in (OFFSET, SECONDS))
-    # What is no number is no place either, and is refused as such.
-    return replace(sound, start=math.nan if start is None else start, seconds=seconds)
+    start, seconds = (_told(values.get(name)) for name in (OFFSET, SECONDS))
+    return sound if start is None else replace(sound, start=start, seconds=seconds)
+
+
+def _told(cell: Any) -> float | None:
+    """None of an empty cell. What is no number is no place either, and NaN is refused as such."""
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return None
+    if isinstance(cell, float) and math.isnan(cell):
+        return None  # how tables without nothing write nothing
+    found = cells.number(cell)
+    return math.nan if found is None else found

@@ -29,7 +29,7 @@ SPLIT = ("split", "划分", "数据划分", "subset", "partition", "fold", "data
 GROUP = (
     "group", "group id", "分组", "组", "组别", "user", "user id", "userid", "用户", "author", "author id", "作者", "patient", "patient id",
     "患者", "customer", "customer id", "客户", "subject id", "session", "session id", "会话", "thread", "thread id", "speaker",
-    "speaker id", "conversation id", "dialog id", "family", "student", "student id", "学生",
+    "speaker id", "说话人", "发音人", "spk", "spk id", "client id", "conversation id", "dialog id", "family", "student", "student id", "学生",
 )  # fmt: skip
 TIME = (
     "time", "时间", "date", "日期", "timestamp", "datetime", "created at", "created", "published", "published at", "publish time",

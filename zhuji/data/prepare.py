@@ -17,7 +17,7 @@ from zhuji.data.balance import oversampled
 from zhuji.data.infer import Roles, infer_roles
 from zhuji.data.leaks import Leaks, blocks, cut_through, gate, numbered
 from zhuji.data.ledger import Ledger
-from zhuji.data.media import seconds_of
+from zhuji.data.media import heard_in
 from zhuji.data.names import split_name, test_name
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
@@ -96,11 +96,12 @@ def divided(records: Sequence[Record], settings: DataSettings, seed: int) -> tup
         _bound(records, cluster, settings),
         settings.splits,
         seed if settings.splits.seed is None else settings.splits.seed,
+        file=settings.path,
     )
     # A group that is held out is whole by itself, and must not follow one copied row into training.
     grouped = not settings.splits.hold_out
     splits, leaks = gate(records, first, cluster, settings.leaks, file=settings.path, groups=grouped)
-    require(splits, np.unique(first).tolist())
+    require(splits, np.unique(first).tolist(), settings.path)
     return [replace(r, split=SPLITS[part]) for r, part in zip(records, splits.tolist(), strict=True)], leaks
 
 
@@ -137,11 +138,11 @@ def limit_dropped(ledger: Ledger, settings: DataSettings) -> None:
 
 
 def _insisted(roles: Roles, task: str, columns: Sequence[str]) -> Roles:
-    if task not in ("any", "generate") and roles.kind == "unlabelled":
-        raise NoRole(role="label", columns=", ".join(columns))
     needed = {"tag": "label", **dict.fromkeys(_OF_PAIRS, "target")}.get(task)
     if needed and roles.kind != {"label": "tag", "target": "pair"}[needed]:
         raise NoRole(role=needed, columns=", ".join(columns))
+    if task not in ("any", "generate") and roles.kind == "unlabelled":
+        raise NoRole(role="label", columns=", ".join(columns))
     if task == "speak":
         if roles.sound is None:
             raise NoRole(role="sound", columns=", ".join(columns))
@@ -164,10 +165,10 @@ def _usable(records: Sequence[Record], settings: DataSettings, ledger: Ledger) -
         split = split_name(record.split) or test_name(record.split)
         if has_split and split is None:
             ledger.drop("unknown split", label=counted_as(record))
-            ledger.seconds_dropped += seconds_of(record.input)
+            ledger.seconds_dropped += heard_in(record)
         elif np.isnan(time):
             ledger.drop("unreadable time", label=counted_as(record))
-            ledger.seconds_dropped += seconds_of(record.input)
+            ledger.seconds_dropped += heard_in(record)
         else:
             usable.append(replace(record, split=split))
     return usable

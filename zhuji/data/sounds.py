@@ -187,9 +187,10 @@ class _Checks:
     def __init__(self) -> None:
         self.count = self.clipped = self.broken = 0
         self.loudest = 0.0
+        self.silent = True
 
-    def mended(self, block: np.ndarray) -> np.ndarray:
-        """`(S, K)` without what is no number."""
+    def mixed(self, block: np.ndarray) -> np.ndarray:
+        """`(S, K)` without what is no number, as one channel `(S,)`."""
         self.count += block.size
         finite = np.isfinite(block)
         if not finite.all():
@@ -198,7 +199,10 @@ class _Checks:
         level = np.abs(block)
         self.clipped += int((level >= FULL).sum())
         self.loudest = max(self.loudest, float(level.max(initial=0.0)))
-        return block
+        one = block.mean(axis=1, dtype=np.float32)
+        # Asked of the mixture: channels may cancel each other.
+        self.silent = self.silent and not one.any()
+        return one
 
     def changes(self, of: Header) -> tuple[str, ...]:
         found = {
@@ -206,7 +210,7 @@ class _Checks:
             "samples that are no numbers made silent": self.broken > 0,
             "clipped": self.clipped > CLIPPED * self.count,
             "louder than full scale": self.loudest > 1.0,
-            "silent": self.loudest == 0.0,
+            "silent": self.silent,
         }
         return tuple(name for name, is_so in found.items() if is_so)
 
@@ -221,7 +225,7 @@ def _blocks(sound: Sound, file: Any, of: Header, checks: _Checks) -> Iterator[np
         if not len(block):
             break
         left -= len(block)
-        yield checks.mended(block).mean(axis=1, dtype=np.float32)
+        yield checks.mixed(block)
     # How long an MP3 is its header estimates; a decoder's delay may be missing.
     if left > (of.rate // 10 if of.format == "MP3" else 0):
         raise bad(sound, "truncated sound")

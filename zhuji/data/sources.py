@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import stat
 import zlib
-from collections.abc import Generator, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -104,10 +106,12 @@ class Source:
         """`{file: {"sha256": …, "bytes": …}}`, by the path below the source. A set of pictures or sounds counts as one file: the digest is of all its
         files' names and digests."""
         found: dict[str, dict[str, str | int]] = {}
+        several = sum(isinstance(part.table, TextFiles) for part in self.parts) > 1
         for part in self.parts:
             one = hashlib.sha256()
             for path in _files_of(part):
                 name = below(path, part.path) if isinstance(part.table, OfFiles) else part.name
+                name = f"{part.name}/{name}" if several and isinstance(part.table, TextFiles) else name
                 with _translated(path):
                     found[name] = {"sha256": sha256(path), "bytes": path.stat().st_size}
                 if isinstance(part.table, MediaTable):
@@ -172,7 +176,16 @@ def open_source(settings: DataSettings) -> Source:
     for split, path in more.items():
         if path:
             parts += _parts(Path(path), split, settings)
-    return Source(tuple(parts), settings.limit)
+    return Source(_told_apart(parts), settings.limit)
+
+
+def _told_apart(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Parts of one name by their paths below the folder that they share: one fingerprint must not stand for both."""
+    again = {name for name, count in Counter(part.name for part in parts).items() if count > 1}
+    if not again:
+        return tuple(parts)
+    shared = Path(os.path.commonpath([part.path.absolute().parent for part in parts if part.name in again]))
+    return tuple(replace(part, name=below(part.path.absolute(), shared)) if part.name in again else part for part in parts)
 
 
 def _parts(path: Path, split: str | None, settings: DataSettings, others: tuple[Path, ...] = ()) -> list[Part]:

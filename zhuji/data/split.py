@@ -35,10 +35,10 @@ def method(settings: SplitSettings, records: Sequence[Record]) -> str:
     return settings.by
 
 
-def assign(records: Sequence[Record], block: Array, settings: SplitSettings, seed: int) -> Array:
+def assign(records: Sequence[Record], block: Array, settings: SplitSettings, seed: int, *, file: str = "") -> Array:
     """Number of each row's split, (N,) int64. A part that the records' own splits lack is cut from their train rows.
 
-    `block` (N,) int64: rows that stay together. Raises TooFewRows when a part that is wanted gets no row,
+    `block` (N,) int64: rows that stay together; `file`: where they come from, for errors. Raises TooFewRows when a part that is wanted gets no row,
     and NoRole, see `method`.
     """
     own = np.array([SPLITS.index(r.split) if r.split else TRAIN for r in records], np.int64)
@@ -54,16 +54,17 @@ def assign(records: Sequence[Record], block: Array, settings: SplitSettings, see
             own[pool] = _newest_last([_moment(r.time) for r in rows], share)
         else:
             kind = np.zeros(len(rows), np.int64) if by == "random" else strata([r.label for r in rows])
-            own[pool] = _deal(kind, block[pool], share, stream(seed, "split"))
-    require(own, [TRAIN, *(part for part in (VALID, TEST) if shares[part])])
+            numbers = all(isinstance(r.label, float) for r in rows)
+            own[pool] = _deal(kind, block[pool], share, stream(seed, "split"), classes=not numbers)
+    require(own, [TRAIN, *(part for part in (VALID, TEST) if shares[part])], file)
     return own
 
 
-def require(splits: Array, parts: Sequence[int]) -> None:
+def require(splits: Array, parts: Sequence[int], file: str = "") -> None:
     """Raises TooFewRows unless each of the parts has a row."""
     for part in parts:
         if not (splits == part).any():
-            raise TooFewRows(split=SPLITS[part], needed=1, rows=0)
+            raise TooFewRows(file=file or None, split=SPLITS[part], needed=1, rows=0)
 
 
 def strata(labels: Sequence[Label]) -> Array:
@@ -126,7 +127,8 @@ def _newest_last(times: Sequence[float], share: Array) -> Array:
     return out
 
 
-def _deal(kind: Array, block: Array, share: Array, rng: np.random.Generator) -> Array:
+def _deal(kind: Array, block: Array, share: Array, rng: np.random.Generator, *, classes: bool) -> Array:
+    """`classes`: each kind must be met in training; a tenth of the range of numbers need not be."""
     kinds = int(kind.max()) + 1
     need = _targets(np.bincount(kind, minlength=kinds), share)
     out = np.full(len(kind), -1)
@@ -134,7 +136,8 @@ def _deal(kind: Array, block: Array, share: Array, rng: np.random.Generator) -> 
     _deal_blocks(kind, number, sizes, need, out, rng)
     _deal_singles(kind, need, out, rng)
     _fill_empty(number, sizes, share, out)
-    _keep_in_train(kind, number, sizes, out)
+    if classes:
+        _keep_in_train(kind, number, sizes, out)
     return out
 
 

@@ -11,6 +11,7 @@ from zhuji.core.config import assignments, overlay
 from zhuji.core.records import Record
 from zhuji.data.infer import infer_roles, named_files
 from zhuji.data.ledger import Ledger
+from zhuji.data.media import heard_in
 from zhuji.data.read import read_records
 from zhuji.data.settings import DataSettings
 from zhuji.data.sources import open_source
@@ -49,5 +50,5 @@ def vectors_of(
         for record, row in zip(chunk, encoded, strict=True):
             fate, cause = ("cut", predictor.model.modality.cut_by) if row.cut else ("used", "")
             ledger.settle(fate, cause, split=record.split, label=record.label)
-            ledger.measure(row.length, row.cut, predictor.model.modality.unit_seconds)
+            ledger.measure(row.length, row.cut, predictor.model.modality.unit_seconds, heard_in(record))
         yield chunk, embed_rows(predictor.model, encoded, batch_units)

@@ -17,6 +17,7 @@ from zhuji.core.files import read_json
 from zhuji.core.records import Record
 from zhuji.data.infer import Roles, infer_roles, named_files
 from zhuji.data.ledger import Ledger
+from zhuji.data.media import heard_in
 from zhuji.data.names import split_name, test_name
 from zhuji.data.prepare import counted_as, limit_dropped
 from zhuji.data.read import read_records
@@ -181,6 +182,7 @@ def _only(records: Iterable[Record], split: str | None, ledger: Ledger) -> Itera
             yield record
         else:
             ledger.drop(_OTHER, split=record.split, label=record.label)
+            ledger.seconds_dropped += heard_in(record)
 
 
 def _encoded(modality: Modality, records: Iterator[Record], ledger: Ledger) -> Iterator[tuple[Record, Encoded]]:
@@ -189,7 +191,7 @@ def _encoded(modality: Modality, records: Iterator[Record], ledger: Ledger) -> I
         for record, row in zip(chunk, modality.encode([r.input for r in chunk]), strict=True):
             fate, cause = ("cut", modality.cut_by) if row.cut else ("used", "")
             ledger.settle(fate, cause, split=record.split, label=counted_as(record))
-            ledger.measure(row.length, row.cut, modality.unit_seconds)
+            ledger.measure(row.length, row.cut, modality.unit_seconds, heard_in(record))
             yield record, row
 
 

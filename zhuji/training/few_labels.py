@@ -293,7 +293,7 @@ def _head(
     task, counter, width = way.on(model.task, features.spelled), features.counter, model.backbone.out_width
     weight, bias = machine(features.columns(way, known), goal, penalty)
     _, mean, factor = features.scaled(way)
-    split = width if way.deep else 0
+    split = features.states.shape[1] if way.deep else 0  # a pooling may be wider than a state
     spread = np.zeros((len(mean), len(bias)), np.float32) if not split else weight[:split] * factor[:, None]
     deep = PooledHead(width, len(task.labels), pool=task.pool, dropout=task.dropout, unit_length=way.unit_length)
     deep.out.weight.copy_(torch.from_numpy(scale * spread.T))

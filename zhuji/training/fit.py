@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from zhuji.core.config import overlay
 from zhuji.core.errors import BundleError, DataError, NothingToResume, UsageError
@@ -32,13 +34,22 @@ def fit(run: Run, run_dir: Path, *, progress: bool = True) -> Result:
     }
     starts = {} if run.start is None else {"start": {"path": transfer.absolute(run.start.path)}}
     teachers = {} if run.teacher is None else {"teacher": teaching.absolute(run.teacher)}
-    run = Run.parse(overlay(run.plain(), {"data": paths, **starts, **teachers}))
+    noises = {part: _anywhere(getattr(run, part)) for part in ("modality", "task")}
+    run = Run.parse(overlay(run.plain(), {"data": paths, **noises, **starts, **teachers}))
     places.write_run(folder, run)
     try:
         return _run(run, folder, progress)
     except (UsageError, DataError, BundleError):
         places.unclaim(folder)  # wrong words or wrong data: the same command, mended, may take the same folder
         raise
+
+
+def _anywhere(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The folders of noise that settings of a part name, as they can be found from anywhere."""
+    inner = {name: _anywhere(cast(Mapping[str, Any], value)) for name, value in settings.items() if isinstance(value, Mapping)}
+    found = {name: settings for name, settings in inner.items() if settings}
+    folder = settings.get("noise_folder")
+    return found if folder is None else {**found, "noise_folder": str(Path(folder).absolute())}
 
 
 def resume(run_dir: Path, *, progress: bool = True) -> Result:

@@ -144,8 +144,10 @@ def write(folder: Path, records: Sequence[Record], answers: Iterable[Prediction]
             write_json(partial / INDEX, [asdict(row) for row in _heard(cleaned, partial)])
         return
     chosen, side = _boxed(pairs, task.classes), BOXED_SIDE
-    if not chosen:
-        chosen, side = _transcribed(pairs, task) if task.needs == "transcript" else _mistakes(pairs), SIDE
+    if not chosen and task.needs == "transcript":
+        chosen, side = _transcribed(pairs, task), SIDE
+    elif not chosen and task.needs == "label":
+        chosen, side = _mistakes(pairs), SIDE
     if not chosen:
         return
     with atomic_folder(folder) as partial, quietly():

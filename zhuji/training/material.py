@@ -23,6 +23,7 @@ from zhuji.core.records import SPLITS, Record
 from zhuji.core.seed import derive
 from zhuji.core.units import Batch
 from zhuji.data.loader import BatchPlan
+from zhuji.data.media import heard_in
 from zhuji.data.prepare import Prepared, counted_as
 from zhuji.model.assembly import grid_of
 from zhuji.training.pixels import kept
@@ -199,4 +200,4 @@ def settle(prepared: Prepared, part: Rows) -> None:
             continue
         fate, cause = ("cut", part.modality.cut_by) if row.cut else ("used", "")
         prepared.ledger.settle(fate, cause, split=record.split, label=counted_as(record))
-        prepared.ledger.measure(row.length, row.cut, part.modality.unit_seconds)
+        prepared.ledger.measure(row.length, row.cut, part.modality.unit_seconds, heard_in(record))

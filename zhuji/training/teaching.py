@@ -26,7 +26,8 @@ from zhuji.core.contracts import Task
 from zhuji.core.errors import BadSetting
 from zhuji.core.files import atomic_folder, read_json, write_json
 from zhuji.core.log import in_language, say
-from zhuji.core.records import Record
+from zhuji.core.records import Medium, Record
+from zhuji.data.alike import exact_key
 from zhuji.data.clean import Cleaner
 from zhuji.data.conll import words_of
 from zhuji.data.ledger import Ledger
@@ -139,9 +140,9 @@ def _refuse_another(teacher: Task, student: Task) -> None:
 
 
 def _unlabelled(run: Run, material: Material) -> list[Record]:
-    """The further texts, those that stand in any split left out: a test row must not be met in training."""
+    """The further rows, those that stand in any split left out: a test row must not be met in training."""
     assert run.teacher is not None
-    known = {record.input for rows in material.rows.values() for record in rows.records}
+    known = {_same(record.input) for rows in material.rows.values() for record in rows.records}
     if run.teacher.unlabelled is None:
         return []
     settings = DataSettings(path=run.teacher.unlabelled, clean=run.data.clean, text=run.data.text)
@@ -149,9 +150,14 @@ def _unlabelled(run: Run, material: Material) -> list[Record]:
     for record in read_records(settings, None, Ledger(), labelled=False):
         if material.task.needs == "tags" and isinstance(record.input, str):
             record = replace(record, input=words_of(record.input))
-        if record.input not in known:
-            found.setdefault(record.input, record)
+        if (same := _same(record.input)) not in known:
+            found.setdefault(same, record)
     return [replace(r, id=f"unlabelled-{r.id}", split="train", label=None, target=None) for r in found.values()]
+
+
+def _same(raw: Any) -> Any:
+    """Equal for equal inputs; pictures and sounds are equal by what is seen and heard, for a copy has another name."""
+    return exact_key(raw) if isinstance(raw, Medium) else raw
 
 
 def _keep(teacher: Predictor, student: Task, records: Sequence[Record], kept: Path) -> None:

@@ -123,10 +123,14 @@ def classes(found: Found) -> list[dict[str, Any]]:
     return [dict(row) for row in found.results.get("per_class") or []]
 
 
+_NO_LABELS = frozenset({"generate", "next_unit", "masked_units", "replaced_unit", "enhance", "vocode"})
+"""Tasks beside those that embed which ask for no label."""
+
+
 def answers_labels(found: Found) -> bool:
     """Do answers stand for the labels, so that they can be wrong? A vector, a critic's score, a perplexity or the loudness of a sound cannot."""
     task = (found.results.get("model") or {}).get("task")
-    return task not in EMBEDS and task not in ("generate", "next_unit", "enhance")
+    return task not in EMBEDS and task not in _NO_LABELS
 
 
 def holds_numbers(found: Found) -> bool:
