@@ -182,6 +182,14 @@ def test_what_was_written_to_a_pipe_is_heard(size: int) -> None:
     assert np.array_equal(samples(Sound(data=piped), RATE).samples, samples(Sound(data=whole), RATE).samples)
 
 
+def test_an_ogg_file_that_ends_within_a_page_is_refused_and_not_cut() -> None:
+    said = np.random.default_rng(0).normal(0, 0.1, 6 * RATE)
+    whole = coded(said, format="OGG")
+    assert len(samples(Sound(data=whole), RATE).samples) == len(said)
+    for size in (len(whole) - 1, len(whole) - 500, len(whole) // 2, whole.rindex(b"OggS") + 10, whole.rindex(b"OggS") + 27):
+        assert refused(Sound(data=whole[:size])) == "truncated sound"
+
+
 def test_an_mp3_that_goes_on_behind_what_its_header_says_is_refused_and_not_cut() -> None:
     """Two in one file, of which the first says how long it is; and one of a varying rate that does not say."""
     rate = 44_100
