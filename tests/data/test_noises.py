@@ -47,16 +47,24 @@ def test_silence_is_left_out_and_other_rates_are_brought_to_one(tmp_path: Path) 
     assert len(found.learned) == 4 and lengths(found.judge) == [4_000, 4_000]
 
 
+def test_of_a_long_recording_a_minute_is_kept(tmp_path: Path) -> None:
+    for number, part in enumerate(("train", "valid", "test")):
+        written(tmp_path / part / "a.wav", tone(100 + 80 * number, 61.0, 1_000, seed=number), 1_000)
+    found = noises(str(tmp_path), 1_000)
+    assert lengths((*found.learned, *found.judge)) == [60_000] * 3
+
+
 def test_a_folder_of_too_few_is_named(tmp_path: Path) -> None:
     with pytest.raises(TooFewRows, match=str(tmp_path)):
         noises(str(folder(tmp_path, ["0.wav", "1.wav"])), RATE)
 
 
-def test_where_nothing_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("silent", [("train",), ("valid", "test")])
+def test_where_nothing_is(silent: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(MissingFile):
         noises(str(tmp_path / "none"), RATE)
     for number, part in enumerate(("train", "valid", "test") * 3):
-        level = 0.0 if part == "train" else 1.0
+        level = 0.0 if part in silent else 1.0
         written(tmp_path / part / f"{number}.wav", level * tone(300 + 100 * number, 0.5 + 0.05 * number, seed=number))
     with pytest.raises(EmptyData):
         noises(str(tmp_path), RATE)

@@ -38,6 +38,16 @@ def test_every_format_gives_the_samples(how: dict[str, str], gap: float) -> None
     assert np.abs(found.samples - wanted).max() < gap
 
 
+@pytest.mark.parametrize("data", [b"RIFF\x10\x00\x00\x00AVI LIST", b"\xff\xfea\x00b\x00", b"\xff\xd8\xff\xe0"])
+def test_films_texts_and_pictures_are_no_sounds(data: bytes) -> None:
+    assert not is_sound(data) and is_sound(b"\xff\xfb\x90\x00")
+
+
+def test_what_is_louder_than_a_file_holds_is_cut_off() -> None:
+    found = samples(Sound(data=as_wav(np.array([2.0, -2.0, 0.5]), RATE)), RATE).samples
+    np.testing.assert_allclose(found, [1.0, -1.0, 0.5], atol=1e-4)
+
+
 @pytest.mark.parametrize("rate", [4_000, 11_025, 16_000, 96_000])
 def test_any_rate_is_resampled_as_soxr_does_at_once(rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
     import soxr
@@ -78,6 +88,16 @@ def test_only_the_beginning_of_a_long_sound_is_decoded() -> None:
     assert len(found.samples) == 20_000 and found.seconds == 3.0 and found.cut == 1.75
 
 
+def test_no_sample_more_is_kept_than_fits_into_the_time() -> None:
+    assert len(samples(Sound(data=as_wav(tone(300, 1.0), RATE)), RATE, longest=0.10006).samples) == 800
+
+
+def test_a_span_may_end_a_little_behind_its_file() -> None:
+    """What a manifest says is rounded: to a tenth of a second."""
+    sound = Sound(data=as_wav(tone(300, 2.0), RATE), start=1.5, seconds=0.6)
+    assert header(sound).frames == len(samples(sound, RATE).samples) == 4_000
+
+
 def test_a_piece_of_a_file(tmp_path: Path) -> None:
     wanted = tone(300, 2.0)
     path = str(written(tmp_path / "a.wav", wanted))
@@ -106,17 +126,31 @@ def test_what_is_no_number_is_made_silent_and_told_or_refused() -> None:
     ("values", "told"),
     [
         (np.zeros(1_000), ("silent",)), (np.clip(5 * tone(300), -1, 1), ("clipped",)),
-        (5 * tone(300), ("clipped", "louder than full scale")), (tone(300), ()),
+        (5 * tone(300), ("clipped", "louder than full scale")), (tone(300), ()), (0.01 * tone(300), ()),
     ],
 )  # fmt: skip
 def test_what_a_person_should_know_is_told(values: np.ndarray, told: tuple[str, ...]) -> None:
     assert heard(Sound(data=coded(values, format="WAV", subtype="FLOAT")))[1] == told
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("clipped", "told"), [(15, False), (25, True)])
+def test_a_sound_is_clipped_from_one_sample_in_a_thousand(channels: int, clipped: int, told: bool) -> None:
+    values = np.tile(tone(300, 20_000 / RATE)[:, None], channels)
+    values[:clipped] = 1.0
+    assert ("clipped" in heard(Sound(data=coded(values, format="WAV", subtype="FLOAT")))[1]) is told
+
+
+def test_equal_samples_at_another_rate_are_another_sound() -> None:
+    one, other = (heard(Sound(data=as_wav(tone(300), rate)))[0] for rate in (RATE, 2 * RATE))
+    assert one.mark is not None and other.mark is not None and one.mark[:16] != other.mark[:16]
+
+
 def test_equal_samples_have_equal_marks_whatever_the_format(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav", tone(300))
     one, other = heard(Sound(str(path)))[0], heard(Sound(data=coded(soundfile.read(path)[0], format="FLAC")))[0]
-    assert one.mark == other.mark != heard(Sound(data=as_wav(tone(301), RATE)))[0].mark
+    another = heard(Sound(data=as_wav(tone(301), RATE)))[0]
+    assert one.mark == other.mark and one.mark[:16] != another.mark[:16] and one.mark[16:] != another.mark[16:]
     assert one.length == pytest.approx(0.3)
 
 
@@ -132,12 +166,28 @@ def test_what_cannot_be_heard_says_why(data: bytes, cause: str) -> None:
     assert refused(Sound(data=data)) == cause
 
 
+def test_a_part_of_odd_length_hides_no_missing_samples() -> None:
+    """A byte of padding stands behind it."""
+    whole = as_wav(tone(300), RATE)
+    noted = whole[:36] + b"note" + (3).to_bytes(4, "little") + b"abc\0" + whole[36:]
+    assert len(samples(Sound(data=noted), RATE).samples) == 2_400
+    assert refused(Sound(data=noted[:-100])) == "truncated sound"
+
+
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
 def test_what_was_written_to_a_pipe_is_heard(size: int) -> None:
     """ffmpeg, and SoX and eSpeak, write a size before they know it."""
     whole = as_wav(tone(300), RATE)
     piped = b"RIFF" + min(size + 36, 0xFFFFFFFF).to_bytes(4, "little") + whole[8:40] + size.to_bytes(4, "little") + whole[44:]
     assert np.array_equal(samples(Sound(data=piped), RATE).samples, samples(Sound(data=whole), RATE).samples)
+
+
+def test_an_ogg_file_that_ends_within_a_page_is_refused_and_not_cut() -> None:
+    said = np.random.default_rng(0).normal(0, 0.1, 6 * RATE)
+    whole = coded(said, format="OGG")
+    assert len(samples(Sound(data=whole), RATE).samples) == len(said)
+    for size in (len(whole) - 1, len(whole) - 500, len(whole) // 2, whole.rindex(b"OggS") + 10, whole.rindex(b"OggS") + 27):
+        assert refused(Sound(data=whole[:size])) == "truncated sound"
 
 
 def test_an_mp3_that_goes_on_behind_what_its_header_says_is_refused_and_not_cut() -> None:
@@ -200,6 +250,9 @@ def test_a_sound_travels_as_it_is_or_as_its_beginning(tmp_path: Path) -> None:
     short = portable(Sound(str(path)), 100_000, 0.5)
     assert header(short).seconds == 0.5 and header(short).format == "FLAC"
     assert len(read_bytes(portable(Sound(str(path)), 5_000, 10.0))) < 5_100
+    assert header(portable(Sound(str(path), start=1.0), 100_000, 10.0)).seconds == 1.0
+    wide = portable(Sound(data=as_wav(tone(300, 1.0, 48_000), 48_000)), 100_000, 0.5)
+    assert (header(wide).rate, header(wide).seconds) == (16_000, 0.5)
     piece = portable(Sound(str(path), start=1.0, seconds=0.5), 100_000, 10.0)
     np.testing.assert_allclose(samples(piece, RATE).samples, tone(300, 2.0)[8_000:12_000], atol=2e-4)
 

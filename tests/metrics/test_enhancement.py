@@ -41,6 +41,8 @@ def test_the_ends_of_si_sdr() -> None:
     assert enhancement.si_sdr(clean, clean) == enhancement.FARTHEST
     assert enhancement.si_sdr(np.zeros_like(clean), clean) == -enhancement.FARTHEST
     assert math.isnan(enhancement.si_sdr(clean, np.zeros_like(clean)))
+    # Nothing of what is wanted is in what stands at a right angle to it.
+    assert enhancement.si_sdr(np.array([1.0, 0.0]), np.array([0.0, 1.0])) == -enhancement.FARTHEST
 
 
 def test_pesq_and_stoi_are_those_of_their_packages() -> None:
@@ -62,10 +64,17 @@ def test_what_cannot_be_measured_has_no_number() -> None:
     nothing, short = np.zeros_like(clean), clean[:1_000]
     for measure in (enhancement.pesq, enhancement.stoi):
         assert math.isnan(measure(clean, nothing, RATE)) and math.isnan(measure(short, short, RATE))
+        assert math.isnan(measure(nothing, clean, RATE))
     assert math.isnan(enhancement.pesq(clean, clean, 44_100))
     click = nothing.copy()
     click[8_000:8_100] = clean[8_000:8_100]
     assert math.isnan(enhancement.stoi(click, click, RATE))
+
+
+def test_what_pesq_returns_in_place_of_an_error_is_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = pytest.importorskip("pesq")
+    monkeypatch.setattr(library, "pesq", lambda *given, **options: -1)
+    assert math.isnan(enhancement.pesq(spoken(), spoken(), RATE))
 
 
 def test_rows_without_an_answer_do_not_count_and_parts_add_up() -> None:

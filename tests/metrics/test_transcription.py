@@ -31,7 +31,7 @@ def test_edits_are_those_of_the_definition_and_rates_those_of_jiwer():
     columns = transcription.judged(heard, said)
     assert columns["word_edits"].tolist() == [distance(a.split(), b.split()) for a, b in zip(said, heard, strict=True)]
     assert columns["letter_edits"].tolist() == [distance(a, b) for a, b in zip(said, heard, strict=True)]
-    assert transcription.wer(columns) == pytest.approx(jiwer.wer(said, heard))
+    assert transcription.wer(columns) == pytest.approx(jiwer.wer(said, heard)) and not transcription.wer.higher_is_better
     assert transcription.cer(columns) == pytest.approx(jiwer.cer(said, heard))
 
 
@@ -72,6 +72,22 @@ def test_rows_by_length():
     parts = transcription.by_length(columns)
     assert list(parts) == ["1–4", "5–8"] and [len(part["words"]) for part in parts.values()] == [4, 2]
     assert sum(part["word_edits"].sum() for part in parts.values()) == columns["word_edits"].sum()
+
+
+def test_ranges_of_lengths_begin_behind_the_one_before():
+    columns = {"words": np.array([0, 1, 4, 5, 8, 9, 16, 17, 400])}
+    found = {name: part["words"].tolist() for name, part in transcription.by_length(columns).items()}
+    assert found == {"1–4": [1, 4], "5–8": [5, 8], "9–16": [9, 16], "17+": [17, 400]}
+
+
+def test_rates_of_the_likeliest_path_are_counted_alike():
+    greedy, searched = transcription.judged(HEARD, SAID, "greedy_"), transcription.judged(HEARD, SAID)
+    assert transcription.greedy_wer(greedy) == transcription.wer(searched)
+    assert transcription.greedy_cer(greedy) == transcription.cer(searched) != transcription.wer(searched)
+
+
+def test_a_note_says_by_which_rule_texts_were_written():
+    assert transcription.rule_in(transcription.note("lower", "keep")) == ("lower", "keep")
 
 
 def test_without_jiwer_it_is_said_what_to_install(monkeypatch):

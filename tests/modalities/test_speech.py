@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from tests.heard import RATE, tone, written
 from zhuji.core.answers import Prediction, Timed
 from zhuji.core.errors import BadSetting, MissingFile
-from zhuji.core.records import Sound
+from zhuji.core.records import Record, Sound
 from zhuji.core.units import Batch
 from zhuji.core.unreadable import SoundError
 from zhuji.data.sounds import as_wav
@@ -110,6 +111,19 @@ def test_a_piece_of_a_longer_training_sound_is_drawn_from_anywhere() -> None:
     assert same.ids.equal(batch.units.ids[1:, :160])
 
 
+def test_a_piece_may_be_the_last_one() -> None:
+    speech = Speech(rate=RATE, features="samples", piece=0.1)
+    batch = Batch(whole(speech, sounds(801 / RATE)))
+    found = [speech.varied(batch, torch.Generator().manual_seed(seed)).units.ids for seed in range(20)]
+    assert {int(ids.equal(batch.units.ids[:, 1:])) for ids in found} == {0, 1}
+
+
+def test_of_a_sound_that_is_cut_a_task_hears_what_was_kept() -> None:
+    speech, records = Speech(**SMALL, longest=0.5), [Record(f"{n}", sound) for n, sound in enumerate(sounds(1.0, 0.5))]
+    cut, short = (speech.placed(one, row) for one, row in zip(records, speech.encode([r.input for r in records]), strict=True))
+    assert cut.input.seconds == 0.5 and short is records[1]
+
+
 def test_samples_come_back_from_ids() -> None:
     speech = Speech(rate=RATE, features="samples")
     (row,) = speech.encode(sounds(0.2))
@@ -139,6 +153,15 @@ def test_silence_at_both_ends_is_trimmed() -> None:
     assert row.grid == (26,) and left.grid == (76,) and row.cut == 0
     (silent,) = Speech(**SMALL, trim=30, loudness=-20).encode([Sound(data=as_wav(quiet, RATE))])
     assert silent.grid == (26,) and np.isfinite(silent.values).all()
+
+
+def test_what_is_trimmed_is_softer_by_so_many_decibels_and_the_rest_is_as_loud_as_asked_for() -> None:
+    soft = 10 ** (-20 / 20) * tone(400, 0.25)
+    sound = Sound(data=as_wav(np.concatenate((soft, tone(400, 0.25), soft)), RATE))
+    for trim, left in ((25, 6_000), (15, 2_000)):
+        (row,) = Speech(rate=RATE, features="raw", level=False, trim=trim, loudness=-26).encode([sound])
+        assert row.grid == (left,)
+        assert 10 * np.log10((row.values.astype(np.float64) ** 2).mean()) == pytest.approx(-26, abs=1e-3)
 
 
 def test_times_of_a_trimmed_sound_are_those_of_the_whole() -> None:
@@ -185,6 +208,48 @@ def test_variation_is_off_until_asked_for_and_decided_by_the_seed() -> None:
         assert third.values is not None and not (third.values.shape == one.values.shape and third.values.equal(one.values))
 
 
+def test_what_is_varied_are_powers_and_what_is_hidden_is_the_mean() -> None:
+    given = sounds(0.4, 0.3)
+    louder = Speech(**SMALL, variation={"gain": 6}).fit(given)
+    batch, deviation = Batch(whole(louder, given)), torch.tensor(louder.measured.deviation)
+    mask = batch.units.mask
+    moved = (louder.varied(batch, torch.Generator().manual_seed(0)).units.values - batch.units.values) * deviation
+    for row, real in zip(moved, mask, strict=True):
+        # The same in all bands and frames, to float32 of numbers up to 20.
+        assert row[real].std() < 1e-4 < row[real].abs().max() <= 6 * math.log(10) / 10
+    plane = Speech(**SMALL, plane=True, variation={"gain": 6}).fit(given)
+    laid = Batch(whole(plane, given))
+    assert plane.varied(laid, torch.Generator()).units.mask.equal(laid.units.mask)
+    sharing = Speech(**SMALL, variation={"time_masks": 1, "time_share": 0.5}).fit(given)
+    given_short = Batch(whole(sharing, sounds(0.4, 0.09)))
+    hidden = [
+        (sharing.varied(given_short, torch.Generator().manual_seed(n)).units.values[1, :10] == 0).all(-1) for n in range(20)
+    ]
+    assert max(int(one.sum()) for one in hidden) == 5
+    hiding = Speech(**SMALL, variation={"time_masks": 1, "time_width": 5, "time_share": 1}).fit(given)
+    hidden = [(hiding.varied(batch, torch.Generator().manual_seed(n)).units.values == 0).all(-1) & mask for n in range(20)]
+    assert max(int(one.sum(1).max()) for one in hidden) == 5
+
+
+def test_bands_are_loudest_at_librosas_frequencies() -> None:
+    librosa = pytest.importorskip("librosa")
+    theirs = librosa.mel_frequencies(14, fmin=100, fmax=3_500)[1:-1]
+    np.testing.assert_allclose(Speech(**SMALL, low=100, high=3_500).middles().numpy(), theirs, rtol=1e-5)
+
+
+def test_noise_of_a_folder_is_not_trimmed_nor_as_short_as_what_is_said(tmp_path: Path) -> None:
+    given = sounds(0.4, 0.3)
+    pausing = np.concatenate((np.zeros(9 * RATE // 10, np.float32), tone(3_000, 0.1)))
+    written(tmp_path / "hum.wav", pausing)
+    asked = {"noise": 1.0, "noise_folder": str(tmp_path), "snr": (-30, -30)}
+    speech = Speech(**SMALL, trim=30, longest=0.5, variation=asked).fit(given)
+    batch = Batch(whole(speech, given))
+    mean, deviation = torch.tensor(speech.measured.mean), torch.tensor(speech.measured.deviation)
+    found = [speech.varied(batch, torch.Generator().manual_seed(seed)).units.values[0] for seed in range(5)]
+    humming = (torch.stack(found) * deviation + mean).argmax(-1) >= 10
+    assert 0 < humming.float().mean() < 0.5
+
+
 def test_noise_comes_out_of_a_folder(tmp_path: Path) -> None:
     given = sounds(0.4, 0.3)
     asked = {"noise": 1.0, "noise_folder": str(tmp_path / "noise"), "snr": (-30, -30)}
@@ -202,7 +267,7 @@ def test_noise_comes_out_of_a_folder(tmp_path: Path) -> None:
     [
         {"features": "mfcc", "variation": {"gain": 3}}, {"features": "samples", "variation": {"time_masks": 1}}, {"features": "mfcc", "plane": True},
         {"low": 5_000}, {"high": 9_000}, {"hop": 1e-5}, {"features": "mfcc", "coefficients": 99}, {"rate": 10}, {"longest": 0},
-        {"piece": 1}, {"features": "samples", "piece": 1e-4}, {"features": "samples", "piece": 0},
+        {"piece": 1}, {"features": "samples", "piece": 2e-4}, {"features": "samples", "piece": 0},
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(wrong: dict[str, object]) -> None:

@@ -67,10 +67,10 @@ def test_the_loss_and_its_slope_are_those_of_torch():
 
 
 def test_what_does_not_fit_is_told_and_teaches_nothing():
-    logits, mask, letters = rows([(1, 2, 3), (2, 2), (1, 2), (2, 2), (1,)], [2, 2, 2, 3, 0])
+    logits, mask, letters = rows([(1, 2, 3), (2, 2), (1, 2), (2, 2), (1,), ()], [2, 2, 2, 3, 0, 0])
     logits.requires_grad_()
     found, fits = losses(logits, mask, letters)
-    assert fits.tolist() == [False, False, True, True, False]
+    assert fits.tolist() == [False, False, True, True, False, False]
     assert found.isfinite().all() and not found[~fits].any()
     (slope,) = torch.autograd.grad(found.sum(), logits)
     assert slope.isfinite().all() and not slope[~fits].any() and slope[fits].any()
@@ -118,9 +118,22 @@ def test_a_language_model_and_a_bonus_count_as_they_should(weight):
         return heard + weight * said + sum(bonus[list(ids)]) if ids else heard + weight * said
 
     expected = {ids: score(ids, heard) for ids, heard in every(log_p).items()}
+    alone = {heard.ids: heard.score for heard in Search(len(expected), bonus=bonus)(log_p)}
+    assert alone == {ids: pytest.approx(heard + sum(bonus[list(ids)]), abs=1e-9) for ids, heard in every(log_p).items()}
     found = Search(len(expected), language=bigram, weight=weight, bonus=bonus)(log_p)
     assert {heard.ids: pytest.approx(heard.score, abs=1e-9) for heard in found} == expected
     assert found[0].ids == max(expected, key=expected.get)
+
+
+def test_few_texts_are_open_and_those_are_by_all_that_counts():
+    """One frame and one beam: what a language model or a bonus prefers is kept, though it is heard less clearly."""
+    log_p, bonus = np.log(np.array([[0.1, 0.5, 0.4]])), np.array([0.0, 0.0, 2.0])
+    assert Search(1)(log_p)[0].ids == (1,) and Search(1, bonus=bonus)(log_p)[0].ids == (2,)
+
+    def language(texts):
+        return np.log(np.tile([0.4, 0.1, 0.5], (len(texts), 1)))
+
+    assert [heard.ids for heard in Search(1, language=language, weight=1.0)(log_p)] == [(2,)]
 
 
 def test_a_text_is_asked_about_once_and_few_are_open():

@@ -31,7 +31,8 @@ def by_hand(made: DilatedStack, states: torch.Tensor) -> torch.Tensor:
 
     def convolved(layer, inputs, dilation):
         weight = layer.weight.unflatten(1, (made.sizes.window, -1)).transpose(1, 2)
-        padded = torch.nn.functional.pad(inputs, ((made.sizes.window - 1) * dilation, 0))
+        reach = (made.sizes.window - 1) * dilation
+        padded = torch.nn.functional.pad(inputs, (reach, 0) if made.causal else (reach // 2, (reach + 1) // 2))
         return torch.nn.functional.conv1d(padded, weight, layer.bias, dilation=dilation)
 
     x = convolved(made.entry, states.mT, 1)
@@ -44,16 +45,17 @@ def by_hand(made: DilatedStack, states: torch.Tensor) -> torch.Tensor:
     return made.exit(skips.relu().mT).relu()
 
 
+@pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("window", [2, 3])
-def test_it_is_what_the_paper_says(window):
-    made, states = stack(window=window), torch.randn(2, 40, 6)
+def test_it_is_what_the_paper_says(window, causal):
+    made, states = stack(causal, window=window), torch.randn(2, 40, 6)
     with torch.no_grad():
         # The same sums in another order.
         torch.testing.assert_close(made(Features(states, real(2, 40))).states, by_hand(made, states), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("window", [2, 3])
-@pytest.mark.parametrize("cuts", [[1] * 40, [17, 1, 1, 21], [40], [1, 39]])
+@pytest.mark.parametrize("window", [2, 3, 4])
+@pytest.mark.parametrize("cuts", [[1] * 40, [17, 1, 1, 18, 1, 2], [40], [1, 39]])
 def test_unit_by_unit_is_as_all_at_once(window, cuts):
     made, states = stack(window=window), torch.randn(3, 40, 6)
     cache, pieces, start = made.cache(), [], 0
@@ -128,6 +130,20 @@ def test_adapters_teach_and_are_merged_before_it_goes_on():
         # The same sums in another order.
         torch.testing.assert_close(whole(features).states, made(features).states, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(whole(features, whole.cache()).states, made(features).states, rtol=1e-5, atol=1e-5)
+
+
+def test_what_many_layers_add_does_not_outgrow_what_they_add_to():
+    """Sums of as many independent terms as there are layers: each has a share of Xavier's variance."""
+    torch.manual_seed(0)
+    made = DilatedStack(SIZES._replace(width=64, hidden=64, skip=64, dilations=(1, 2) * 8), True)
+    xavier = 2 / (64 + 64)
+    added = [
+        weight
+        for gate in made.gates
+        for weight in (gate.skip.weight, *(() if gate.residual is None else (gate.residual.weight,)))
+    ]
+    # Of 126,976 numbers a variance is known to a hundredth.
+    assert torch.cat(added).var().item() == pytest.approx(xavier / 16, rel=0.02)
 
 
 def test_the_queues_hold_no_more_than_is_looked_back_on():

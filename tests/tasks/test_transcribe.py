@@ -85,6 +85,19 @@ def test_the_loss_of_both_heads_is_theirs_by_weight():
     assert float(loss.count) == pytest.approx(int(sizes.sum()) + 4)
 
 
+def test_the_decoder_writes_each_letter_after_those_before_alone():
+    one = model(attention=0.3).requires_grad_(False)
+    data = batch(one)
+    features, letters = one.encoder(data.units), data.targets["letters"]
+    other = torch.where((letters >= 0) & (torch.arange(letters.shape[1]) >= 1), letters % 3 + 1, letters)
+    told, changed = (one.head.written(features, these) for these in (letters, other))
+    torch.testing.assert_close(told[:, :2], changed[:, :2])
+    assert (told[:, 2] - changed[:, 2]).abs().amax(1).min() > 1e-4
+    forgetful = model(attention=0.3, dropout=0.5).requires_grad_(False)
+    forgetful.head.train()
+    assert not torch.equal(*(forgetful.head.written(features, letters) for _ in range(2)))
+
+
 def test_the_decoder_is_not_needed_for_an_answer():
     one = model(attention=0.3)
     units = batch(one).units
@@ -107,6 +120,13 @@ def test_words_stand_where_their_letters_do():
     assert silent == Prediction("")
 
 
+def test_a_score_is_the_geometric_mean_of_letters_where_they_are_surest():
+    frames = torch.tensor([[0.1, 0.0, 0.9, 0.0], [0.4, 0.0, 0.6, 0.0], [0.5, 0.0, 0.0, 0.5]]) + 1e-9
+    frames[2, 3] += 1e-3
+    [answer] = Transcribe().fit(RECORDS).decode({"logits": frames.log()[None], "real": torch.ones(1, 3, dtype=torch.bool)})
+    assert answer.answer == "ab" and answer.score == pytest.approx((0.9 * 0.5) ** 0.5, abs=2e-3)
+
+
 def test_a_language_model_and_beams_change_what_is_heard():
     """Frames doubt between a and b; whoever is asked besides decides."""
     task = Transcribe().fit(RECORDS)
@@ -118,10 +138,20 @@ def test_a_language_model_and_beams_change_what_is_heard():
         return np.log(np.tile([0.2, 0.1, 0.1, 0.6], (len(texts), 1)))
 
     told = task.with_language(language).model_copy(update={"beams": 8})
-    assert told.decode(outputs)[0].answer == "bb"
+    assert told.decode(outputs)[0].answer == task.with_language(language).decode(outputs)[0].answer == "bb"
     quiet = task.model_copy(update={"beams": 8, "language_weight": 0.0}).with_language(language)
     assert quiet.decode(outputs)[0].answer == "aa"
-    assert "language model 0.5" in told.notes()["wer"] and told.described() == task.model_copy(update={"beams": 8}).described()
+    assert (
+        "beams 8, language model 0.5" in told.notes()["wer"]
+        and told.described() == task.model_copy(update={"beams": 8}).described()
+    )
+
+
+def test_a_search_knows_what_no_frame_is_surest_of():
+    """Two frames in which nothing is likeliest, but one a of any length has 0.33 in all, and nothing 0.16."""
+    outputs = {"logits": torch.tensor([[[0.4, 1e-9, 0.3, 0.3]] * 2]).log(), "real": torch.ones(1, 2, dtype=torch.bool)}
+    task = Transcribe().fit(RECORDS)
+    assert task.decode(outputs)[0].answer == "" != task.model_copy(update={"beams": 8}).decode(outputs)[0].answer
 
 
 def test_a_word_bonus_parts_words():
@@ -140,6 +170,13 @@ def test_what_does_not_fit_is_told():
     assert "100%" in one.task.warnings({"unfit": 1.0})[0] and not one.task.warnings({"unfit": 0.01, "greedy_wer": 1.0})
 
 
+def test_what_does_not_fit_counts_in_no_loss():
+    one = model(attention=0.0).requires_grad_(False)
+    longer = [RECORDS[0], Record("x", "one", target="ab ab ab")]
+    together, alone = one.loss(batch(one, longer)), one.loss(batch(one, RECORDS[:1]))
+    assert float(together.total) == pytest.approx(float(alone.total), rel=1e-5) and int(together.count) == int(alone.count) == 5
+
+
 def test_letters_that_training_never_met_are_told():
     """A syllable that is one letter cannot be answered unless training met it; spelled by characters it can."""
     pytest.importorskip("pypinyin")
@@ -155,7 +192,12 @@ def test_answers_are_judged_as_texts_are_learned():
     task = Transcribe().fit(RECORDS)
     columns = task.judge([Prediction("ab a"), Prediction("b"), Prediction(""), Prediction("ba")], RECORDS)
     assert columns["word_edits"].tolist() == [0, 1, 2, 0] and columns["words"].tolist() == [2, 2, 2, 1]
-    assert list(task.answer_metrics()) == ["wer", "cer"] and "punctuation drop" in task.notes()["cer"]
+    rates = {name: metric(columns) for name, metric in task.answer_metrics().items()}
+    assert (
+        rates == {"wer": 3 / 7, "cer": columns["letter_edits"].sum() / columns["letters"].sum()}
+        and rates["cer"] != rates["wer"]
+    )
+    assert list(rates) == ["wer", "cer"] and "punctuation drop" in task.notes()["cer"]
     chinese = Transcribe().fit([Record("0", "", target="筑基。")])
     assert list(chinese.answer_metrics()) == ["cer"] and next(iter(chinese.metrics())) == "greedy_cer"
 
@@ -192,6 +234,8 @@ def test_what_cannot_be_is_refused():
         assemble(doubles.Picture(), TRANSFORMER, Transcribe().fit(RECORDS))
     with pytest.raises(BadSetting, match="heads"):
         model(attention=0.5, heads=3)
+    with pytest.raises(BadSetting, match="even"):
+        model(attention=0.5, heads=16)
 
 
 def test_an_answer_is_that_of_its_real_frames():

@@ -17,6 +17,7 @@ from zhuji.data.sounds import as_wav
 from zhuji.modalities.text import Text
 from zhuji.model.assembly import Model, assemble, collate
 from zhuji.nn.sounds import critics, framed
+from zhuji.nn.sounds.vocoding import spectral_error
 from zhuji.tasks.vocode import CRITIC, MAKER, Vocode
 from zhuji.training.players import moves
 
@@ -69,6 +70,7 @@ def test_a_piece_is_cut_alike_of_frames_and_of_samples(parts: tuple[Model, Batch
     model, batch = parts
     task, head, step = model.task, model.head, voiced.FRAMING.step
     starts = set()
+    assert (head.piece - 1) * voiced.FRAMING.seconds == pytest.approx(task.piece, abs=voiced.FRAMING.seconds / 2)
     for seed in range(6):
         torch.manual_seed(seed)
         units, sound = task._piece(head, batch)
@@ -95,11 +97,25 @@ def test_of_a_recording_that_was_cut_no_more_samples_are_held_than_frames() -> N
 
 def test_a_row_that_is_shorter_than_a_piece_is_silent_behind() -> None:
     model = vocoder.model(piece=2.0)
-    batch = batch_of(model, [Record("a", Sound(data=as_wav(voiced.said("ab"), voiced.RATE)))])
+    said = voiced.said("ab")
+    # A few samples stand behind the last frame.
+    said = said[: len(said) // voiced.FRAMING.step * voiced.FRAMING.step - 7]
+    batch = batch_of(model, [Record("a", Sound(data=as_wav(said, voiced.RATE)))])
+    torch.manual_seed(0)
     units, sound = model.task._piece(model.head, batch)
     count = int(batch.units.mask.sum())
     assert int(units.mask.sum()) == count and not sound[0, (count - 1) * voiced.FRAMING.step :].any()
-    torch.testing.assert_close(sound[0, : (count - 1) * voiced.FRAMING.step], batch.targets["sound"][0])
+    size = (count - 1) * voiced.FRAMING.step
+    torch.testing.assert_close(sound[0, :size], batch.targets["sound"][0, :size])
+    made = model.head.spectrum(*model.head.said(model.encoder, units), units.mask)
+    expected = spectral_error(made[:, :size], sound[:, :size], torch.tensor([size]))
+
+    def loss(spectral: float) -> torch.Tensor:
+        torch.manual_seed(0)
+        weights = {"mel": 0.0, "magnitude": 0.0, "matching": 0.0, "spectral": spectral}
+        return model.task.model_copy(update=weights).plays(MAKER).outputs(model.encoder, model.head, batch)["loss"]
+
+    torch.testing.assert_close(loss(3.0) - loss(0.0), 3 * expected, atol=1e-4, rtol=1e-4)
 
 
 def test_players_minimise_what_is_written(parts: tuple[Model, Batch]) -> None:
@@ -121,6 +137,8 @@ def test_players_minimise_what_is_written(parts: tuple[Model, Batch]) -> None:
     apart = (framed.frames_of_rows(made, voiced.FRAMING) - framed.frames_of_rows(wanted, voiced.FRAMING)).abs().mean((1, 2))
     more = loss(MAKER, **{**alone, "mel": 2.0}) - loss(MAKER, **alone)
     torch.testing.assert_close(more, 2 * apart, atol=1e-5, rtol=1e-4)
+    matched = loss(MAKER, **{**alone, "matching": 3.0}) - loss(MAKER, **alone)
+    torch.testing.assert_close(matched, 3 * critics.features_apart(real, fake), atol=1e-5, rtol=1e-4)
 
 
 def test_the_judge_measures_whole_recordings_and_padding_changes_nothing(parts: tuple[Model, Batch]) -> None:
@@ -138,7 +156,41 @@ def test_the_judge_measures_whole_recordings_and_padding_changes_nothing(parts: 
     alone = batch_of(model, vocoder.records(4)[:1])
     torch.testing.assert_close(model.outputs(alone)["sound"][0], sound, atol=1e-5, rtol=1e-4)
     evidence = model.task.evidence(outputs, batch)
-    assert model.task.metrics()["mel_error"](evidence) == pytest.approx(float(outputs["mel_error"].mean()))
+    for name, column in (("mel_error", "mel_error"), ("spectral_error", "spectral")):
+        assert model.task.metrics()[name](evidence) == pytest.approx(float(outputs[column].mean()))
+    weighed = model.task.mel * outputs["mel_error"] + model.task.spectral * outputs["spectral"]
+    torch.testing.assert_close(outputs["loss"], weighed)
+
+
+def test_in_a_batch_a_recording_is_judged_as_it_is_alone() -> None:
+    """To what the order of sums does; behind the last frame of the shorter one stand samples of which none is made."""
+    model, whole = vocoder.model(), voiced.said("abab")
+    records = [
+        Record(str(size), Sound(data=as_wav(whole[:size], voiced.RATE))) for size in (len(whole), 10 * voiced.FRAMING.step - 7)
+    ]
+    together = model.outputs(batch_of(model, records))
+    for row, record in enumerate(records):
+        alone = model.outputs(batch_of(model, [record]))
+        for name in ("spectral", "mel_error", "loss"):
+            torch.testing.assert_close(together[name][row], alone[name][0], atol=1e-4, rtol=1e-4)
+
+
+def test_what_the_network_computes_in_changes_no_answer(parts: tuple[Model, Batch]) -> None:
+    model, batch = parts
+    expected = model.answers(batch.units)["sound"]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(model.answers(batch.units)["sound"], expected)
+
+
+def test_critics_teach_the_maker_nothing_while_they_learn(parts: tuple[Model, Batch]) -> None:
+    model, batch = parts
+    with torch.enable_grad():
+        loss = model.task.plays(CRITIC).outputs(model.encoder, model.head, batch)["loss"].sum()
+        slopes = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    taught = {
+        model.task.owner(name) for (name, _), slope in zip(model.named_parameters(), slopes, strict=True) if slope is not None
+    }
+    assert taught == {CRITIC}
 
 
 def test_a_sound_of_a_single_frame_teaches_nothing() -> None:
@@ -147,7 +199,9 @@ def test_a_sound_of_a_single_frame_teaches_nothing() -> None:
     assert batch.units.mask.shape[1] == 1
     for _, loss in moves(model):
         assert float(loss(batch).total) == 0 and float(loss(batch).count) == 0
-    assert model.outputs(batch)["sound"].shape == (1, 0)
+    outputs = model.outputs(batch)
+    assert outputs["sound"].shape == (1, 0) and outputs["mel_error"].item() > 0
+    assert not any(column.any() for column in model.task.evidence(outputs, batch).values())
 
 
 @pytest.mark.slow

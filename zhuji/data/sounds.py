@@ -42,6 +42,8 @@ FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
 ENDINGS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 MOST_CHUNKS = 1_000
 """Parts of a WAV file among which its samples are looked for: one that holds nothing but parts would be walked through for minutes."""
+LONGEST_PAGE = 27 + 255 + 255 * 255
+"""Bytes of a page of an OGG file at most (RFC 3533, section 6)."""
 PIPED = (0, 0xFFFFFFFF, 0x7FFFF000)
 """Bytes of samples that a WAV file says it has where its writer could not know: ffmpeg's, and those of SoX and eSpeak."""
 BLOCK = 1 << 16
@@ -301,10 +303,13 @@ def _opened(sound: Sound) -> Generator[Any]:
 
 
 def _cut_short(file: IO[bytes]) -> bool:
-    """Does a WAV file end before its samples do? libsndfile reads what is left and says nothing. Of a size that is written to a pipe nothing is
-    known."""
+    """Does a WAV file end before its samples do, or an OGG file within a page? libsndfile reads what is left and says nothing. Of a size that is written
+    to a pipe nothing is known."""
     size = file.seek(0, io.SEEK_END)
-    if not (start := _peeked(file, 0, 12)).startswith(b"RIFF") or not is_sound(start):
+    start = _peeked(file, 0, 12)
+    if start.startswith(b"OggS"):
+        return _page_cut_short(_peeked(file, max(0, size - LONGEST_PAGE), LONGEST_PAGE))
+    if not start.startswith(b"RIFF") or not is_sound(start):
         return False
     place = 12
     for _ in range(MOST_CHUNKS):
@@ -316,6 +321,13 @@ def _cut_short(file: IO[bytes]) -> bool:
             return length not in PIPED and place + 8 + length > size
         place += 8 + length + length % 2
     return False
+
+
+def _page_cut_short(end: bytes) -> bool:
+    """Whether the last OGG page that begins in the `end` of a file lacks some of its bytes (RFC 3533, section 6)."""
+    page = end[max(0, end.rfind(b"OggS")) :]
+    sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
+    return len(page) < 27 or len(page) < 27 + page[26] + sum(sizes)
 
 
 def _peeked(file: IO[bytes], place: int, count: int) -> bytes:

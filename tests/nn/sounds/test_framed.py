@@ -37,6 +37,18 @@ def test_frames_are_librosas_above_the_floor() -> None:
     np.testing.assert_allclose(framed.frames(sound, FRAMING).numpy(), expected, atol=1e-3)
 
 
+def test_windows_shorter_than_a_transform_and_bands_between_two_ends_are_librosas() -> None:
+    librosa = pytest.importorskip("librosa")
+    narrow = Framing(rate=8_000, window=0.025, hop=0.01, bands=20, low=300, high=3_000, scale="htk")
+    sound = voice()
+    theirs = librosa.feature.melspectrogram(
+        y=sound.numpy(), sr=8_000, n_fft=256, win_length=200, hop_length=80, n_mels=20, pad_mode="constant",
+        fmin=300, fmax=3_000, htk=True, norm=None,
+    ).T  # fmt: skip
+    expected = np.log(np.maximum(theirs, 1e-10)).clip(narrow.floor)
+    np.testing.assert_allclose(framed.frames(sound, narrow).numpy(), expected, atol=1e-3)
+
+
 def test_the_way_back_comes_as_near_as_librosas() -> None:
     librosa = pytest.importorskip("librosa")
     sound = voice()
@@ -66,3 +78,8 @@ def test_more_steps_come_nearer_and_the_same_frames_sound_the_same() -> None:
 def test_silence_stays_silent() -> None:
     assert not framed.samples(torch.full((5, 40), FRAMING.floor), FRAMING).any()
     assert framed.samples(torch.full((1, 40), FRAMING.floor), FRAMING).shape == (FRAMING.step,)
+
+
+def test_what_is_too_loud_for_a_file_is_cut_at_full_scale() -> None:
+    frames = framed.frames(30 * voice(), FRAMING)
+    assert framed.samples(frames, FRAMING, 4).abs().max() == 1

@@ -79,6 +79,17 @@ def test_silence_and_padding_do_not_count() -> None:
     torch.testing.assert_close(understood(later[0], later[1], real, rate=RATE, hop=128), alone, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize(("softer", "counts"), [(39.0, True), (41.0, False)])
+def test_a_frame_counts_down_to_40_decibels_below_the_loudest(softer: float, counts: bool) -> None:
+    wanted, given = spectra(said(0))[:, 2:100], spectra(said(0) + 0.7 * said(1))[:, 2:100]
+    alone = understood(given, wanted, all_of(given), rate=RATE, hop=128)
+    loudest = wanted[:, wanted[0].abs().square().sum(-1).argmax()][:, None]
+    soft = (loudest * 10 ** (-softer / 20)).expand(-1, 40, -1)
+    longer = [torch.cat(of, 1) for of in ((given, torch.ones_like(soft)), (wanted, soft))]
+    found = understood(longer[0], longer[1], all_of(longer[0]), rate=RATE, hop=128)
+    assert (abs(found - alone).item() > 0.05) is counts
+
+
 def test_what_is_right_has_one_and_too_little_teaches_nothing() -> None:
     whole = spectra(said(0))
     assert abs(understood(whole, whole, all_of(whole), rate=RATE, hop=128).item() - 1) < 1e-4

@@ -28,12 +28,19 @@ def test_the_ideal_mask_gives_back_the_recording() -> None:
     assert (masks.si_sdr(with_wrong_phases, clean) > masks.si_sdr(given, clean)).all()
 
 
+def test_where_nothing_is_heard_an_ideal_mask_is_a_number() -> None:
+    silence = torch.zeros(1, 2, 3, dtype=torch.complex64)
+    assert not masks.ideal(silence, silence, "real").any() and not masks.ideal(silence, silence, "complex").any()
+
+
 def test_masks_stay_within_their_bounds() -> None:
     raw = 5 * torch.randn(2, 7, 10, generator=torch.Generator().manual_seed(1))
     assert (masks.bounded(raw, "real") >= 0).all() and (masks.bounded(raw, "real") <= 1).all()
     found = masks.bounded(raw, "complex")
     assert found.shape == (2, 7, 5) and found.abs().max() <= 1
-    torch.testing.assert_close(found.angle(), torch.complex(raw[..., :5], raw[..., 5:]).angle())
+    given = torch.complex(raw[..., :5], raw[..., 5:])
+    torch.testing.assert_close(found.angle(), given.angle())
+    torch.testing.assert_close(found.abs(), given.abs().tanh())
     nothing = torch.zeros(1, 1, 4, requires_grad=True)
     masks.bounded(nothing, "complex").abs().square().sum().backward()
     assert nothing.grad is not None and nothing.grad.isfinite().all()
@@ -48,6 +55,7 @@ def test_si_sdr_is_that_of_the_paper_and_knows_no_level() -> None:
         target = scale * other
         assert found == pytest.approx(10 * math.log10((target**2).sum() / ((one - target) ** 2).sum()), abs=1e-4)
     torch.testing.assert_close(masks.si_sdr(3 * given, clean), masks.si_sdr(given, clean), atol=1e-4, rtol=0)
+    assert masks.si_sdr(given, clean).dtype == torch.float64
     silence = torch.zeros(1, 8)
     assert masks.si_sdr(silence, silence, 1e-5).item() == 0
 

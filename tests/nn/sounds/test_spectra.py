@@ -40,6 +40,13 @@ def test_the_way_back(length: int, hop: int, fft: int) -> None:
     torch.testing.assert_close(istft(stft(sound, length, hop, fft), length, hop, 2_000), sound, atol=1e-5, rtol=0)
 
 
+def test_behind_the_last_frame_all_is_silent() -> None:
+    sound = torch.from_numpy(noise(1, 64))
+    found = istft(stft(sound, 32, 8, 32), 32, 8, 200)
+    assert found.shape == (1, 200) and not found[:, 80:].any()
+    torch.testing.assert_close(found[:, :64], sound, atol=1e-5, rtol=0)
+
+
 def test_a_tone_lies_where_its_frequency_is() -> None:
     tone = torch.sin(2 * torch.pi * 1_000 * torch.arange(8_000) / 8_000)[None]
     assert stft(tone, 256, 64, 256)[0, 20].abs().argmax() == 1_000 * 256 // 8_000

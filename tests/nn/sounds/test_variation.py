@@ -95,13 +95,29 @@ def test_rows_of_unequal_speed_keep_their_own_frames() -> None:
     assert frames.sum(1).tolist() == [15, 46] and found.shape[:2] == (2, 46)
     alone, _ = sped(values[:1], mask[:1], MELS, torch.tensor([2.0]))
     torch.testing.assert_close(found[:1, :15], alone)
+    # The last frames of a row that is played more slowly lie between its last one and padding, of which nothing is heard.
+    alone, _ = sped(values[1:, :23], mask[1:, :23], MELS, torch.tensor([0.5]))
+    torch.testing.assert_close(found[1:], alone)
+
+
+@pytest.mark.parametrize(("factor", "edge"), [(0.5, -1), (2.0, 0)])
+def test_beyond_the_bands_that_were_heard_the_nearest_is_taken(factor: float, edge: int) -> None:
+    rising = torch.arange(BANDS).float().expand(1, 6, BANDS)
+    found, _ = sped(rising, torch.ones(1, 6, dtype=torch.bool), MELS, torch.tensor([factor]))
+    assert set(found[0, :, edge].tolist()) == {float(rising[0, 0, edge])}
+
+
+def test_each_row_is_played_at_a_speed_of_its_own() -> None:
+    values, mask = torch.zeros(50, 100, BANDS), torch.ones(50, 100, dtype=torch.bool)
+    lengths = Variation(speed=(0.8, 1.25)).loud(values, mask, MELS, (), chance())[1].sum(1)
+    assert 80 <= lengths.min() < 85 and 118 < lengths.max() <= 125
 
 
 def test_gain_adds_the_same_to_every_logarithm_of_a_row() -> None:
     values, mask = some()
     moved = Variation(gain=6).loud(values, mask, MELS, (), chance())[0] - values
     assert (moved - moved[:, :1, :1]).abs().max() < 1e-5 and moved.abs().max() <= 6 * math.log(10) / 10
-    assert len({round(float(one), 5) for one in moved[:, 0, 0]}) == 4
+    assert len({round(float(one), 5) for one in moved[:, 0, 0]}) == 4 and moved.min() < 0 < moved.max()
 
 
 def test_masks_are_runs_inside_each_row_and_no_wider_than_asked_for() -> None:
@@ -113,6 +129,7 @@ def test_masks_are_runs_inside_each_row_and_no_wider_than_asked_for() -> None:
     assert ((time[:, 1:].int() - time[:, :-1].int()).clamp_min(0).sum(1) + time[:, 0].int()).max() == 1
     bands = Variation(band_masks=1, band_width=7).hidden(values, mask, chance())[:, 0] == 0
     assert bands.sum(1).max() == 7 and bands.any(0).all()
+    assert (Variation(band_masks=2, band_width=7).hidden(values, mask, chance())[:, 0] == 0).sum(1).max() > 7
 
 
 def test_noise_of_a_folder_is_taken_where_there_is_one() -> None:
@@ -121,6 +138,43 @@ def test_noise_of_a_folder_is_taken_where_there_is_one() -> None:
     # At -40 dB nothing is heard but the noise, which is flat.
     assert loud[0, :30].std() < 0.05
     assert Variation(noise=1.0).loud(values[:1], mask[:1], MELS, (), chance())[0].equal(values[:1])
+
+
+def test_noise_of_a_folder_begins_anywhere_and_goes_round() -> None:
+    """At -60 dB only the noise is heard, of which each frame has a loudness of its own."""
+    values, mask = torch.zeros(20, 7, BANDS), torch.ones(20, 7, dtype=torch.bool)
+    noise = torch.arange(5.0)[:, None].expand(5, BANDS)
+    found = Variation(noise=1.0, snr=(-60.0, -60.0)).loud(values, mask, MELS, [noise], chance())[0][:, :, 0]
+    places = (found - found.min(1, keepdim=True).values).round().long()
+    assert set(places[:, 0].tolist()) == {0, 1, 2, 3, 4}
+    assert torch.equal(places, (places[:, :1] + torch.arange(7)) % 5)
+
+
+def test_whether_there_is_noise_says_nothing_of_which_and_how_loud() -> None:
+    """A flat sound under two noises, each in a band of its own, by 0 to 20 decibels."""
+    values, mask = torch.zeros(400, 3, BANDS), torch.ones(400, 3, dtype=torch.bool)
+    values[:, :, 2:] = -20.0
+    noises = [torch.full((4, BANDS), -20.0).index_fill(1, torch.tensor([band]), 0.0) for band in (5, 7)]
+    found = Variation(noise=0.5, snr=(0.0, 20.0)).loud(values, mask, MELS, noises, chance())[0][:, 0]
+    heard = found[:, [5, 7]] > -10
+    assert not (heard[:, 0] & heard[:, 1]).any() and all(70 < count < 130 for count in heard.sum(0).tolist())
+    # Two bands of one, one of the other: the noise's is 3 decibels louder.
+    decibels = 3.0103 - found[:, [5, 7]][heard] * 10 / math.log(10)
+    assert -0.1 < decibels.min() < 1 and 19 < decibels.max() < 20.1
+
+
+def test_without_a_folder_what_is_laid_under_is_what_was_said_in_another_row() -> None:
+    """Each row is heard in a band of its own, and its padding in the last one, which must not be heard anywhere."""
+    lengths = torch.tensor([9, 4, 6, 5])
+    mask = torch.arange(9)[None] < lengths[:, None]
+    values = torch.full((4, 9, BANDS), -20.0)
+    values[torch.arange(4), :, torch.arange(4)] = 0.0
+    values[~mask] = torch.nn.functional.one_hot(torch.tensor(BANDS - 1), BANDS) * 40.0 - 20
+    found = Variation(noise=1.0, snr=(-40.0, -40.0)).loud(values, mask, MELS, (), chance())[0]
+    heard = [set(row[real].argmax(-1).tolist()) for row, real in zip(found, mask, strict=True)]
+    assert all(len(bands) == 1 for bands in heard)
+    others = [bands.pop() for bands in heard]
+    assert sorted(others) == [0, 1, 2, 3] and all(row != other for row, other in enumerate(others))
 
 
 @pytest.mark.parametrize(

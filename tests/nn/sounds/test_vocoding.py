@@ -51,6 +51,13 @@ def test_magnitudes_begin_at_the_least_squares_inverse_and_silence_stays_silent(
     assert not phase.any() and (loud[0, 3].exp() < 2e-5).all()
 
 
+def test_no_magnitude_is_said_that_no_sound_has() -> None:
+    head = SpectrumHead(Frames(FRAMING), 4)
+    torch.nn.init.constant_(head.out.bias, 1e3)
+    loud, _ = head.said(torch.zeros(1, 3, 4), torch.zeros(1, 3, 40))
+    assert (loud == 5).all()
+
+
 def test_errors_are_none_of_the_recording_itself_and_counted_by_row() -> None:
     samples, real = noise(2, 1_280), torch.arange(21)[None] < torch.tensor([[21], [11]])
     samples = samples.masked_fill(~sounding(real, 64), 0.0)
@@ -64,8 +71,9 @@ def test_errors_are_none_of_the_recording_itself_and_counted_by_row() -> None:
     # Half as loud: half of it is missing, and ln 2 of every magnitude.
     halved = spectral_error(samples / 2, samples, lasting)
     assert halved[0].item() == pytest.approx(0.5 + 0.693147, abs=2e-2)
-    alone = spectral_error(samples[1:, :640] / 2, samples[1:, :640], lasting[1:])
-    torch.testing.assert_close(halved[1:], alone, atol=1e-4, rtol=1e-4)
+    other = samples.roll(100, 1).masked_fill(~sounding(real, 64), 0.0)
+    alone = spectral_error(other[1:, :640], samples[1:, :640], lasting[1:])
+    torch.testing.assert_close(spectral_error(other, samples, lasting)[1:], alone, atol=1e-4, rtol=1e-4)
 
 
 def test_the_error_of_spectra_is_torchs_written_out() -> None:
@@ -88,3 +96,4 @@ def test_magnitudes_that_are_right_cost_nothing() -> None:
     loud, real = stft(samples, 256, 64, 256).abs().log(), torch.arange(21)[None] < 11
     assert head.magnitude_error(loud, samples, real).item() < 1e-3
     assert head.magnitude_error(loud + 0.5, samples, real).item() == pytest.approx(11 * 0.5, rel=1e-3)
+    assert head.magnitude_error(torch.full_like(loud, -99), torch.zeros(1, 1_280), real).item() == 0

@@ -40,4 +40,6 @@ def test_the_stem_is_normalised_and_silent_where_nothing_is() -> None:
 def test_a_sound_at_mean_0_and_deviation_1() -> None:
     found = standard(torch.randn(1_000, generator=torch.Generator().manual_seed(0)) * 0.01 + 5)
     assert abs(found.mean()) < 1e-5 and abs(found.std(correction=0) - 1) < 1e-3 and found.dtype == torch.float32
+    short = standard(torch.tensor([0.1, 0.3, -0.2]))
+    assert abs(short.std(correction=0) - 1) < 1e-5
     assert not standard(torch.full((5,), 0.3)).any()
