@@ -64,11 +64,21 @@ def test_what_cannot_be_measured_has_no_number() -> None:
     nothing, short = np.zeros_like(clean), clean[:1_000]
     for measure in (enhancement.pesq, enhancement.stoi):
         assert math.isnan(measure(clean, nothing, RATE)) and math.isnan(measure(short, short, RATE))
-        assert math.isnan(measure(nothing, clean, RATE))
+        assert math.isnan(measure(nothing, nothing, RATE))
     assert math.isnan(enhancement.pesq(clean, clean, 44_100))
     click = nothing.copy()
     click[8_000:8_100] = clean[8_000:8_100]
     assert math.isnan(enhancement.stoi(click, click, RATE))
+
+
+def test_a_silent_answer_is_the_worst_and_does_not_drop_out() -> None:
+    pytest.importorskip("pesq"), pytest.importorskip("pystoi")
+    for rate, worst in ((16_000, 1.043), (8_000, 1.017)):
+        clean = spoken(2.0)
+        assert enhancement.pesq(np.zeros_like(clean), clean, rate) == pytest.approx(worst, abs=5e-4)
+        assert enhancement.stoi(np.zeros_like(clean), clean, rate) == 0.0
+    columns = enhancement.judged([np.zeros_like(clean)], [clean], RATE, ("si_sdr", "pesq", "stoi"))
+    assert all(columns[f"{name}_rows"].tolist() == [1] for name in ("si_sdr", "pesq", "stoi"))
 
 
 def test_what_pesq_returns_in_place_of_an_error_is_no_score(monkeypatch: pytest.MonkeyPatch) -> None:

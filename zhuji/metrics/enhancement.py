@@ -3,7 +3,7 @@
 """How well a sound was cleaned: SI-SDR, PESQ and STOI.
 
 Each is a mean over rows of what is measured in a row, so that it is right however rows are cut and merged, and an interval can be drawn from resampled
-rows. A row of which a measure knows no answer (silence; no speech that PESQ finds) counts in none of them, and how many rows counted stands in the
+rows. A row of which a measure knows no answer (nothing is said; no speech that PESQ finds) counts in none of them, and how many rows counted stands in the
 evidence. N rows, S samples.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -29,6 +30,8 @@ MODES = {16_000: "wb", 8_000: "nb"}
 """Rates that PESQ knows: wide band (ITU-T P.862.2) and narrow band (P.862)."""
 SHORTEST = 0.4
 """Seconds from which a row is measured by PESQ and STOI: both look at pieces of about that length."""
+WORST = {16_000: 0.999 + 4 / (1 + math.exp(1.3669 * 0.5 + 3.8224)), 8_000: 0.999 + 4 / (1 + math.exp(1.4945 * 0.5 + 4.6607))}
+"""What is made of the lowest raw score, -0.5 (ITU-T P.862.2, section 5; P.862.1, equation 1): that of an answer which is silent where somebody speaks."""
 PACKAGES = ("pesq", "pystoi")
 
 
@@ -51,8 +54,11 @@ def pesq(found: np.ndarray, wanted: np.ndarray, rate: int) -> float:
     """Mean opinion score from 1 to 4.6 that people would give (ITU-T P.862, through the package pesq); NaN where it finds no speech, or knows no such
     rate or length. Raises MissingExtra."""
     library = _library("pesq")
-    if rate not in MODES or not _measurable(found, wanted, rate):
+    if rate not in MODES or not _measurable(wanted, rate):
         return float("nan")
+    if not found.any():
+        # The package has no number for silence. Left out, it would flatter a model that mutes.
+        return WORST[rate] if math.isfinite(pesq(wanted, wanted, rate)) else float("nan")
     score = library.pesq(rate, wanted, found, MODES[rate], on_error=library.PesqError.RETURN_VALUES)
     return float(score) if score >= 1 else float("nan")
 
@@ -60,7 +66,7 @@ def pesq(found: np.ndarray, wanted: np.ndarray, rate: int) -> float:
 def stoi(found: np.ndarray, wanted: np.ndarray, rate: int) -> float:
     """How much can be understood, from 0 to 1 (Taal et al. 2011, through the package pystoi); NaN where too little is said. Raises MissingExtra."""
     library = _library("pystoi")
-    if not _measurable(found, wanted, rate):
+    if not _measurable(wanted, rate):
         return float("nan")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -69,8 +75,8 @@ def stoi(found: np.ndarray, wanted: np.ndarray, rate: int) -> float:
     return float("nan") if any(issubclass(one.category, RuntimeWarning) for one in caught) else score
 
 
-def _measurable(found: np.ndarray, wanted: np.ndarray, rate: int) -> bool:
-    return len(wanted) >= SHORTEST * rate and bool(wanted.any()) and bool(found.any())
+def _measurable(wanted: np.ndarray, rate: int) -> bool:
+    return len(wanted) >= SHORTEST * rate and bool(wanted.any())
 
 
 def _library(name: str) -> Any:
