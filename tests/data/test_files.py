@@ -138,3 +138,14 @@ def test_sounds_of_a_table_with_their_bytes(tmp_path: Path) -> None:
     pq.write_table(pa.table({"audio": clips, "label": ["a", "b"] * 3}), tmp_path / "rows.parquet")
     records = list(read_records(DataSettings(path=str(tmp_path / "rows.parquet"))))
     assert len(records) == 6 and all(isinstance(record.input, Sound) and record.input.data for record in records)
+
+
+def test_a_table_whose_files_are_gone_says_so(tmp_path: Path, capsys) -> None:
+    folder = sentences(tmp_path / "whole")
+    roles(folder)
+    assert "none of them is there" not in "".join(capsys.readouterr())
+    (tmp_path / "moved").mkdir()
+    table = (folder / "metadata.csv").rename(tmp_path / "moved" / "metadata.csv")
+    assert roles(table).sound is None
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert f"Column 'file_name' names sounds, but none of them is there: 0.wav was looked for in {table.parent}" in told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from zhuji.core.log import in_language
+from zhuji.core.log import in_language, say
 from zhuji.core.records import Medium
 from zhuji.data import names
 from zhuji.data.columns import Choice, Column, Search, as_named, best_named, varied, whole_name
@@ -13,6 +13,7 @@ from zhuji.data.media import KINDS, OFFSET, SECONDS, Kind
 
 TOGETHER = ("no sentence stands in two splits", "同一句子不出现在两个划分中")
 """Why sentences are groups."""
+_ZH = {"image": "图片", "sound": "声音"}
 _TRIED = 50
 """Names of a column of which one must be that of a file: the first ones may be gone."""
 
@@ -22,7 +23,23 @@ def find_files(search: Search, folder: Path) -> None:
     for kind in KINDS:
         if choice := of_files(search.columns, folder, kind):
             search.give(kind.role, choice)
-            break
+            return
+    _tell_of_gone(search.columns, folder)
+
+
+def _tell_of_gone(columns: Sequence[Column], folder: Path) -> None:
+    """Whoever moved a table away from its files looks for a fault in its columns."""
+    for kind in KINDS:
+        column = best_named([c for c in columns if c.filled and c.share(kind.is_one) > 0.5], kind.hints)
+        if column is not None:
+            first = str(column.filled[0])
+            say(
+                in_language(
+                    f"Column '{column.name}' names {kind.reads}, but none of them is there: {first} was looked for in {folder}.",
+                    f"列「{column.name}」是{_ZH[kind.role]}文件名，但没有一个文件存在：在 {folder} 中查找了 {first}。",
+                )
+            )
+            return
 
 
 def of_files(columns: Sequence[Column], folder: Path, kind: Kind) -> Choice:
@@ -33,7 +50,7 @@ def of_files(columns: Sequence[Column], folder: Path, kind: Kind) -> Choice:
     if column is None:
         return None
     files = isinstance(column.filled[0], str) or (isinstance(column.filled[0], Medium) and column.filled[0].data is None)
-    what = in_language(kind.reads, {"image": "图片", "sound": "声音"}[kind.role])
+    what = in_language(kind.reads, _ZH[kind.role])
     return column.name, in_language(f"files of {what}", f"{what}文件") if files else in_language(
         f"bytes of {what}", f"{what}数据"
     )
