@@ -35,7 +35,7 @@ from zhuji.data import sounds
 from zhuji.metrics import enhancement
 from zhuji.metrics.intervals import Interval, bootstrap, paired_bootstrap
 from zhuji.modalities.waveform import Waveform
-from zhuji.nn.sounds.mixing import echoed, mixed, room, stretch
+from zhuji.nn.sounds.mixing import EARLY, echoed, mixed, room, stretch
 from zhuji.nn.sounds.wiener import wiener
 from zhuji.tasks.enhance import Enhance
 from zhuji.tools._seeking import sought
@@ -169,14 +169,15 @@ def tests(speech: Path, strangers: Sequence[Path] = ()) -> list[Set]:
 
 
 def in_rooms(one: Set) -> Set:
-    """Each row in a room of its own, drawn as the task draws them."""
+    """Each row in a room of its own, drawn as the task draws them; clean is what has no late echoes."""
     task = Enhance()
-    chance, said = stream(0, "rooms", one.name), list[np.ndarray]()
+    chance, said, clean = stream(0, "rooms", one.name), list[np.ndarray](), list[np.ndarray]()
     for row in one.clean:
         seconds, direct = (float(chance.uniform(*of)) for of in (task.echo, task.direct))
         answer = room(seconds, direct, one.rate, torch.Generator().manual_seed(int(chance.integers(2**31))))
         said.append(echoed(torch.from_numpy(row), answer).numpy())
-    return Set("rooms", one.rate, one.clean, one.noise, said)
+        clean.append(echoed(torch.from_numpy(row), answer[: round(EARLY * one.rate)]).numpy())
+    return Set("echoes", one.rate, clean, one.noise, said)
 
 
 def trained(data: Path, noise: Path, run: Path, sets: Sequence[str], start: Path | None) -> float:
@@ -322,7 +323,11 @@ def others(given: argparse.Namespace, sets: Sequence[Set], ours: Ours) -> list[s
             }
             for level in levels
         }
-        title = "prompts in made-up rooms, against the dry recording" if one.said else f"{one.name}, other settings beside it"
+        title = (
+            "prompts in made-up rooms, against what is heard of them in the first 50 ms"
+            if one.said
+            else f"{one.name}, other settings beside it"
+        )
         found.append(f"## {title}\n\n{compared(one, columns)}")
     about = [f"{name}: {of.parameters:,} parameters; task {of.task}" for name, (_, of) in runs.items() if name != "ours"]
     return [*found, *about]

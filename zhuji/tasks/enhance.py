@@ -32,6 +32,7 @@ from zhuji.nn.latent import divergence
 from zhuji.nn.sounds import masks
 from zhuji.nn.sounds.intelligibility import understood
 from zhuji.nn.sounds.mixing import (
+    EARLY,
     coloured,
     echoed,
     fitted,
@@ -52,8 +53,6 @@ from zhuji.nn.sounds.wiener import wiener
 
 _LEAST = 1e-5
 """Energy below which a row counts as silence in the loss."""
-_EARLY = 0.05
-"""Seconds after a sound in which its echoes belong to it: they help to understand it, and lie within the frames of the mask. What comes later is taken away."""
 _SOFTER = 15.0
 """Decibels by which the second recording of noise is softer than the first at most."""
 _STRETCH = 16
@@ -123,9 +122,9 @@ class Enhance(Task):
     """Probability that recording and noise in training have lost the upper half of their frequencies, as a telephone does it."""
     room: float = Field(default=0.0, ge=0, le=1)
     """Probability that the recording sounds in a made-up room, of whose late echoes, from 50 ms on, it is to be freed as well."""
-    echo: tuple[float, float] = (0.2, 0.8)
+    echo: tuple[float, float] = (0.3, 0.9)
     """Seconds in which echoes decay by 60 decibels, least and most."""
-    direct: tuple[float, float] = (0.0, 10.0)
+    direct: tuple[float, float] = (-6.0, 6.0)
     """By how many decibels the echoes are softer than the recording, least and most."""
     spectral: float = Field(default=20.0, ge=0)
     """Weight of the spectrum's error beside the SI-SDR."""
@@ -204,7 +203,7 @@ class Enhance(Task):
                 one[0] + (one[1] - one[0]) * share for one, share in ((self.echo, drawn[1]), (self.direct, drawn[2]))
             )
             answer = room(seconds, direct, rate, chance)
-            said, clean = echoed(clean, answer), echoed(clean, answer[: round(_EARLY * rate)])
+            said, clean = echoed(clean, answer), echoed(clean, answer[: round(EARLY * rate)])
         noise = self._noise(len(clean), rate, chance, drawn[3:6], learning)
         if learning and self.microphone and float(torch.rand((), generator=chance)) < self.microphone:
             response, other = microphone(chance), microphone(chance)

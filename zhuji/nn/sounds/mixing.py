@@ -15,6 +15,8 @@ from torch import Generator, Tensor
 
 _DECAY = 6.907755278982137
 """ln 1000: an echo is called gone when it is 60 decibels softer."""
+EARLY = 0.05
+"""Seconds behind a sound in which its echoes belong to it: they help to understand it (Bradley, Sato & Picard 2003), and lie within the frames of a mask."""
 _FIRST = 0.002
 """Seconds until the first echo comes back."""
 _ABOVE = 0.55
