@@ -13,7 +13,7 @@ from zhuji.core.config import Settings, assignments
 from zhuji.core.files import write_text
 from zhuji.core.log import in_language as say_in
 from zhuji.core.quantity import bytes_text, count_text, seconds_text
-from zhuji.tools.pages.commands import next_commands
+from zhuji.tools.pages.commands import in_python, next_commands
 from zhuji.tools.pages.drawing import Picture
 from zhuji.tools.pages.folder_page import folder_facts, folder_page
 from zhuji.tools.pages.found import (
@@ -107,8 +107,7 @@ def _use(found: Found) -> dict[str, Any]:
     bundle = found.results.get("bundle", str(found.folder / "bundle"))
     return {
         "commands": next_commands(found.folder, found.results),
-        "bundle": bundle,
-        "pictured": (found.results.get("model") or {}).get("modality") == "image",
+        "python": in_python(bundle, found.results),
         "records": _records(found),
         "hops": found.hops,
     }

@@ -170,11 +170,12 @@ def told_apart(facts: Facts, rivals: Sequence[str]) -> Facts:
     if not rivals:
         return facts
 
+    ends = {rival: f"_{rival}" for rival in rivals}
+
     def own(scores: Facts) -> Facts:
-        return {name: of for name, of in scores.items() if not name.endswith(tuple(f"_{rival}" for rival in rivals))}
+        return {name: of for name, of in scores.items() if not name.endswith(tuple(ends.values()))}
 
     def theirs(scores: Facts) -> Facts:
-        ends = {rival: f"_{rival}" for rival in rivals}
         return {
             rival: {name.removesuffix(end): of for name, of in scores.items() if name.endswith(end)}
             for rival, end in ends.items()

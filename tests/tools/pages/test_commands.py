@@ -1,9 +1,11 @@
+import ast
 import shlex
 from pathlib import Path
 
+import zhuji
 from zhuji.core import lookup
 from zhuji.core.contracts import Task
-from zhuji.tools.pages.commands import EMBEDS, next_commands
+from zhuji.tools.pages.commands import EMBEDS, in_python, next_commands
 
 
 def test_what_comes_next_follows_from_the_task() -> None:
@@ -57,3 +59,24 @@ def test_every_task_that_answers_with_vectors_is_known() -> None:
     kinds = {name: lookup.find(Task, name).example().task.reading()["kind"] for name in lookup.names(Task)}
     # What makes pictures is drawn with, whatever else it answers.
     assert {name for name, kind in kinds.items() if kind == "vector"} - {"generate"} == EMBEDS
+
+
+def test_python_uses_a_model_for_what_it_is_there_for() -> None:
+    """Every line can be read by Python, whatever the folder is called, and names what the package has."""
+    asked = {
+        ("classify", "text"): "predict(['your text'])", ("masked_units", "text"): "start=", ("classify", "image"): "predict(['picture.jpg'])",
+        ("transcribe", "speech"): "predict(['sound.wav'])", ("enhance", "waveform"): "enhance(", ("speak", "text"): "speak(",
+        ("vocode", "speech"): "vocoder=", ("generate", "image"): "draw(", ("next_unit", "speech"): "sounds(", ("next_unit", "text"): "predict(['your text'])",
+    }  # fmt: skip
+    for (task, modality), wanted in asked.items():
+        lines = in_python(
+            "my 'runs'/bundle",
+            {"kind": "pretrain" if wanted == "start=" else "", "model": {"task": task, "modality": modality}},
+        )
+        assert wanted in "".join(lines), (task, modality)
+        names = {
+            node.attr
+            for node in ast.walk(ast.parse("\n".join(lines)))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "zhuji"
+        }
+        assert names and all(hasattr(zhuji, name) for name in names)

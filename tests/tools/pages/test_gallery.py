@@ -148,7 +148,7 @@ def test_before_and_after_stand_beside_each_other(run: Path) -> None:
     write(run / "gallery", [Record("row-0", tone(0.5, 300))], [cleaned(0.9, 0)], TASK)
     told = gallery(read(run))
     assert told is not None and told.threes and told.heard
-    assert [one.text.partition(",")[0] for one in told.pictures] == ["in noise", "cleaned", "as recorded"]
+    assert [one.text.partition(",")[0] for one in told.pictures] == ["as given", "cleaned", "as it should be"]
     assert write_report(run).page.read_text(encoding="utf-8").count("<audio controls") == 3
 
 

@@ -54,3 +54,27 @@ def next_commands(run: Path, results: Mapping[str, Any] | None = None) -> list[s
     beginning = shlex.quote(in_language("the beginning of a text", "一段文本的开头"))
     use = f"zhuji generate {folder} {beginning}" if task == "next_unit" else search
     return [f"zhuji train FILE.csv --from {folder}", f"zhuji probe {folder} FILE.csv", use]
+
+
+def in_python(bundle: str, results: Mapping[str, Any] | None = None) -> list[str]:
+    """Lines of Python behind `import zhuji` by which a model is used: what builds on a foundation; what a model makes, else what it answers."""
+    if (results or {}).get("kind") == "pretrain":
+        return [f"result = zhuji.train('FILE.csv', start={bundle!r})", "print(result.test)"]
+    about = (results or {}).get("model") or {}
+    task, place = about.get("task"), repr(bundle)
+    text = repr(in_language("your text", "你的文本"))
+    file = {"image": "'picture.jpg'", "speech": "'sound.wav'", "waveform": "'sound.wav'"}.get(str(about.get("modality")))
+    made = {
+        "generate": f"print(zhuji.draw({place}, 'pictures', count=16, seed=0).sheet)",
+        "enhance": f"zhuji.enhance({place}, 'noisy.wav', 'clean')",
+        "speak": f"zhuji.speak({place}, [{text}], 'said')",
+        "vocode": f"zhuji.speak('VOICE_RUN', [{text}], 'said', vocoder={place})",
+        **({"next_unit": f"zhuji.sounds({place}, {file}, 'sounds')"} if file else {}),
+    }
+    if task in made:
+        return [made[task]]
+    return [
+        f"model = zhuji.load({place})",
+        f"for answer in model.predict([{file or text}]):",
+        "    print(answer.answer, answer.score)",
+    ]

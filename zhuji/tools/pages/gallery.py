@@ -83,9 +83,9 @@ def gallery(found: Found) -> Gallery | None:
         return Gallery(*_said_note(found), tuple(_said(folder, row) for row in rows), pairs=True, heard=True)
     if rows and rows[0].get("part") is not None:
         note = say_in(
-            "From the test recording that gained least to the one that gained most, in even steps: in noise, cleaned, and as it was recorded, with the SI-SDR in "
+            "From the test recording that gained least to the one that gained most, in even steps: as given, cleaned, and as it should be, with the SI-SDR in "
             "decibels. At most the first ten seconds can be played.",
-            "按增益从小到大等距选取的测试录音：含噪、去噪后与原始录音，附 SI-SDR（分贝）。至多可播放前十秒。",
+            "按增益从小到大等距选取的测试录音：所给、处理后与应得的声音，附 SI-SDR（分贝）。至多可播放前十秒。",
         )  # fmt: skip
         told = tuple(_part(folder, row) for row in rows)
         return Gallery(say_in("Before and after", "去噪前后"), note, told, heard=True, threes=True)
@@ -129,9 +129,9 @@ def _mistake(folder: Path, row: dict[str, Any]) -> Seen:
 
 def _part(folder: Path, row: dict[str, Any]) -> Seen:
     names = {
-        "given": say_in("in noise", "含噪"),
-        "sound": say_in("cleaned", "去噪后"),
-        "wanted": say_in("as recorded", "原始录音"),
+        "given": say_in("as given", "所给"),
+        "sound": say_in("cleaned", "处理后"),
+        "wanted": say_in("as it should be", "应得的声音"),
     }
     name = names.get(str(row["part"]), "")
     text = name if row["score"] is None else f"{name}, {row['score']:.1f} dB"
