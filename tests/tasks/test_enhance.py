@@ -189,7 +189,14 @@ def test_what_is_varied_in_training_is_never_judged(tmp_path: Path) -> None:
     plain = model(noise_folder=folder)
     data = batch(plain)
     given, clean = posed(plain, data)
-    for changed, value in (("speed", [0.8, 1.25]), ("layered", 1.0), ("narrow", 1.0), ("microphone", 1.0), ("swell", 10.0)):
+    for changed, value in (
+        ("speed", [0.8, 1.25]),
+        ("layered", 1.0),
+        ("narrow", 1.0),
+        ("microphone", 1.0),
+        ("swell", 10.0),
+        ("hiss", 1.0),
+    ):
         varied = assemble(WAVES, GRU, Enhance.parse({"noise_folder": folder, changed: value})).eval()
         assert all(torch.equal(*pair) for pair in zip(posed(varied, data), (given, clean), strict=True)), changed
         torch.manual_seed(0)

@@ -55,6 +55,8 @@ _LEAST = 1e-5
 """Energy below which a row counts as silence in the loss."""
 _SOFTER = 15.0
 """Decibels by which the second recording of noise is softer than the first at most."""
+_HISS = (15.0, 50.0)
+"""Decibels by which a recording's own hiss is softer than the recording: white to brown."""
 _STRETCH = 16
 """Units whose loudness is told as one number."""
 _STEEPEST = 6.0
@@ -114,6 +116,8 @@ class Enhance(Task):
     """In training, how many times as fast recording and noise are played, each for itself: slowest and fastest (Ko et al. 2015)."""
     swell: float = Field(default=0.0, ge=0, le=30)
     """By how many decibels a recording in training grows louder or softer on its way, at most."""
+    hiss: float = Field(default=0.0, ge=0, le=1)
+    """Probability that a recording in training has a hiss of its own, as recordings have that were not made in a studio. It belongs to what is to be left."""
     layered: float = Field(default=0.0, ge=0, le=1)
     """Probability that noise in training is that of two recordings."""
     microphone: float = Field(default=0.0, ge=0, le=1)
@@ -197,6 +201,8 @@ class Enhance(Task):
             clean = fitted(played(clean, self._fast(chance)), len(clean))
         if learning and self.swell:
             clean = swelled(clean, rate, self.swell, chance)
+        if learning and self.hiss and float(torch.rand((), generator=chance)) < self.hiss:
+            clean = self._hissing(clean, chance, thin)
         said, (low, high) = clean, self.snr
         if drawn[0] < self.room:
             seconds, direct = (
@@ -212,6 +218,14 @@ class Enhance(Task):
             clean, said, thin = narrowed(clean), narrowed(said), True
         noise = narrowed(noise) if thin else noise
         return mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0], clean
+
+    @staticmethod
+    def _hissing(clean: Tensor, chance: Generator, thin: bool) -> Tensor:
+        steep, softer = torch.rand(2, generator=chance).tolist()
+        hiss = coloured(len(clean), _STEEPEST * steep, chance)
+        return mixed(
+            clean[None], (narrowed(hiss) if thin else hiss)[None], torch.tensor([_HISS[0] + (_HISS[1] - _HISS[0]) * softer])
+        )[0]
 
     def _noise(self, length: int, rate: int, chance: Generator, drawn: Sequence[float], learning: bool) -> Tensor:
         if self.noise_folder is None:

@@ -49,12 +49,21 @@ def stretch(recording: Tensor, length: int, start: float) -> Tensor:
 
 
 def played(sound: Tensor, factor: float) -> Tensor:
-    """`(S,)` played `factor` times as fast, pitch and all: `(round(S / factor),)`, whose spectrum is the old one, cut off or with nothing above."""
-    size = max(1, round(len(sound) / factor))
-    spectrum = torch.fft.rfft(sound)
-    wanted = size // 2 + 1
+    """`(S,)` played `factor` times as fast, pitch and all: `(round(S / factor),)`, whose spectrum is the old one, cut off or with nothing above. The factor
+    is met to within a few hundredths of itself, of recordings as they are to a few thousandths: both Fourier transforms have sizes that they are fast at."""
+    given, size = _quick(len(sound)), max(1, round(len(sound) / factor))
+    whole = _quick(max(1, round(given / factor)))
+    spectrum = torch.fft.rfft(sound, n=given)
+    wanted = whole // 2 + 1
     kept = F.pad(spectrum[:wanted], (0, max(0, wanted - len(spectrum))))
-    return torch.fft.irfft(kept, n=size) * (size / len(sound))
+    return fitted(torch.fft.irfft(kept, n=whole) * (whole / given), size)
+
+
+def _quick(size: int) -> int:
+    """The least even size from there on that has no prime factor above 5: a Fourier transform of a large prime takes five times as long."""
+    from scipy.fft import next_fast_len
+
+    return 2 * next_fast_len((size + 1) // 2, real=True)
 
 
 def loudening(sound: Tensor, lengths: Tensor) -> Tensor:
@@ -70,10 +79,11 @@ def microphone(chance: Generator) -> Callable[[Tensor], Tensor]:
     above, below = ((torch.rand(2, 2, generator=chance).double() * 2 - 1) * _COLOUR).unbind()
 
     def heard(sound: Tensor) -> Tensor:
-        turn = torch.arange(len(sound) // 2 + 1, device=sound.device) * (-2 * math.pi / max(1, len(sound)))
+        size = _quick(len(sound))
+        turn = torch.arange(size // 2 + 1, device=sound.device) * (-2 * math.pi / size)
         first, second = (torch.polar(torch.ones_like(angle), angle) for angle in (turn.double(), 2 * turn.double()))
         answer = (1 + above[0] * first + above[1] * second) / (1 + below[0] * first + below[1] * second)
-        return torch.fft.irfft(torch.fft.rfft(sound) * answer.to(torch.complex64), n=len(sound))
+        return torch.fft.irfft(torch.fft.rfft(sound, n=size) * answer.to(torch.complex64), n=size)[: len(sound)]
 
     return heard
 
@@ -89,14 +99,15 @@ def swelled(sound: Tensor, rate: int, decibels: float, chance: Generator) -> Ten
 
 def narrowed(sound: Tensor) -> Tensor:
     """`(S,)` without its upper half of frequencies, as if it had come through a channel of half the rate."""
-    spectrum = torch.fft.rfft(sound)
+    size = _quick(len(sound))
+    spectrum = torch.fft.rfft(sound, n=size)
     spectrum[len(spectrum) // 2 :] = 0
-    return torch.fft.irfft(spectrum, n=len(sound))
+    return torch.fft.irfft(spectrum, n=size)[: len(sound)]
 
 
 def narrow(sound: Tensor) -> bool:
     """Whether a sound `(S,)` has nothing to speak of in its upper half of frequencies: it has come through such a channel."""
-    powers = torch.fft.rfft(sound).abs().double().square()
+    powers = torch.fft.rfft(sound, n=_quick(len(sound))).abs().double().square()
     return bool(powers[int(len(powers) * _ABOVE) :].sum() < _NOTHING * powers.sum())
 
 
