@@ -43,9 +43,6 @@ class Waveform(Sounds):
     hop: float = Field(default=0.008, gt=0, le=1)
     """Seconds of a unit."""
 
-    contrast: bool = False
-    """Whether the first layer sees as well how far each frequency lies above the quietest of the whole row: of speech in noise, above the noise."""
-
     @model_validator(mode="after")
     def _windows_overlap(self) -> Self:
         if self.span < 2 * self.step:
@@ -112,8 +109,7 @@ class Waveform(Sounds):
     def stem(self, dim: int) -> nn.Module:
         measured = self._measured
         assert measured is not None, "the waveform modality must be fitted first"
-        sizes = (self.span, self.step, self.points)
-        return SpectrumStem(sizes, dim, measured.mean, measured.deviation, contrast=self.contrast)
+        return SpectrumStem((self.span, self.step, self.points), dim, measured.mean, measured.deviation)
 
     @classmethod
     def example(cls) -> tuple[Self, list[Any]]:

@@ -126,6 +126,7 @@ def _(inputs: Tensor, weights: list[Tensor], kind: str) -> Tensor:
 
 def initialised(cell: nn.RNNBase) -> nn.RNNBase:
     """The same cell, of one layer and one direction, with initial weights as described at `RecurrentLayers`."""
+    """The same cell with orthogonal recurrent weights, Glorot uniform input weights and biases of zero, gate by gate."""
     hidden = cell.hidden_size
     for name, weight in cell.named_parameters():
         if name.startswith("bias"):
