@@ -53,10 +53,10 @@ from zhuji.nn.sounds.wiener import wiener
 
 _LEAST = 1e-5
 """Energy below which a row counts as silence in the loss."""
+_LACKING = 0.01
+"""What STOI may lack without being minded."""
 _SOFTER = 15.0
 """Decibels by which the second recording of noise is softer than the first at most."""
-_HISS = (15.0, 50.0)
-"""Decibels by which a recording's own hiss is softer than the recording: white to brown."""
 _STRETCH = 16
 """Units whose loudness is told as one number."""
 _STEEPEST = 6.0
@@ -92,7 +92,7 @@ class Enhance(Task):
     and the step alone; whenever the model is judged, a row's mixture is always the same, and its noise is from recordings that training never hears.
 
     The loss of a row is minus its SI-SDR in decibels plus `spectral` times the share by which its compressed spectrum is off plus `intelligibility` times what
-    STOI lacks; all rows count alike.
+    STOI lacks of 1, in decibels; all rows count alike.
     """
 
     per_unit: ClassVar[bool] = True
@@ -116,8 +116,6 @@ class Enhance(Task):
     """In training, how many times as fast recording and noise are played, each for itself: slowest and fastest (Ko et al. 2015)."""
     swell: float = Field(default=0.0, ge=0, le=30)
     """By how many decibels a recording in training grows louder or softer on its way, at most."""
-    hiss: float = Field(default=0.0, ge=0, le=1)
-    """Probability that a recording in training has a hiss of its own, as recordings have that were not made in a studio. It belongs to what is to be left."""
     layered: float = Field(default=0.0, ge=0, le=1)
     """Probability that noise in training is that of two recordings."""
     microphone: float = Field(default=0.0, ge=0, le=1)
@@ -135,7 +133,7 @@ class Enhance(Task):
     suppression: float = Field(default=0.0, ge=0)
     """Further weight of magnitudes that are too small in the error of the spectrum: what is taken of speech is missed more than what is left of noise."""
     intelligibility: float = Field(default=0.0, ge=0)
-    """Weight of what STOI lacks beside both."""
+    """Weight of what STOI lacks of 1, in decibels, beside both."""
     leave: float = Field(default=0.0, ge=0, le=1)
     """Share of the mixture that is left in an answer: it hides what a mask takes away of a voice that it does not know. Nothing is left while it learns."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -201,8 +199,6 @@ class Enhance(Task):
             clean = fitted(played(clean, self._fast(chance)), len(clean))
         if learning and self.swell:
             clean = swelled(clean, rate, self.swell, chance)
-        if learning and self.hiss and float(torch.rand((), generator=chance)) < self.hiss:
-            clean = self._hissing(clean, chance, thin)
         said, (low, high) = clean, self.snr
         if drawn[0] < self.room:
             seconds, direct = (
@@ -218,14 +214,6 @@ class Enhance(Task):
             clean, said, thin = narrowed(clean), narrowed(said), True
         noise = narrowed(noise) if thin else noise
         return mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0], clean
-
-    @staticmethod
-    def _hissing(clean: Tensor, chance: Generator, thin: bool) -> Tensor:
-        steep, softer = torch.rand(2, generator=chance).tolist()
-        hiss = coloured(len(clean), _STEEPEST * steep, chance)
-        return mixed(
-            clean[None], (narrowed(hiss) if thin else hiss)[None], torch.tensor([_HISS[0] + (_HISS[1] - _HISS[0]) * softer])
-        )[0]
 
     def _noise(self, length: int, rate: int, chance: Generator, drawn: Sequence[float], learning: bool) -> Tensor:
         if self.noise_folder is None:
@@ -310,7 +298,9 @@ class Enhance(Task):
             return Ratio((outputs["unlikely"] + outputs["divergence"]).masked_fill(~real, 0.0).sum(), real.sum())
         found = masks.si_sdr(outputs["sound"], outputs["wanted"], _LEAST).float()
         there = outputs["real"].any(1)
-        apart = self.spectral * outputs["spectral"] + self.intelligibility * (1 - outputs["understood"])
+        # In decibels, as SI-SDR is: else what little is lost where there is little noise would not count beside what cannot be helped where there is much.
+        lacking = 10 * torch.log10(1 - outputs["understood"] + _LACKING)
+        apart = self.spectral * outputs["spectral"] + self.intelligibility * lacking
         each = (apart - found).masked_fill(~there, 0.0)
         return Ratio(each.sum(), there.sum())
 
