@@ -44,7 +44,6 @@ from zhuji.tools.enhance import network
 LEVELS = (-5, 0, 5, 10, 15)
 IN_ROOMS = (10, 60)
 """The second: hardly any noise, so that echoes are what is heard."""
-HELD_OUT = "theo"
 DIGITS, GAP = 6, 0.1
 """Digits of a row, and seconds of silence between two."""
 MORE = 200
@@ -102,8 +101,9 @@ def more_rows(folder: Path) -> list[Path]:
     return [by_voice[voice][place] for voice in sorted(chosen) for place in chosen[voice]]
 
 
-def training_data(speech: Path, more: Path | None, place: Path) -> Path:
-    """Prompts of training and validation, and rows of digits by all but one speaker, every twentieth of them for validation; and what is in `more`."""
+def training_data(speech: Path, more: Path | None, held_out: str, place: Path) -> Path:
+    """Prompts of training and validation, and rows of digits by all speakers but the one held out, every twentieth of them for validation; and what is in
+    `more`."""
     if place.exists():
         return place
     (place / "clips").mkdir(parents=True)
@@ -111,7 +111,7 @@ def training_data(speech: Path, more: Path | None, place: Path) -> Path:
     for number, row in enumerate(row for row in listed(speech / "prompts_en") if row["split"] != "test"):
         (place / "clips" / f"p{number}.flac").write_bytes(Path(row["path"]).read_bytes())
         lines.append(f"clips/p{number}.flac,{row['split']}")
-    speakers = sorted({row["speaker"] for row in listed(speech / "digits_en")} - {HELD_OUT})
+    speakers = sorted({row["speaker"] for row in listed(speech / "digits_en")} - {held_out})
     for number, samples in enumerate(digit_rows(speech, speakers, "train", "train")):
         (place / "clips" / f"d{number}.wav").write_bytes(sounds.as_wav(samples, 8_000))
         lines.append(f"clips/d{number}.wav,{'train' if number % 20 else 'valid'}")
@@ -148,9 +148,9 @@ def never_heard(folders: Sequence[Path]) -> list[np.ndarray]:
     return found
 
 
-def tests(speech: Path, strangers: Sequence[Path] = ()) -> list[Set]:
+def tests(speech: Path, held_out: str, strangers: Sequence[Path] = ()) -> list[Set]:
     prompts = [heard(row, 16_000) for row in listed(speech / "prompts_en") if row["split"] == "test"]
-    digits = digit_rows(speech, [HELD_OUT], None, "test")[:ROWS]
+    digits = digit_rows(speech, [held_out], None, "test")[:ROWS]
     recordings = [row for row in listed(speech / "noise") if row["split"] == "test"]
     found: list[Set] = []
     given = [("prompts", 16_000, prompts), ("digits", 8_000, digits)]
@@ -337,6 +337,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument(
+        "--held-out", default="theo", help="the speaker of digits whom training never hears; a folder WORK of his own"
+    )
     parser.add_argument("--run", default="run", help="name of the run in WORK")
     parser.add_argument("--set", dest="sets", action="append", default=[], help="further settings of the training")
     parser.add_argument(
@@ -354,9 +357,9 @@ def main() -> None:
     parser.add_argument("--rooms", action="store_true", help="measure in made-up rooms, too")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    sets = tests(given.speech, given.strangers)
+    sets = tests(given.speech, given.held_out, given.strangers)
     known = [baselines(one, given.work) for one in sets]
-    data, run = training_data(given.speech, given.more, given.work / "speech"), given.work / given.run
+    data, run = training_data(given.speech, given.more, given.held_out, given.work / "speech"), given.work / given.run
     cpu = trained(data, training_noise(given.speech, given.work / "noise"), run, given.sets, given.start)
     ours, parts, worse = Ours(run), list[str](), list[str]()
     for one, of in zip(sets, known, strict=True):
@@ -379,7 +382,11 @@ def main() -> None:
     )  # fmt: skip
     notes = f"Brackets: 95 % intervals from 1,000 resamples of the rows; the last two columns are paired. {enhancement.note('pesq')}; {enhancement.note('stoi')}."
     record(
-        "enhancement_further" if given.start else "enhancement",
+        "enhancement_further"
+        if given.start
+        else "enhancement"
+        if given.held_out == "theo"
+        else f"enhancement_{given.held_out}",
         "Speech in noise made clean",
         "\n\n".join([about, verdict, notes, *parts]),
         "python " + " ".join(sys.argv),

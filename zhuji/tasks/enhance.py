@@ -30,7 +30,7 @@ from zhuji.nn.chance import fingerprint
 from zhuji.nn.heads import PerUnitHead
 from zhuji.nn.latent import divergence
 from zhuji.nn.sounds import masks
-from zhuji.nn.sounds.intelligibility import understood
+from zhuji.nn.sounds.intelligibility import missed
 from zhuji.nn.sounds.mixing import (
     EARLY,
     coloured,
@@ -53,8 +53,6 @@ from zhuji.nn.sounds.wiener import wiener
 
 _LEAST = 1e-5
 """Energy below which a row counts as silence in the loss."""
-_LACKING = 0.01
-"""What STOI may lack without being minded."""
 _SOFTER = 15.0
 """Decibels by which the second recording of noise is softer than the first at most."""
 _STRETCH = 16
@@ -92,7 +90,7 @@ class Enhance(Task):
     and the step alone; whenever the model is judged, a row's mixture is always the same, and its noise is from recordings that training never hears.
 
     The loss of a row is minus its SI-SDR in decibels plus `spectral` times the share by which its compressed spectrum is off plus `intelligibility` times what
-    STOI lacks of 1, in decibels; all rows count alike.
+    is missed of speech (`nn.sounds.intelligibility.missed`); all rows count alike.
     """
 
     per_unit: ClassVar[bool] = True
@@ -133,7 +131,7 @@ class Enhance(Task):
     suppression: float = Field(default=0.0, ge=0)
     """Further weight of magnitudes that are too small in the error of the spectrum: what is taken of speech is missed more than what is left of noise."""
     intelligibility: float = Field(default=0.0, ge=0)
-    """Weight of what STOI lacks of 1, in decibels, beside both."""
+    """Weight of what is missed of speech beside both: what the correlations of STOI lack of 1, in decibels."""
     leave: float = Field(default=0.0, ge=0, le=1)
     """Share of the mixture that is left in an answer: it hides what a mask takes away of a voice that it does not know. Nothing is left while it learns."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -243,21 +241,19 @@ class Enhance(Task):
     # ------------------------------------------------------------------------------------------------------ learning
 
     def outputs(self, encoder: Encoder, head: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """What `answers` gives, with `given` and `wanted (B, S)`, the error of the spectrum `spectral (B,)`, how much is `understood (B,)` where that is
-        weighed, and `rate ()`; variational: with both parts of the bound."""
+        """What `answers` gives, with `given` and `wanted (B, S)`, the error of the spectrum `spectral (B,)`, how much speech is `missed (B,)` where that
+        is weighed, and `rate ()`; variational: with both parts of the bound."""
         assert isinstance(head, Masker)
         given, wanted = self.posed(head, batch.units)
         units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
         left, told = self._left(encoder, head, units)
         spectra, there = _frames(wanted, head), _framed(units.mask)
         error = masks.compressed_error(left, spectra, there, suppression=self.suppression)
-        alike = (
-            understood(left, spectra, there, rate=head.rate, hop=head.hop) if self.intelligibility else torch.ones_like(error)
-        )
+        lost = missed(left, spectra, there, rate=head.rate, hop=head.hop) if self.intelligibility else torch.zeros_like(error)
         found = {} if told is None else self._bound(told, spectra, _frames(given, head) - spectra)
         return {
             **self._sound(left, head, units), **found, "given": given, "wanted": wanted,
-            "spectral": error, "understood": alike, "rate": torch.tensor(head.rate, device=given.device),
+            "spectral": error, "missed": lost, "rate": torch.tensor(head.rate, device=given.device),
         }  # fmt: skip
 
     def answers(self, encoder: Encoder, head: nn.Module, units: Units) -> dict[str, Tensor]:
@@ -298,9 +294,7 @@ class Enhance(Task):
             return Ratio((outputs["unlikely"] + outputs["divergence"]).masked_fill(~real, 0.0).sum(), real.sum())
         found = masks.si_sdr(outputs["sound"], outputs["wanted"], _LEAST).float()
         there = outputs["real"].any(1)
-        # In decibels, as SI-SDR is: else what little is lost where there is little noise would not count beside what cannot be helped where there is much.
-        lacking = 10 * torch.log10(1 - outputs["understood"] + _LACKING)
-        apart = self.spectral * outputs["spectral"] + self.intelligibility * lacking
+        apart = self.spectral * outputs["spectral"] + self.intelligibility * outputs["missed"]
         each = (apart - found).masked_fill(~there, 0.0)
         return Ratio(each.sum(), there.sum())
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zhuji.metrics import enhancement
-from zhuji.nn.sounds.intelligibility import bands, understood
+from zhuji.nn.sounds.intelligibility import alike, bands, missed
 from zhuji.nn.sounds.spectra import stft
 
 RATE = 10_000
@@ -28,6 +28,13 @@ def all_of(frames: torch.Tensor) -> torch.Tensor:
     return torch.ones(frames.shape[:2], dtype=torch.bool)
 
 
+def understood(found: torch.Tensor, wanted: torch.Tensor, real: torch.Tensor, *, rate: int, hop: int) -> torch.Tensor:
+    """STOI."""
+    each, whole = alike(found, wanted, real, rate=rate, hop=hop)
+    assert whole.any(1).all()
+    return (each.mean(-1) * whole).sum(1) / whole.sum(1)
+
+
 def test_bands_are_thirds_of_octaves() -> None:
     """Each frequency in no more than one; those of pystoi up to the frequency at which a band begins, which there is the nearest one."""
     found = bands(RATE, 257)
@@ -38,7 +45,7 @@ def test_bands_are_thirds_of_octaves() -> None:
     assert bands(4_000, 129).shape[1] == 11 and bands(RATE, 17).shape[1] < 15 and bands(RATE, 17).sum(0).min() >= 1
 
 
-def by_hand(found: np.ndarray, wanted: np.ndarray, bank: np.ndarray, count: int) -> float:
+def by_hand(found: np.ndarray, wanted: np.ndarray, bank: np.ndarray, count: int) -> np.ndarray:
     """Taal et al. 2011, one number after the other, of frames of which none is silent."""
     ours, theirs = (np.sqrt(np.abs(of) ** 2 @ bank) for of in (found, wanted))
     scores = []
@@ -47,7 +54,7 @@ def by_hand(found: np.ndarray, wanted: np.ndarray, bank: np.ndarray, count: int)
             x, y = theirs[start : start + count, band], ours[start : start + count, band]
             y = np.minimum(y * np.sqrt((x**2).sum() / (y**2).sum()), x * (1 + 10 ** (15 / 20)))
             scores.append(np.corrcoef(x, y)[0, 1])
-    return float(np.mean(scores))
+    return np.array(scores)
 
 
 def test_it_is_the_mean_correlation_of_envelopes() -> None:
@@ -55,7 +62,11 @@ def test_it_is_the_mean_correlation_of_envelopes() -> None:
     theirs, ours = spectra(wanted)[:, 2:60], spectra(given)[:, 2:60]
     found = understood(ours, theirs, all_of(ours), rate=RATE, hop=128)
     # Float32 sums of a few hundred products; 1e-8 is added to powers.
-    assert abs(found.item() - by_hand(ours[0].numpy(), theirs[0].numpy(), bands(RATE, 257).numpy(), 30)) < 1e-4
+    scores = by_hand(ours[0].numpy(), theirs[0].numpy(), bands(RATE, 257).numpy(), 30)
+    assert abs(found.item() - scores.mean()) < 1e-4
+    decibels = 10 * np.log10(1.02 - scores)
+    assert abs(missed(ours, theirs, all_of(ours), rate=RATE, hop=128).item() - decibels.mean()) < 1e-3
+    assert decibels.std() > 1  # so that a mean of decibels is not the decibels of a mean
 
 
 @pytest.mark.parametrize("loudness", [0.1, 1.0])
@@ -94,14 +105,15 @@ def test_what_is_right_has_one_and_too_little_teaches_nothing() -> None:
     whole = spectra(said(0))
     assert abs(understood(whole, whole, all_of(whole), rate=RATE, hop=128).item() - 1) < 1e-4
     assert abs(understood(3 * whole, whole, all_of(whole), rate=RATE, hop=128).item() - 1) < 1e-4
+    assert abs(missed(whole, whole, all_of(whole), rate=RATE, hop=128).item() - 10 * math.log10(0.02)) < 0.1
     short = whole[:, :20].clone().requires_grad_()
-    found = understood(short, spectra(said(1))[:, :20], all_of(short), rate=RATE, hop=128)
+    found = missed(short, spectra(said(1))[:, :20], all_of(short), rate=RATE, hop=128)
     found.sum().backward()
-    assert found.item() == 1 and short.grad is not None and not short.grad.any()
+    assert found.item() == 0 and short.grad is not None and not short.grad.any()
     nothing = torch.zeros_like(whole).requires_grad_()
-    found = understood(nothing, nothing.detach(), all_of(whole), rate=RATE, hop=128)
+    found = missed(nothing, nothing.detach(), all_of(whole), rate=RATE, hop=128)
     found.sum().backward()
-    assert found.item() == 1 and nothing.grad is not None and nothing.grad.isfinite().all()
+    assert found.item() == 0 and nothing.grad is not None and nothing.grad.isfinite().all()
 
 
 def test_following_its_gradient_more_is_understood() -> None:
@@ -111,17 +123,17 @@ def test_following_its_gradient_more_is_understood() -> None:
     optimiser = torch.optim.Adam([gains], 0.1)
     scores = []
     for _ in range(20):
-        found = understood(given * gains.sigmoid(), wanted, all_of(given), rate=RATE, hop=128)
+        cleaned = given * gains.sigmoid()
         optimiser.zero_grad()
-        (1 - found).sum().backward()
+        missed(cleaned, wanted, all_of(given), rate=RATE, hop=128).sum().backward()
         optimiser.step()
-        scores.append(found.item())
+        scores.append(understood(cleaned.detach(), wanted, all_of(given), rate=RATE, hop=128).item())
     assert scores[-1] > scores[0] + 0.1
 
 
 def test_what_the_network_computes_in_changes_nothing() -> None:
     wanted, found = spectra(said(0)), spectra(said(0) + 0.05 * torch.randn(20_000, generator=torch.Generator().manual_seed(1)))
-    expected = understood(found, wanted, all_of(wanted), rate=RATE, hop=128)
+    expected = missed(found, wanted, all_of(wanted), rate=RATE, hop=128)
     with torch.autocast("cpu", torch.bfloat16):
-        again = understood(found, wanted, all_of(wanted), rate=RATE, hop=128)
+        again = missed(found, wanted, all_of(wanted), rate=RATE, hop=128)
     assert again.dtype == torch.float32 and torch.equal(again, expected)

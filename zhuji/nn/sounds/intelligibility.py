@@ -1,11 +1,12 @@
 """How well speech is understood, as something to learn from: how alike envelopes of third-octave bands move over short times.
 
-Shapes: B rows, T frames, F frequencies, K bands, N frames of a segment.
+Shapes: B rows, T frames, F frequencies, K bands, S segments of N frames.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _LOWEST, _BANDS = 150.0, 15
@@ -16,6 +17,8 @@ _SILENT = 40.0
 """Decibels below the loudest frame from which one counts as silence."""
 _WORST = 10 ** (15 / 20)
 """Share of the recording by which an envelope may exceed it; what is more changes nothing."""
+_SPARED = 0.02
+"""What a correlation may lack of 1 without being minded much."""
 _TINY = 1e-8
 
 
@@ -29,13 +32,11 @@ def bands(rate: int, size: int) -> Tensor:
     return inside[:, inside.any(0) & (high <= rate / 2)].float()
 
 
-def understood(found: Tensor, wanted: Tensor, real: Tensor, *, rate: int, hop: int) -> Tensor:
-    """`(B,)` of -1 to 1: STOI (Taal et al. 2011, equations 1 to 6; as a loss: Kolbæk et al. 2020, section II-D) on the frames of spectra `(B, T, F)` as
-    they are, `hop` samples apart, in place of its own. `real (B, T)`: frames that count. A row with less than a segment of speech has 1: nothing is to be
-    learned from it."""
+def alike(found: Tensor, wanted: Tensor, real: Tensor, *, rate: int, hop: int) -> tuple[Tensor, Tensor]:
+    """What STOI is the mean of (Taal et al. 2011, equations 1 to 5; as a loss: Kolbæk et al. 2020, section II-D), on the frames of spectra `(B, T, F)` as
+    they are, `hop` samples apart, in place of its own: the correlation of envelopes in each segment and band, `(B, S, K)` of -1 to 1, and which of the
+    segments hold nothing but speech, `(B, S)`. `real (B, T)`: frames that count."""
     count = max(2, round(_SEGMENT * rate / hop))
-    if wanted.shape[1] < count:
-        return found.real.sum((1, 2)) * 0 + 1
     bank = bands(rate, wanted.shape[-1]).to(wanted.device)
     powers = [of.real.square() + of.imag.square() for of in (found, wanted)]
     energy = powers[1].sum(-1).masked_fill(~real, 0)
@@ -44,16 +45,27 @@ def understood(found: Tensor, wanted: Tensor, real: Tensor, *, rate: int, hop: i
     # In 8 bits correlations near 1 are all alike.
     with torch.autocast(bank.device.type, enabled=False):
         ours, theirs = ((of @ bank + _TINY).sqrt() for of in powers)
-    # Frames of silence go to the end, as if they had been cut out: (B, T - N + 1, K, N).
-    ours, theirs = (of.gather(1, order.expand(-1, -1, of.shape[-1])).unfold(1, count, 1) for of in (ours, theirs))
+    # Frames of silence go to the end, as if they had been cut out, and behind them as many as a segment lacks: (B, S, K, N).
+    behind = (0, 0, 0, max(0, count - wanted.shape[1]))
+    ours, theirs = (
+        F.pad(of.gather(1, order.expand(-1, -1, of.shape[-1])), behind).unfold(1, count, 1) for of in (ours, theirs)
+    )
     level = theirs.norm(dim=-1, keepdim=True) / ours.norm(dim=-1, keepdim=True)
-    alike = _alike((ours * level).minimum(theirs * (1 + _WORST)), theirs).mean(-1)
-    whole = torch.arange(alike.shape[1], device=alike.device) + count <= loud.sum(1, keepdim=True)
-    total = (alike * whole).sum(1) / whole.sum(1).clamp_min(1)
-    return torch.where(whole.any(1), total, torch.ones_like(total))
+    each = _correlation((ours * level).minimum(theirs * (1 + _WORST)), theirs)
+    whole = torch.arange(each.shape[1], device=each.device) + count <= loud.sum(1, keepdim=True)
+    return each, whole
 
 
-def _alike(one: Tensor, other: Tensor) -> Tensor:
+def missed(found: Tensor, wanted: Tensor, real: Tensor, *, rate: int, hop: int) -> Tensor:
+    """`(B,)`: what `alike` lacks of 1, in decibels: the mean over segments and bands, -17 where all is understood and 0 where nothing is. Each is weighed by
+    its own share, so that a band taken out of hardly any noise, which STOI's mean hardly notices, is missed as much as speech under loud noise, which
+    nothing brings back. A row with less than a segment of speech has 0: nothing is to be learned from it."""
+    each, whole = alike(found, wanted, real, rate=rate, hop=hop)
+    decibels = 10 * (1 + _SPARED - each).log10().mean(-1)
+    return (decibels * whole).sum(1) / whole.sum(1).clamp_min(1)
+
+
+def _correlation(one: Tensor, other: Tensor) -> Tensor:
     """Correlation along the last axis."""
     one, other = (of - of.mean(-1, keepdim=True) for of in (one, other))
     return (one * other).sum(-1) / (one.square().sum(-1) * other.square().sum(-1) + _TINY**2).sqrt()
