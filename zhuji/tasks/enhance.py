@@ -128,8 +128,6 @@ class Enhance(Task):
     """By how many decibels the echoes are softer than the recording, least and most."""
     spectral: float = Field(default=20.0, ge=0)
     """Weight of the spectrum's error beside the SI-SDR."""
-    suppression: float = Field(default=0.0, ge=0)
-    """Further weight of magnitudes that are too small in the error of the spectrum: what is taken of speech is missed more than what is left of noise."""
     intelligibility: float = Field(default=0.0, ge=0)
     """Weight of what is missed of speech beside both: what the correlations of STOI lack of 1, in decibels."""
     leave: float = Field(default=0.0, ge=0, le=1)
@@ -248,7 +246,7 @@ class Enhance(Task):
         units = replace(batch.units, values=given.unflatten(1, (-1, head.hop)))
         left, told = self._left(encoder, head, units)
         spectra, there = _frames(wanted, head), _framed(units.mask)
-        error = masks.compressed_error(left, spectra, there, suppression=self.suppression)
+        error = masks.compressed_error(left, spectra, there)
         lost = missed(left, spectra, there, rate=head.rate, hop=head.hop) if self.intelligibility else torch.zeros_like(error)
         found = {} if told is None else self._bound(told, spectra, _frames(given, head) - spectra)
         return {

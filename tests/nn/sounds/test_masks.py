@@ -75,17 +75,3 @@ def test_the_compressed_error_is_a_share_of_what_is_wanted() -> None:
     real[0, 10:] = False
     fewer = masks.compressed_error(heard[:1, :10], wanted[:1, :10], real[:1, :10])
     torch.testing.assert_close(masks.compressed_error(heard, wanted, real)[:1], fewer)
-
-
-def test_what_is_taken_of_speech_may_count_more_than_what_is_left_of_noise() -> None:
-    wanted, _ = (stft(one, 64, 16, 64) for one in sounds())
-    real = torch.ones(wanted.shape[:2], dtype=torch.bool)
-
-    def errors(found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return tuple(masks.compressed_error(found, wanted, real, suppression=weight) for weight in (0.0, 2.0))
-
-    plain, weighed = errors(2 * wanted)
-    torch.testing.assert_close(plain, weighed)
-    plain, weighed = errors(0.5 * wanted)
-    # Phases are right, so that the difference of the spectra is that of their magnitudes, and weights of both add up to 1.
-    torch.testing.assert_close(weighed, 3 * plain, rtol=1e-3, atol=0)

@@ -46,18 +46,14 @@ def _sum(products: Tensor) -> Tensor:
     return products.sum(-1, dtype=torch.float64)
 
 
-def compressed_error(
-    found: Tensor, wanted: Tensor, real: Tensor, *, power: float = 0.3, phases: float = 0.3, suppression: float = 0.0
-) -> Tensor:
+def compressed_error(found: Tensor, wanted: Tensor, real: Tensor, *, power: float = 0.3, phases: float = 0.3) -> Tensor:
     """`(B,)`: how far spectra `(B, T, F)` are from those wanted, as a share of these, both compressed by `power` as ears do it: of magnitudes, and with
-    weight `phases` of the spectra themselves (Ephrat et al. 2018, section 3.3; Braun & Tashev 2020, section 2). `real (B, T)`: frames that count.
-    `suppression`: further weight of magnitudes that are too small (the asymmetric loss of Wang et al. 2020, VoiceFilter-Lite)."""
+    weight `phases` of the spectra themselves (Ephrat et al. 2018, section 3.3; Braun & Tashev 2020, section 2). `real (B, T)`: frames that count."""
     sizes = [(of.real.square() + of.imag.square() + _TINY) for of in (found, wanted)]
     ours, theirs = (size ** (power / 2) for size in sizes)
     turned = [of * (size ** ((power - 1) / 2)) for of, size in zip((found, wanted), sizes, strict=True)]
     apart = turned[0] - turned[1]
     error = (1 - phases) * (ours - theirs).square() + phases * (apart.real.square() + apart.imag.square())
-    error = error + suppression * (theirs - ours).relu().square()
     there = real.unsqueeze(-1)
     total, whole = ((of * there).flatten(1).sum(1) for of in (error, theirs.square()))
     return total / whole.clamp_min(_TINY)
