@@ -243,7 +243,7 @@ def measured(one: Set, level: int, system: Callable[[np.ndarray, int], np.ndarra
         snr = torch.tensor([float(level)])
         rows = [torch.from_numpy(np.stack(pair)) for pair in zip(one.said or one.clean, one.noise, strict=True)]
         answers = [system(mixed(pair[:1], pair[1:], snr)[0].numpy(), one.rate) for pair in rows]
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez(kept, allow_pickle=False, **enhancement.judged(answers, one.clean, one.rate, MEASURES))
     with np.load(kept) as found:
         return dict(found)
