@@ -86,6 +86,14 @@ def test_played_faster_a_tone_is_higher_and_shorter(factor: float) -> None:
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("size", [7_919, 16_001])
+def test_sizes_of_a_large_prime_are_played_as_others(size: int) -> None:
+    tone = torch.sin(2 * math.pi * 0.05 * torch.arange(size))
+    found = played(tone, 1.3)
+    loudest = int(torch.fft.rfft(found * torch.hann_window(len(found))).abs().argmax())
+    assert len(found) == round(size / 1.3) and abs(loudest / len(found) / (0.05 * 1.3) - 1) < 0.02
+
+
 def test_what_played_faster_lies_above_half_the_rate_is_gone() -> None:
     high = torch.sin(2 * math.pi * 450 * torch.arange(1_000).double() / 1_000).float()
     assert played(high, 1.25).abs().max() < 1e-4 < played(high, 1.0).abs().max()

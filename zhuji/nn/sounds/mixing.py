@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +51,7 @@ def stretch(recording: Tensor, length: int, start: float) -> Tensor:
 
 def played(sound: Tensor, factor: float) -> Tensor:
     """`(S,)` played `factor` times as fast, pitch and all: `(round(S / factor),)`, whose spectrum is the old one, cut off or with nothing above. The factor
-    is met to within a few hundredths of itself, of recordings as they are to a few thousandths: both Fourier transforms have sizes that they are fast at."""
+    is met to about a hundredth: both Fourier transforms have sizes that they are fast at."""
     given, size = _quick(len(sound)), max(1, round(len(sound) / factor))
     whole = _quick(max(1, round(given / factor)))
     spectrum = torch.fft.rfft(sound, n=given)
@@ -63,7 +64,7 @@ def _quick(size: int) -> int:
     """The least even size from there on that has no prime factor above 5: a Fourier transform of a large prime takes five times as long."""
     from scipy.fft import next_fast_len
 
-    return 2 * next_fast_len((size + 1) // 2, real=True)
+    return 2 * cast(int, next_fast_len((size + 1) // 2, real=True))
 
 
 def loudening(sound: Tensor, lengths: Tensor) -> Tensor:
