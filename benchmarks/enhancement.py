@@ -44,6 +44,7 @@ from zhuji.tools.enhance import network
 LEVELS = (-5, 0, 5, 10, 15)
 IN_ROOMS = (10, 60)
 """The second: hardly any noise, so that echoes are what is heard."""
+HELD_OUT = "theo"
 DIGITS, GAP = 6, 0.1
 """Digits of a row, and seconds of silence between two."""
 MORE = 200
@@ -338,7 +339,7 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument(
-        "--held-out", default="theo", help="the speaker of digits whom training never hears; a folder WORK of his own"
+        "--held-out", default=HELD_OUT, help="the speaker of digits whom training never hears; a folder WORK of his own"
     )
     parser.add_argument("--run", default="run", help="name of the run in WORK")
     parser.add_argument("--set", dest="sets", action="append", default=[], help="further settings of the training")
@@ -382,11 +383,7 @@ def main() -> None:
     )  # fmt: skip
     notes = f"Brackets: 95 % intervals from 1,000 resamples of the rows; the last two columns are paired. {enhancement.note('pesq')}; {enhancement.note('stoi')}."
     record(
-        "enhancement_further"
-        if given.start
-        else "enhancement"
-        if given.held_out == "theo"
-        else f"enhancement_{given.held_out}",
+        "enhancement" + ("_further" if given.start else "" if given.held_out == HELD_OUT else f"_{given.held_out}"),
         "Speech in noise made clean",
         "\n\n".join([about, verdict, notes, *parts]),
         "python " + " ".join(sys.argv),
