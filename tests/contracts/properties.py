@@ -256,7 +256,7 @@ def cuts_add_up(cell: Cell) -> None:
         return
     model = cell.model()
     whole = _losses(model, cell.batch())
-    for cuts in ((0, 3, ROWS), (0, 1, 2, 6, ROWS), tuple(range(ROWS + 1))):
+    for cuts in ((0, 3, ROWS), tuple(range(ROWS + 1))):
         cut = [_losses(model, cell.batch(slice(a, b))) for a, b in pairwise(cuts)]
         for one, parts in zip(whole, zip(*cut, strict=True), strict=True):
             total = Ratio(
@@ -276,7 +276,7 @@ def is_deterministic(cell: Cell) -> None:
     assert differing, "another seed gives the same weights"
     results = []
     for model in (first, second):
-        found = _losses(model.train(), cell.batch(), seed=7)
+        found = _losses(model.train(), cell.batch(slice(0, 3)), seed=7)
         torch.stack([loss.mean() for loss in found]).sum().backward()
         results.append([*(loss.total for loss in found), *(p.grad for p in model.parameters() if p.grad is not None)])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))

@@ -98,6 +98,19 @@ def test_the_ratio_lies_where_it_is_asked_for(learning: bool) -> None:
 
 
 @pytest.mark.parametrize("learning", [True, False])
+def test_a_constant_offset_is_neither_wanted_nor_counted_in_the_ratio(learning: bool) -> None:
+    """A recorder that adds one adds energy that nobody hears: a network that takes it away has lost nothing of what was said."""
+    said = torch.randn(3000, generator=torch.Generator().manual_seed(0)) * 0.1
+    found = [
+        Enhance(snr=(3, 3)).mixture(said - said.mean() + offset, RATE, torch.Generator().manual_seed(1), learning=learning)
+        for offset in (0.0, 0.2)
+    ]
+    (given, wanted), (other, _) = found
+    assert wanted.mean().abs() < 1e-6
+    torch.testing.assert_close(given, other, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("learning", [True, False])
 def test_a_network_hears_every_mixture_equally_loud(learning: bool) -> None:
     one = model(snr=[-20, -20]).train(learning)
     data = batch(one)

@@ -189,6 +189,8 @@ class Enhance(Task):
     def mixture(self, clean: Tensor, rate: int, chance: Generator, *, learning: bool) -> tuple[Tensor, Tensor]:
         """`(S,)` in noise, and alone. `learning`: at any level and with the noise of training; else as it is, with noise that judges."""
         drawn = torch.rand(7, generator=chance).tolist()
+        # A constant offset is no sound; as part of what is wanted it would count as lost, and as part of the level make noise louder than it is asked to be.
+        clean = clean - clean.mean()
         # Noise has come through the channel that the recording has come through.
         thin = narrow(clean)
         if learning and self.speed != (1.0, 1.0):
