@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import cycle, islice, pairwise
 from typing import Any
 
@@ -50,12 +51,13 @@ class Cell:
     def model(self, seed: int = 0) -> Model:
         return assemble(self.modality, self.backbone, self.task, seed).eval()
 
+    @cached_property
     def encoded(self) -> list[Encoded]:
         return self.modality.encode([record.input for record in self.records])
 
     def batch(self, rows: slice = slice(None), padding: int = 0) -> Batch:
         """These rows, padded to the largest of them and `padding` units more along every axis of the grid."""
-        encoded, records = self.encoded()[rows], self.records[rows]
+        encoded, records = self.encoded[rows], self.records[rows]
         grid = tuple(int(side) + padding for side in np.array([row.grid for row in encoded]).max(0))
         placed = [self.modality.placed(record, row) for record, row in zip(records, encoded, strict=True)]
         targets = stacked([self.task.targets(record) for record in placed])
@@ -119,12 +121,13 @@ def shapes(cell: Cell) -> None:
 
 def collates(cell: Cell) -> None:
     """`collate` of the model room makes what the parts make by themselves."""
-    encoded, expected = cell.encoded(), cell.batch()
-    batch = collate(cell.model(), encoded, cell.records, max(row.length for row in encoded))
+    encoded, expected = cell.encoded, cell.batch()
+    model = cell.model()
+    batch = collate(model, encoded, cell.records, max(row.length for row in encoded))
     assert torch.equal(batch.units.mask, expected.units.mask)
     assert batch.targets.keys() == expected.targets.keys()
     assert all(torch.equal(batch.targets[name], expected.targets[name]) for name in batch.targets)
-    assert not collate(cell.model(), encoded, None, 64).targets
+    assert not collate(model, encoded, None, 64).targets
 
 
 def answers_are_what_decode_reads(cell: Cell) -> None:

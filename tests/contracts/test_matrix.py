@@ -56,6 +56,7 @@ def impossible(modality: type[Modality], backbone: type[Backbone], kind: type[Ta
     )
 
 
+@cache
 def cell_of(kinds: tuple[type[Modality], type[Backbone], type[Task]]) -> Cell:
     modality, backbone, task = kinds
     return Cell.of(*map(example_of, (modality, backbone, task)))

@@ -67,7 +67,7 @@ def test_corruption_stands_between_stem_and_body():
 
 def test_collate_pads_to_the_asked_length_and_stacks_targets():
     whole = cell()
-    encoded = whole.encoded()
+    encoded = whole.encoded
     batch = collate(whole.model(), encoded[:3], whole.records[:3], 20)
     assert batch.units.mask.shape == (3, 20)
     assert batch.targets["label"].tolist() == [int(whole.task.targets(record)["label"]) for record in whole.records[:3]]
@@ -75,7 +75,7 @@ def test_collate_pads_to_the_asked_length_and_stacks_targets():
 
 def test_collate_of_pictures_takes_the_largest_side_of_each_axis():
     pictures = Cell.of(doubles.Picture.example(), Bag(width=4), doubles.Tag.example())
-    assert collate(pictures.model(), pictures.encoded(), None, 99).units.mask.shape == (8, 3, 3)
+    assert collate(pictures.model(), pictures.encoded, None, 99).units.mask.shape == (8, 3, 3)
 
 
 def test_a_task_sees_boxes_on_the_grid():

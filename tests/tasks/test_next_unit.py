@@ -76,7 +76,7 @@ def test_values_cost_their_squared_error(modality):
 @torch.no_grad()
 def test_packed_rows_cost_what_their_documents_cost():
     one = cell()
-    model, encoded = one.model(), one.encoded()
+    model, encoded = one.model(), one.encoded
     parts = [one.batch(slice(n, n + 1)) for n in range(4)]
     ids = torch.cat([part.units.ids[0, : row.length] for part, row in zip(parts, encoded)])[None]
     segments = torch.cat([torch.full((row.length,), n) for n, row in enumerate(encoded[:4])])[None]
