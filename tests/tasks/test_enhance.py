@@ -322,8 +322,17 @@ def test_a_mask_of_ones_changes_nothing_but_padding(more: int) -> None:
     torch.testing.assert_close(one.answers(data.units)["sound"], samples_of(data.units), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["real", "complex", "variational"])
-@pytest.mark.parametrize("backbone", [GRU, Conformer(width=16, layers=1, heads=2, window=3, subsample=1, dropout=0.0)])
+ATTENDING = Conformer(width=16, layers=1, heads=2, window=3, subsample=1, dropout=0.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "backbone"),
+    [
+        *((kind, GRU) for kind in ("real", "complex", "variational")),
+        ("complex", ATTENDING),
+        *(pytest.param(kind, ATTENDING, marks=pytest.mark.slow) for kind in ("real", "variational")),
+    ],
+)
 def test_it_learns_to_leave_tones(kind: str, backbone: Backbone) -> None:
     torch.manual_seed(0)
     one = model(backbone, mask=kind, snr=[0, 0])
