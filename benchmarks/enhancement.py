@@ -8,7 +8,7 @@ speakers but one, and the training recordings of noise. The test: the prompts' p
 recordings of the published test split; MORE is a folder of clean speech by other voices, of which 200 rows of each voice, or all it has, are heard in
 training; STRANGERS are folders of further voices that are only tested with. Each row lies in one stretch of one recording at all five levels. Prompts are mixed and measured at 16 kHz, digits at
 their own 8 kHz (PESQ wb and nb). SNR is that of the whole row. `--beside`: runs of WORK that were trained on WORK/speech by other settings, measured as well;
-`--leave`: the run itself with such shares of the mixture left in, too; `--rooms`: the prompts in made-up rooms, too.
+`--leave`: the run itself with other shares of the mixture left in, too; `--rooms`: the prompts in made-up rooms, too.
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ def filtered(samples: np.ndarray, rate: int) -> np.ndarray:
 class Ours:
     """The model at any rate."""
 
-    def __init__(self, run: Path, leave: float = 0.0) -> None:
-        predictor = sought(zhuji.load(run).predictor, [f"decode.leave={leave}"] if leave else [])
+    def __init__(self, run: Path, leave: float | None = None) -> None:
+        predictor = sought(zhuji.load(run).predictor, [] if leave is None else [f"decode.leave={leave}"])
         assert isinstance(predictor.model.modality, Waveform)
         self.rate, self.clean = predictor.model.modality.rate, network(predictor, predictor.model.modality)
         self.parameters = predictor.model.parameter_count

@@ -24,8 +24,11 @@ from typing import Any
 import recognition as plain
 from machine import record, table
 
+import zhuji
+from zhuji.core.unreadable import Unsayable
 from zhuji.metrics import transcription
 from zhuji.metrics.intervals import paired_bootstrap
+from zhuji.model.speak import readable
 
 WORDS = (2, 12)
 """Of a sentence that is said, least and most."""
@@ -43,13 +46,26 @@ def to_say(asked: argparse.Namespace, rows: plain.Rows) -> list[str]:
     return random.Random(1).sample(fitting, asked.count)
 
 
+def sayable(voice: Path, texts: list[str]) -> list[str]:
+    """Those of which the voice met all signs: a letter by itself may have a phoneme of its own."""
+    predictor, kept = zhuji.load(voice).predictor, list[str]()
+    for text in texts:
+        try:
+            readable(predictor, text)
+        except Unsayable as refused:
+            print(f"not said: {text!r} ({refused})")
+        else:
+            kept.append(text)
+    return kept
+
+
 def said(asked: argparse.Namespace, rows: plain.Rows) -> Path:
     """Recordings and what the voice says as one data set; validation and test hold recordings alone."""
     place, spoken = asked.work / "said-and-recorded", asked.work / "said"
     if place.exists():
         return place
     lines = asked.work / "to_say.txt"
-    lines.write_text("\n".join(to_say(asked, rows)) + "\n", encoding="utf-8")
+    lines.write_text("\n".join(sayable(asked.voice, to_say(asked, rows))) + "\n", encoding="utf-8")
     if not spoken.exists():
         words = ["speak", str(asked.voice), "--file", str(lines), "--out", str(spoken), "--vocoder", str(asked.vocoder)]
         subprocess.run([sys.executable, "-m", "zhuji", *words], check=True)

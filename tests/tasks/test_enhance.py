@@ -137,6 +137,16 @@ def test_noise_that_is_played_faster_lasts_as_long(tmp_path: Path) -> None:
     assert not clean[-600:].any() and given[-600:].abs().max() > 0.5 * (given - clean).abs().max()
 
 
+def test_noise_is_played_as_fast_as_the_recording() -> None:
+    """Where a slower recording has no frequencies any more noise has none either."""
+    said = narrowed(torch.randn(4000, generator=torch.Generator().manual_seed(0)))
+    pair = Enhance(speed=(0.8, 0.8)).mixture(said, RATE, torch.Generator().manual_seed(1), learning=True)
+    for sound in pair:
+        powers = torch.fft.rfft(sound * torch.hann_window(len(sound))).abs().square()
+        edge = int(0.5 * 0.8 * len(powers))
+        assert powers[edge + 20 :].sum() < 1e-4 * powers.sum() < powers[edge - 200 : edge].sum()
+
+
 def test_any_recording_of_noise_is_heard_from_anywhere(tmp_path: Path) -> None:
     for number, part in enumerate(("train", "train", "valid", "test")):
         written(tmp_path / part / f"{number}.wav", tone(500, 1.0, seed=number))

@@ -111,7 +111,7 @@ class Enhance(Task):
     snr: tuple[float, float] = (-5.0, 15.0)
     """By how many decibels the recording is louder than the noise, least and most."""
     speed: tuple[float, float] = (1.0, 1.0)
-    """In training, how many times as fast recording and noise are played, each for itself: slowest and fastest (Ko et al. 2015)."""
+    """In training, how many times as fast recording and noise are played: slowest and fastest (Ko et al. 2015)."""
     swell: float = Field(default=0.0, ge=0, le=30)
     """By how many decibels a recording in training grows louder or softer on its way, at most."""
     layered: float = Field(default=0.0, ge=0, le=1)
@@ -192,9 +192,10 @@ class Enhance(Task):
         # A constant offset is no sound; as part of what is wanted it would count as lost, and as part of the level make noise louder than it is asked to be.
         clean = clean - clean.mean()
         # Noise has come through the channel that the recording has come through.
-        thin = narrow(clean)
+        thin, factor, size = narrow(clean), 1.0, len(clean)
         if learning and self.speed != (1.0, 1.0):
-            clean = fitted(played(clean, self._fast(chance)), len(clean))
+            factor = self.speed[0] + (self.speed[1] - self.speed[0]) * float(torch.rand((), generator=chance))
+            clean = fitted(played(clean, factor), size)
         if learning and self.swell:
             clean = swelled(clean, rate, self.swell, chance)
         said, (low, high) = clean, self.snr
@@ -204,13 +205,16 @@ class Enhance(Task):
             )
             answer = room(seconds, direct, rate, chance)
             said, clean = echoed(clean, answer), echoed(clean, answer[: round(EARLY * rate)])
-        noise = self._noise(len(clean), rate, chance, drawn[3:6], learning)
+        noise = self._noise(round(size * factor), rate, chance, drawn[3:6], learning)
+        noise = narrowed(noise) if thin else noise
+        if factor != 1:
+            # As fast as the recording: noise alone where a slower one has no frequencies any more would teach to expect no speech there.
+            noise = fitted(played(noise, factor), size)
         if learning and self.microphone and float(torch.rand((), generator=chance)) < self.microphone:
             response, other = microphone(chance), microphone(chance)
             clean, said, noise = response(clean), response(said), other(noise)
         if learning and self.narrow and float(torch.rand((), generator=chance)) < self.narrow:
-            clean, said, thin = narrowed(clean), narrowed(said), True
-        noise = narrowed(noise) if thin else noise
+            clean, said, noise = narrowed(clean), narrowed(said), narrowed(noise)
         return mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0], clean
 
     def _noise(self, length: int, rate: int, chance: Generator, drawn: Sequence[float], learning: bool) -> Tensor:
@@ -218,25 +222,17 @@ class Enhance(Task):
             return coloured(length, _STEEPEST * drawn[0], chance)
         known = noises(self.noise_folder, rate)
         recordings = known.learned if learning else known.judge
-        first = self._recording(recordings, length, drawn[:2], chance if learning else None)
+        first = self._recording(recordings, length, drawn[0], drawn[1])
         if not learning or drawn[2] >= self.layered:
             return first
         place, start, softer = torch.rand(3, generator=chance).tolist()
-        second = self._recording(recordings, length, (place, start), chance)
+        second = self._recording(recordings, length, place, start)
         return mixed(first[None], second[None], torch.tensor([_SOFTER * softer]))[0]
 
-    def _recording(
-        self, recordings: Sequence[np.ndarray], length: int, drawn: Sequence[float], chance: Generator | None
-    ) -> Tensor:
-        """A stretch of one of them, played at any speed where there is chance to draw it from."""
-        chosen = torch.from_numpy(recordings[int(drawn[0] * len(recordings))])
-        if chance is None or self.speed == (1.0, 1.0):
-            return stretch(chosen, length, drawn[1])
-        factor = self._fast(chance)
-        return fitted(played(stretch(chosen, round(length * factor), drawn[1]), factor), length)
-
-    def _fast(self, chance: Generator) -> float:
-        return self.speed[0] + (self.speed[1] - self.speed[0]) * float(torch.rand((), generator=chance))
+    @staticmethod
+    def _recording(recordings: Sequence[np.ndarray], length: int, place: float, start: float) -> Tensor:
+        """A stretch of one of them."""
+        return stretch(torch.from_numpy(recordings[int(place * len(recordings))]), length, start)
 
     # ------------------------------------------------------------------------------------------------------ learning
 
