@@ -195,7 +195,7 @@ class Enhance(Task):
         thin, factor, size = narrow(clean), 1.0, len(clean)
         if learning and self.speed != (1.0, 1.0):
             factor = self.speed[0] + (self.speed[1] - self.speed[0]) * float(torch.rand((), generator=chance))
-            clean = fitted(played(clean, factor), size)
+            clean = self._as_fast(clean, factor, size, thin)
         if learning and self.swell:
             clean = swelled(clean, rate, self.swell, chance)
         said, (low, high) = clean, self.snr
@@ -209,13 +209,19 @@ class Enhance(Task):
         noise = narrowed(noise) if thin else noise
         if factor != 1:
             # As fast as the recording: noise alone where a slower one has no frequencies any more would teach to expect no speech there.
-            noise = fitted(played(noise, factor), size)
+            noise = self._as_fast(noise, factor, size, thin)
         if learning and self.microphone and float(torch.rand((), generator=chance)) < self.microphone:
             response, other = microphone(chance), microphone(chance)
             clean, said, noise = response(clean), response(said), other(noise)
         if learning and self.narrow and float(torch.rand((), generator=chance)) < self.narrow:
             clean, said, noise = narrowed(clean), narrowed(said), narrowed(noise)
         return mixed(said[None], noise[None], torch.tensor([low + (high - low) * drawn[6]]))[0], clean
+
+    @staticmethod
+    def _as_fast(sound: Tensor, factor: float, size: int, thin: bool) -> Tensor:
+        """`(size,)`: played at a speed, and no wider than the channel that it came through."""
+        faster = fitted(played(sound, factor), size)
+        return narrowed(faster) if thin and factor > 1 else faster
 
     def _noise(self, length: int, rate: int, chance: Generator, drawn: Sequence[float], learning: bool) -> Tensor:
         if self.noise_folder is None:
