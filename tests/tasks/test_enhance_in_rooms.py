@@ -34,10 +34,10 @@ def test_a_room_is_as_loud_as_asked_for() -> None:
 
 def test_of_a_room_the_first_echoes_are_wanted_and_the_late_ones_are_not() -> None:
     click = torch.zeros(RATE)
-    click[100] = 1.0
+    click[100], click[101] = 1.0, -1.0  # no offset, which would not be wanted
     task = Enhance(room=1.0, echo=(0.5, 0.5), direct=(0.0, 0.0), snr=(60, 60))
     given, wanted = task.mixture(click, RATE, torch.Generator().manual_seed(0), learning=False)
     late = 100 + round(0.05 * RATE)
     torch.testing.assert_close(given[:late], wanted[:late], atol=0.02, rtol=0)
     assert wanted[100] == pytest.approx(1.0, abs=1e-5) and wanted[late - 40 : late].abs().max() > 0.01
-    assert wanted[late:].abs().max() < 1e-6 and given[late : late + 40].abs().max() > 0.02
+    assert wanted[late + 1 :].abs().max() < 1e-6 and given[late : late + 40].abs().max() > 0.02
