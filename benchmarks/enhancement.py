@@ -270,7 +270,7 @@ def shown(found: Interval, best: bool, measure: str) -> str:
     return f"{f'**{text}**' if best else text} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
 
 
-def tabled(one: Set, found: Mapping[int, Mapping[str, Columns]]) -> tuple[str, list[str]]:
+def tabled(about: str, found: Mapping[int, Mapping[str, Columns]]) -> tuple[str, list[str]]:
     """The table of a set, and where ours is not better."""
     rows: list[list[object]] = []
     worse: list[str] = []
@@ -287,10 +287,10 @@ def tabled(one: Set, found: Mapping[int, Mapping[str, Columns]]) -> tuple[str, l
             )
             for name, gap in apart.items():
                 if not gap.value > 0:
-                    worse.append(f"{one.name}, {SHOWN[measure]} at {level} dB: {gap.value:+.3f} against {name}")
+                    worse.append(f"{about}, {SHOWN[measure]} at {level} dB: {gap.value:+.3f} against {name}")
                 elif not gap.low > 0:
                     worse.append(
-                        f"{one.name}, {SHOWN[measure]} at {level} dB: {gap.value:+.3f} against {name}, an interval that holds 0"
+                        f"{about}, {SHOWN[measure]} at {level} dB: {gap.value:+.3f} against {name}, an interval that holds 0"
                     )
     header = ["measure", "SNR dB", "rows", "noisy", "Wiener", "ours", "ours − noisy", "ours − Wiener"]
     return table(header, rows), worse
@@ -370,7 +370,7 @@ def main() -> None:
             level: {**of[level], "ours": measured(one, level, ours, run / "measured" / f"{one.name}_{level}.npz")}
             for level in LEVELS
         }
-        text, here = tabled(one, found)
+        text, here = tabled(one.name, found)
         seconds = sum(map(len, one.clean)) / one.rate
         parts.append(f"## {one.name}: {len(one.clean)} rows, {seconds:.0f} s, {one.rate // 1000} kHz\n\n{text}")
         worse += here

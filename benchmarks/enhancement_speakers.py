@@ -26,7 +26,7 @@ from enhancement import (
     baselines,
     listed,
     measured,
-    shown,
+    tabled,
     tests,
     trained,
     training_data,
@@ -35,7 +35,6 @@ from enhancement import (
 from machine import record, table
 
 from zhuji.metrics import enhancement
-from zhuji.metrics.intervals import bootstrap, paired_bootstrap
 
 Found = dict[int, dict[str, Columns]]
 
@@ -66,21 +65,16 @@ def together(found: Sequence[Found]) -> Found:
     }
 
 
-def pooled(found: Found) -> str:
-    rows: list[list[object]] = []
-    for measure in MEASURES:
-        metric = enhancement.mean_of(measure)
-        for level, of in found.items():
-            scores = {name: bootstrap(metric, of[name]) for name in SYSTEMS}
-            best = max(scores, key=lambda name: scores[name].value)
-            gaps = [paired_bootstrap(metric, of["ours"], of[name]).difference for name in SYSTEMS[:2]]
-            told = [f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]" for gap in gaps]
-            rows.append([SHOWN[measure], level, *(shown(scores[name], name == best, measure) for name in SYSTEMS), *told])
-    return table(["measure", "SNR dB", "noisy", "Wiener", "ours", "ours − noisy", "ours − Wiener"], rows)
+def pooled(about: str, found: Sequence[Found]) -> str:
+    """The table of all their rows, and below it where ours is not surely better."""
+    text, worse = tabled(about, together(found))
+    return "\n\n".join(
+        [text, *(["\n".join(["Ours is not surely better:", "", *(f"- {line}" for line in worse)])] if worse else [])]
+    )
 
 
 def by_speaker(found: Mapping[str, Found]) -> str:
-    """What ours has more than the better of the two others, by speaker."""
+    """Scores of ours, and in brackets of both others."""
     rows: list[list[object]] = []
     for name, of in found.items():
         for measure in MEASURES:
@@ -110,10 +104,10 @@ def main() -> None:
     fresh = [name for name in names if name not in given.chosen_by]
     parts = [
         f"CPU minutes of the six trainings: {', '.join(f'{one:.1f}' for one in minutes)}.",
-        f"## All six\n\n{pooled(together(list(found.values())))}",
-        *([f"## {', '.join(fresh)}: settings were chosen without them\n\n{pooled(together([found[name] for name in fresh]))}"] if given.chosen_by else []),
+        f"## All six\n\n{pooled('all six', list(found.values()))}",
+        *([f"## {', '.join(fresh)}: settings were chosen without them\n\n{pooled('these', [found[name] for name in fresh])}"] if given.chosen_by else []),
         f"## By speaker\n\nBold: more than both.\n\n{by_speaker(found)}",
-        "Brackets: 95 % intervals from 1,000 resamples of the rows; differences are paired. "
+        "Brackets: 95 % intervals from 1,000 resamples of the rows, of these speakers and not of others; differences are paired. "
         f"{enhancement.note('pesq')}; {enhancement.note('stoi')}.",
     ]  # fmt: skip
     record(
